@@ -1,0 +1,3 @@
+//! enigma-collector: mirrored packets to flow and protocol records.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Flow state and records; time is a parameter.

@@ -1,0 +1,1 @@
+//! Bytes in, borrowed views out: VXLAN, GENEVE and inner packets.

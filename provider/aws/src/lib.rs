@@ -1,0 +1,1 @@
+//! The ports of enigma-reconcile on the AWS SDK.

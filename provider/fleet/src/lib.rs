@@ -1,0 +1,1 @@
+//! The pure core: selection, filters, allocation, expansion, diff and checks of a mirror fleet.

@@ -1,0 +1,3 @@
+//! terraform-provider-enigma: mirror fleets as one reviewed Terraform resource.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! EC2 traffic mirroring and STS on loopback, stricter than AWS.

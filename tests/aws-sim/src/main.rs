@@ -1,0 +1,3 @@
+//! EC2 traffic mirroring and STS on loopback, stricter than AWS.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Benchmarks: planner, decode, engine, replay.

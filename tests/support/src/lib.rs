@@ -1,0 +1,1 @@
+//! What more than one test crate needs: tools, Terraform workspaces, packets.

@@ -1,0 +1,1 @@
+//! The real Terraform CLI, the real provider and the simulator, end to end.

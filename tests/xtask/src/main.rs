@@ -1,0 +1,3 @@
+//! cargo xtask: demo, test and the repository's own checks.
+
+fn main() {}
