@@ -1,0 +1,245 @@
+//! What was seen in AWS, in our words: plain data with no behaviour.
+//!
+//! An observation may be old or incomplete; [`Inventory::unread`] says what could not be seen, so that "not there" and
+//! "not visible" never look alike. Field names follow the EC2 API. How the data was fetched is not known here.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    AccountId, FilterId, FilterRuleId, InstanceId, InterfaceId, PacketLength, Place, RuleNumber, SessionId,
+    SessionNumber, SubnetId, TargetId, VpcId, ZoneName,
+};
+
+/// AWS resource tags, sorted by key so that everything derived from them has one order.
+pub type Tags = BTreeMap<String, String>;
+
+/// One elastic network interface (`DescribeNetworkInterfaces`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Account and Region it was seen in.
+    pub place: Place,
+    /// Its id.
+    pub id: InterfaceId,
+    /// The account that owns it; with VPC sharing not always the account that sees it.
+    pub owner: AccountId,
+    /// AWS's `InterfaceType`, verbatim: `interface`, `lambda`, `natGateway`, `trunk`, ...
+    pub kind: String,
+    /// Whether an AWS service manages it.
+    pub is_requester_managed: bool,
+    /// `RequesterId`: the account or alias that asked for it.
+    pub requester: Option<String>,
+    /// Free text; some services are only recognisable by it.
+    pub description: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its availability zone.
+    pub zone: ZoneName,
+    /// Primary private IPv4 address: the outer source address of its mirrored packets.
+    pub ipv4: Option<Ipv4Addr>,
+    /// IPv6 addresses.
+    pub ipv6: Vec<Ipv6Addr>,
+    /// What it is attached to, if anything.
+    pub attachment: Option<Attachment>,
+    /// Tags of the interface itself.
+    pub tags: Tags,
+}
+
+/// The attachment of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The instance, where it is one of the caller's; absent for service-managed attachments.
+    pub instance: Option<InstanceId>,
+    /// 0 is the primary interface.
+    pub device_index: u32,
+    /// AWS's attachment status: `attaching`, `attached`, `detaching`, `detached`.
+    pub status: String,
+}
+
+/// One instance (`DescribeInstances`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Instance type such as `m5.large`.
+    pub instance_type: String,
+    /// AWS's state name: `pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`.
+    pub state: String,
+    /// Tags of the instance; the auto scaling group is `aws:autoscaling:groupName`.
+    pub tags: Tags,
+}
+
+/// One subnet (`DescribeSubnets`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    /// Its id.
+    pub id: SubnetId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its zone.
+    pub zone: ZoneName,
+    /// Whether it has no IPv4 at all (`Ipv6Native`): AWS mirrors nothing from such subnets.
+    pub is_ipv6_only: bool,
+    /// Tags of the subnet.
+    pub tags: Tags,
+}
+
+/// Where a Traffic Mirror target sends: exactly one of AWS's three kinds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Destination {
+    /// An elastic network interface.
+    Interface(InterfaceId),
+    /// A Network Load Balancer, by ARN.
+    NetworkLoadBalancer(String),
+    /// A Gateway Load Balancer endpoint, by VPC endpoint id.
+    GatewayLoadBalancerEndpoint(String),
+}
+
+/// One Traffic Mirror target as it exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorTarget {
+    /// Its id.
+    pub id: TargetId,
+    /// The owning account; another account's targets are visible when shared.
+    pub owner: AccountId,
+    /// Where it sends.
+    pub destination: Destination,
+    /// Its description, immutable in AWS.
+    pub description: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Towards the source interface or away from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From the interface.
+    Egress,
+    /// Towards the interface.
+    Ingress,
+}
+
+/// What a matching rule does with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleAction {
+    /// Mirror it.
+    Accept,
+    /// Do not mirror it; a later session may.
+    Reject,
+}
+
+/// Inclusive range of ports; only with protocols 6 and 17.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortRange {
+    /// First port.
+    pub from: u16,
+    /// Last port, not below `from`.
+    pub to: u16,
+}
+
+/// The matching part of one filter rule, as AWS evaluates it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FilterRule {
+    /// Which list it belongs to.
+    pub direction: Direction,
+    /// Position in that list; ascending, first match decides.
+    pub number: RuleNumber,
+    /// Mirror or not.
+    pub action: RuleAction,
+    /// IANA protocol number; `None` matches all.
+    pub protocol: Option<u8>,
+    /// Source network, without host bits, of the same family as `destination`.
+    pub source: IpNet,
+    /// Destination network.
+    pub destination: IpNet,
+    /// Source ports; `None` matches all.
+    pub source_ports: Option<PortRange>,
+    /// Destination ports; `None` matches all.
+    pub destination_ports: Option<PortRange>,
+    /// Its description.
+    pub description: String,
+}
+
+/// One filter rule as it exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedRule {
+    /// Its id.
+    pub id: FilterRuleId,
+    /// What it matches.
+    pub rule: FilterRule,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// One Traffic Mirror filter as it exists, with its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorFilter {
+    /// Its id. AWS reports no owner for filters: they are visible only in their own account.
+    pub id: FilterId,
+    /// Its description, immutable in AWS.
+    pub description: String,
+    /// Whether the network service `amazon-dns` is mirrored.
+    pub amazon_dns: bool,
+    /// All rules of both directions.
+    pub rules: Vec<ObservedRule>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// One Traffic Mirror session as it exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The owning account. A target's owner also sees the sessions of others: filter on this.
+    pub owner: AccountId,
+    /// The source.
+    pub interface: InterfaceId,
+    /// Where it sends.
+    pub target: TargetId,
+    /// Which packets.
+    pub filter: FilterId,
+    /// Its number on the source.
+    pub number: SessionNumber,
+    /// Its VNI. Plain integer because strangers may hold values we would not give.
+    pub vni: Option<u32>,
+    /// Truncation in bytes; absent means whole packets. NLB targets report 8500.
+    pub packet_length: Option<PacketLength>,
+    /// Its description.
+    pub description: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Everything seen in one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceInventory {
+    /// Network interfaces.
+    pub interfaces: Vec<Interface>,
+    /// Instances.
+    pub instances: Vec<Instance>,
+    /// Subnets.
+    pub subnets: Vec<Subnet>,
+    /// Targets, own and shared.
+    pub targets: Vec<MirrorTarget>,
+    /// Filters with rules.
+    pub filters: Vec<MirrorFilter>,
+    /// Sessions, own and (on our targets) of other accounts.
+    pub sessions: Vec<MirrorSession>,
+}
+
+/// Everything that was seen, and what could not be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// What each place showed.
+    pub places: BTreeMap<Place, PlaceInventory>,
+    /// Places that could not be read, with the reason in words for people. Members there are kept, never dropped.
+    pub unread: BTreeMap<Place, String>,
+}
