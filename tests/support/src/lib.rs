@@ -1,1 +1,10 @@
-//! What more than one test crate needs: tools, Terraform workspaces, packets.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "tests speak on standard output")]
+
+pub mod places;
+pub mod skip;
+pub mod tools;
+pub mod wait;
+
+pub use places::{bin, shared, target_dir, workspace_root};
