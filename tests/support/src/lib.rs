@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "tests speak on standard output")]
 
+pub mod packets;
 pub mod places;
+pub mod process;
 pub mod skip;
+pub mod terraform;
 pub mod tools;
 pub mod wait;
 
