@@ -1,0 +1,81 @@
+# What a new instance does on its first boot: write the collector's configuration and unit, fetch the program, compare its
+# checksum, start. Nothing is installed from a package archive, so nothing but the artifact's address must be reachable.
+
+locals {
+  config_path       = "/etc/enigma-collector/collector.toml"
+  install_path      = "/usr/local/sbin/enigma-collector-install"
+  records_directory = "/var/log/enigma-collector"
+
+  # Two bounds on the records of an instance, whichever comes first: their age, and half of the disk that the system
+  # leaves free (the other half is for open files and further streams). Files are as large and as old as both allow.
+  record_file_mib       = 256
+  record_files          = max(1, floor((var.root_volume.size_gib - 8) * 1024 / 2 / local.record_file_mib))
+  record_file_age_hours = min(744, max(1, ceil(var.records_retention_days * 24 / local.record_files)))
+  receive_buffer        = "${var.receive_buffer_mib}MiB"
+  drain_seconds         = ceil(var.health.interval_seconds * var.health.threshold) + 5
+  final_write_seconds   = 10
+  systemd_stop_seconds  = local.drain_seconds + local.final_write_seconds + 20
+
+  collector_config = templatefile("${path.module}/templates/collector.toml.tftpl", {
+    vxlan_port        = local.vxlan_port
+    health_port       = var.health.port
+    receive_buffer    = local.receive_buffer
+    workers           = var.workers
+    flow_memory       = "${var.flow_memory_mib}MiB"
+    records_directory = local.records_directory
+    record_file_size  = "${local.record_file_mib}MiB"
+    record_file_age   = "${local.record_file_age_hours}h"
+    record_files      = local.record_files
+    max_drop_share    = var.health.max_drop_share
+    drain             = "${local.drain_seconds}s"
+    final_write       = "${local.final_write_seconds}s"
+  })
+
+  service = templatefile("${path.module}/templates/enigma-collector.service.tftpl", {
+    config_path  = local.config_path
+    stop_seconds = local.systemd_stop_seconds
+  })
+
+  cloud_config = {
+    # No login account at all: Session Manager makes its own when an operator comes in.
+    users = [{
+      name           = "enigma-collector"
+      gecos          = "Enigma collector"
+      system         = true
+      no_create_home = true
+      lock_passwd    = true
+      shell          = "/usr/sbin/nologin"
+    }]
+    disable_root    = true
+    ssh_pwauth      = false
+    package_update  = false
+    package_upgrade = false
+
+    write_files = [
+      { path = local.config_path, owner = "root:root", permissions = "0644", content = local.collector_config },
+      {
+        path        = "/etc/systemd/system/enigma-collector.service"
+        owner       = "root:root"
+        permissions = "0644"
+        content     = local.service
+      },
+      {
+        path        = "/etc/sysctl.d/60-enigma-collector.conf"
+        owner       = "root:root"
+        permissions = "0644"
+        content     = "net.core.rmem_max = ${var.receive_buffer_mib * 1024 * 1024}\n"
+      },
+      {
+        path        = "/etc/tmpfiles.d/enigma-collector.conf"
+        owner       = "root:root"
+        permissions = "0644"
+        content     = "d ${local.records_directory} 0750 enigma-collector enigma-collector ${var.records_retention_days}d\n"
+      },
+      { path = local.install_path, owner = "root:root", permissions = "0755", content = file("${path.module}/templates/install.sh") },
+    ]
+
+    runcmd = [[local.install_path, var.artifact.url, var.artifact.sha256]]
+  }
+
+  user_data = "#cloud-config\n${yamlencode(local.cloud_config)}"
+}
