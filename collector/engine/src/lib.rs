@@ -1,1 +1,32 @@
-//! Flow state and records; time is a parameter.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod community_id;
+mod config;
+mod conn;
+mod flow;
+mod fragments;
+mod history;
+mod icmp;
+mod key;
+mod local;
+mod pipeline;
+mod ports;
+mod record;
+mod stats;
+mod table;
+mod tcp;
+mod time;
+mod uid;
+mod wheel;
+
+pub use config::{Admission, EngineConfig, Timeouts};
+pub use enigma_wire::{LinkType, Vni};
+pub use history::History;
+pub use key::Vantage;
+pub use local::LocalNets;
+pub use pipeline::{Datagram, FrameMode, Pipeline};
+pub use record::{ConnRecord, ConnState, End, Proto, Record, RecordBatch, Stream};
+pub use stats::{DropReason, Stats};
+pub use time::Timestamp;
+pub use uid::Uid;

@@ -1,1 +1,23 @@
-//! Bytes in, borrowed views out: VXLAN, GENEVE and inner packets.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod decap;
+mod error;
+pub mod geneve;
+mod ip;
+mod link;
+pub mod packet;
+mod transport;
+pub mod vxlan;
+
+pub use decap::Encapsulated;
+pub use error::{DecodeError, Layer, Problem};
+pub use ip::{Fragment, IpVersion};
+pub use link::{LinkType, Vlans};
+pub use packet::Packet;
+pub use transport::{Icmp, Ports, Tcp, Transport, Udp, tcp_flags};
+pub use vxlan::Vni;

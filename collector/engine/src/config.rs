@@ -1,0 +1,100 @@
+//! What a pipeline may be told. Every default has its reason here; reading them from a file is the agent's.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use crate::{local::LocalNets, table};
+
+/// How long a flow may be silent before its record is written. Defaults are Zeek's
+/// (`scripts/base/init-bare.zeek`, `scripts/base/protocols/conn/inactivity.zeek`), so that flows are cut where
+/// analysts expect them to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// From the first SYN of a connection nobody answers. 5 s: further retries are new attempts.
+    pub tcp_attempt: Duration,
+    /// Silence before the handshake is over. 60 s.
+    pub tcp_opening: Duration,
+    /// Silence of a connection. 5 min.
+    pub tcp_idle: Duration,
+    /// Silence of a connection to a port where people type (FTP, SSH, telnet, rlogin). 1 h.
+    pub tcp_interactive: Duration,
+    /// From the end of a connection, for late packets to count with it. 5 s.
+    pub tcp_closed: Duration,
+    /// Silence of a UDP flow. 60 s.
+    pub udp: Duration,
+    /// Silence of an ICMP or ICMPv6 exchange. 60 s.
+    pub icmp: Duration,
+    /// Silence between two hosts in any other IP protocol. 60 s.
+    pub other: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            tcp_attempt: seconds(5),
+            tcp_opening: seconds(60),
+            tcp_idle: seconds(300),
+            tcp_interactive: seconds(3600),
+            tcp_closed: seconds(5),
+            udp: seconds(60),
+            icmp: seconds(60),
+            other: seconds(60),
+        }
+    }
+}
+
+/// Whose mirrored packets are taken. Empty lists take all.
+///
+/// A collector's port is open to whoever can reach it; these two lists are what it believes. Plain packets of
+/// a capture (no encapsulation) are never refused.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Admission {
+    /// Sessions (VNIs) taken; others are counted as [`DropReason::VniNotAdmitted`](crate::DropReason).
+    pub vnis: Vec<u32>,
+    /// Outer source networks taken, as address and prefix length; others are counted as
+    /// [`DropReason::SourceNotAdmitted`](crate::DropReason).
+    pub sources: Vec<(IpAddr, u8)>,
+}
+
+/// Configuration of one [`Pipeline`](crate::Pipeline).
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Memory the flow table may grow to, in bytes; see [`EngineConfig::max_flows`]. Default 256 MiB: some
+    /// 800,000 flows, more than one core's share of traffic has been seen to need. When the table is full
+    /// the idlest flow is written as a record and counted as evicted.
+    pub flow_memory: usize,
+    /// When flows end.
+    pub timeouts: Timeouts,
+    /// Seed of the Community ID hash (specification version 1). 0 as everybody uses, so that other tools'
+    /// records join.
+    pub community_id_seed: u16,
+    /// Makes `uid`s differ between pipelines and runs; give each its own random value. The default, 0, makes
+    /// them repeatable.
+    pub uid_seed: u64,
+    /// Networks that count as local for `local_orig` and `local_resp`. Default: Zeek's private address space.
+    pub local_nets: LocalNets,
+    /// Whose packets are taken. Default: everybody's.
+    pub admission: Admission,
+}
+
+impl EngineConfig {
+    /// The number of flows that fit into [`flow_memory`](Self::flow_memory), index and timers included; at
+    /// least 16.
+    pub fn max_flows(&self) -> usize {
+        (self.flow_memory / table::BYTES_PER_FLOW).clamp(16, table::MAX_FLOWS)
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            flow_memory: 256 << 20,
+            timeouts: Timeouts::default(),
+            community_id_seed: 0,
+            uid_seed: 0,
+            local_nets: LocalNets::default(),
+            admission: Admission::default(),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The `conn` record: one per flow, with Zeek's fields and their meaning.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use enigma_wire::{Vlans, packet::ip_addr};
+
+use crate::{
+    History, Timestamp,
+    community_id::{self, Ends},
+    flow::{Body, Flow},
+    key::{Side, Vantage},
+    local::LocalNets,
+    tcp::{State, TcpFlow},
+    uid::Uid,
+};
+
+/// Zeek's `proto`. Protocols it has no name for are `unknown_transport`; `ip_proto` has their number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Proto {
+    /// ICMP and ICMPv6.
+    Icmp,
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// Any other.
+    UnknownTransport,
+}
+
+impl Proto {
+    /// The value in a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Icmp => "icmp",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::UnknownTransport => "unknown_transport",
+        }
+    }
+}
+
+/// Zeek's `conn_state`: a flow's course in one word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConnState {
+    /// Neither beginning nor end was seen.
+    Oth,
+    /// The attempt was rejected.
+    Rej,
+    /// Established, then reset by the originator.
+    Rsto,
+    /// The originator's SYN and its reset, no answer.
+    Rstos0,
+    /// Established, then reset by the responder.
+    Rstr,
+    /// The responder's SYN-ACK and its reset, nothing from the originator.
+    Rstrh,
+    /// An attempt without answer.
+    S0,
+    /// Established, not closed.
+    S1,
+    /// Established, closed by the originator only.
+    S2,
+    /// Established, closed by the responder only.
+    S3,
+    /// Established and closed by both.
+    Sf,
+    /// The originator's SYN and FIN, no answer.
+    Sh,
+    /// The responder's SYN-ACK and FIN, nothing from the originator.
+    Shr,
+}
+
+impl ConnState {
+    /// The value in a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oth => "OTH",
+            Self::Rej => "REJ",
+            Self::Rsto => "RSTO",
+            Self::Rstos0 => "RSTOS0",
+            Self::Rstr => "RSTR",
+            Self::Rstrh => "RSTRH",
+            Self::S0 => "S0",
+            Self::S1 => "S1",
+            Self::S2 => "S2",
+            Self::S3 => "S3",
+            Self::Sf => "SF",
+            Self::Sh => "SH",
+            Self::Shr => "SHR",
+        }
+    }
+}
+
+/// One end of a flow and what it sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct End {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port; for ICMP the type or the answering type (or code), for other protocols 0.
+    pub port: u16,
+    /// Payload bytes it sent. TCP: from sequence numbers. Written only when the flow has a duration.
+    pub bytes: u64,
+    /// Packets it sent.
+    pub packets: u64,
+    /// Bytes of those packets by their IP headers.
+    pub ip_bytes: u64,
+    /// Whether its address is local; `None` when no local networks are configured.
+    pub is_local: Option<bool>,
+}
+
+/// A flow's record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConnRecord {
+    /// Time of the first packet.
+    pub ts: Timestamp,
+    /// Unique identifier; the same in every record about this flow.
+    pub uid: Uid,
+    /// Who began it.
+    pub originator: End,
+    /// Who was addressed.
+    pub responder: End,
+    /// The transport protocol.
+    pub proto: Proto,
+    /// From the first packet to the last that counts.
+    pub duration: Duration,
+    /// Its course.
+    pub conn_state: ConnState,
+    /// Payload bytes that were acknowledged but not seen.
+    pub missed_bytes: u64,
+    /// What happened, in letters.
+    pub history: History,
+    /// IP protocol number.
+    pub ip_proto: u8,
+    /// VLAN tags of the first packet.
+    pub vlans: Vlans,
+    /// Community ID, version 1.
+    pub community_id: [u8; community_id::TEXT_LEN],
+    /// From where it was seen; `None` for packets that came without encapsulation.
+    pub vantage: Option<Vantage>,
+    /// At least one of its packets was cut.
+    pub truncated: bool,
+}
+
+/// What turns flows into records: the parts of the configuration that records need.
+pub(crate) struct Recorder {
+    pub(crate) community_id_seed: u16,
+    pub(crate) uid_seed: u64,
+    pub(crate) local_nets: LocalNets,
+}
+
+impl Recorder {
+    pub(crate) fn record(&self, flow: &Flow) -> ConnRecord {
+        let (originator, responder) = (flow.conn.originator, flow.conn.originator.other());
+        let (proto, bytes, conn_state) = match &flow.body {
+            Body::Tcp(tcp) => {
+                let bytes = [tcp.bytes(Side::Low), tcp.bytes(Side::High)];
+                (Proto::Tcp, bytes, tcp_state(tcp, flow, originator))
+            }
+            Body::Udp(bytes) => {
+                let state = match (bytes[originator as usize], bytes[responder as usize]) {
+                    (Some(_), Some(_)) => ConnState::Sf,
+                    (Some(_), None) => ConnState::S0,
+                    (None, Some(_)) => ConnState::Shr,
+                    (None, None) => ConnState::Oth,
+                };
+                (Proto::Udp, bytes.map(|bytes| bytes.unwrap_or(0)), state)
+            }
+            Body::Icmp(bytes) => (Proto::Icmp, *bytes, ConnState::Oth),
+            Body::Other => (Proto::UnknownTransport, [0; 2], ConnState::Oth),
+        };
+        let end = |side: Side| {
+            let (address, port) = flow.key.end(side);
+            let count = flow.counts[side as usize];
+            let version = flow.key.version();
+            let nets = &self.local_nets;
+            End {
+                address: ip_addr(version, address),
+                port,
+                bytes: bytes[side as usize],
+                packets: count.packets,
+                ip_bytes: count.ip_bytes,
+                is_local: (!nets.is_empty()).then(|| nets.contains(version, address)),
+            }
+        };
+        let ends = Ends {
+            version: flow.key.version(),
+            source: flow.key.end(Side::Low),
+            destination: flow.key.end(Side::High),
+            protocol: flow.key.protocol,
+            one_way: flow.key.is_one_way(),
+        };
+        ConnRecord {
+            ts: flow.conn.first,
+            uid: Uid::new(self.uid_seed, flow.serial),
+            originator: end(originator),
+            responder: end(responder),
+            proto,
+            duration: flow.conn.last.since(flow.conn.first),
+            conn_state,
+            missed_bytes: flow.conn.missed_bytes,
+            history: flow.conn.history,
+            ip_proto: flow.key.protocol,
+            vlans: flow.vlans,
+            community_id: community_id::compute(self.community_id_seed, &ends),
+            vantage: flow.key.vantage(),
+            truncated: flow.truncated,
+        }
+    }
+}
+
+/// Zeek's rules (`scripts/base/protocols/conn/main.zeek`).
+fn tcp_state(tcp: &TcpFlow, flow: &Flow, originator: Side) -> ConnState {
+    let responder = originator.other();
+    let (orig, resp) = (tcp.end(originator).state, tcp.end(responder).state);
+    let is_silent = |state| matches!(state, State::Inactive | State::Partial);
+    match (orig, resp) {
+        (State::SynSent | State::SynAckSent, State::Reset) => ConnState::Rej,
+        (State::Reset, State::Reset) if tcp.bytes(originator) == 0 && tcp.bytes(responder) == 0 => {
+            ConnState::Rej
+        }
+        (_, State::Reset) if is_silent(orig) => ConnState::Rstrh,
+        (_, State::Reset) => ConnState::Rstr,
+        (State::Reset, _) if is_silent(resp) && is_aborted_attempt(flow.conn.history.as_str()) => {
+            ConnState::Rstos0
+        }
+        (State::Reset, _) if is_silent(resp) => ConnState::Oth,
+        (State::Reset, _) => ConnState::Rsto,
+        (State::Closed, State::Closed) => ConnState::Sf,
+        (State::Closed, _) if is_silent(resp) => ConnState::Sh,
+        (State::Closed, _) => ConnState::S2,
+        (_, State::Closed) if is_silent(orig) => ConnState::Shr,
+        (_, State::Closed) => ConnState::S3,
+        (State::SynSent, State::Inactive) => ConnState::S0,
+        (State::Established, State::Established) => ConnState::S1,
+        _ => ConnState::Oth,
+    }
+}
+
+/// A SYN, and a reset before anything that would have made it more than an attempt.
+fn is_aborted_attempt(history: &str) -> bool {
+    let history = history.strip_prefix('^').unwrap_or(history);
+    let Some(rest) = history.strip_prefix('S') else { return false };
+    let Some(reset) = rest.find('R') else { return false };
+    !rest[..reset].contains(['H', 'A', 'F', 'G', 'I', 'Q'])
+}

@@ -1,0 +1,156 @@
+//! Zeek's JSON: flat objects, dotted names, times in seconds with six decimals.
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::io::Write as _;
+
+use super::conn::ConnRecord;
+use crate::Timestamp;
+
+/// Writes the members of one object; a comma stands before every member but the first.
+struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'a> Object<'a> {
+    fn new(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, is_empty: true }
+    }
+
+    /// `name` must need no escaping; all names here are ours.
+    fn name(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        self.is_empty = false;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        write_number(self.name(name), value);
+    }
+
+    /// For values of letters, digits and punctuation that need no escaping.
+    fn plain(&mut self, name: &str, value: &[u8]) {
+        let out = self.name(name);
+        out.push(b'"');
+        out.extend_from_slice(value);
+        out.push(b'"');
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        self.name(name).extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    fn address(&mut self, name: &str, address: IpAddr) {
+        let out = self.name(name);
+        out.push(b'"');
+        match address {
+            IpAddr::V4(v4) => {
+                for (i, octet) in v4.octets().into_iter().enumerate() {
+                    if i > 0 {
+                        out.push(b'.');
+                    }
+                    write_number(out, u64::from(octet));
+                }
+            }
+            // Writing to memory does not fail.
+            IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+        }
+        out.push(b'"');
+    }
+
+    fn time(&mut self, name: &str, at: Timestamp) {
+        let micros = at.as_nanos().saturating_add(500).div_euclid(1000);
+        let out = self.name(name);
+        if micros < 0 {
+            out.push(b'-');
+        }
+        write_micros(out, micros.unsigned_abs());
+    }
+
+    fn interval(&mut self, name: &str, span: Duration) {
+        let micros = (span.as_nanos().saturating_add(500) / 1000).min(u128::from(u64::MAX)) as u64;
+        write_micros(self.name(name), micros);
+    }
+
+    fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+fn write_number(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Seconds with six decimals.
+fn write_micros(out: &mut Vec<u8>, micros: u64) {
+    write_number(out, micros / 1_000_000);
+    out.push(b'.');
+    let mut digits = *b"000000";
+    let mut rest = micros % 1_000_000;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits);
+}
+
+impl ConnRecord {
+    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
+        let (originator, responder) = (&self.originator, &self.responder);
+        let mut object = Object::new(out);
+        object.time("ts", self.ts);
+        let value = object.name("uid");
+        value.push(b'"');
+        self.uid.write(value);
+        value.push(b'"');
+        object.address("id.orig_h", originator.address);
+        object.number("id.orig_p", u64::from(originator.port));
+        object.address("id.resp_h", responder.address);
+        object.number("id.resp_p", u64::from(responder.port));
+        object.plain("proto", self.proto.as_str().as_bytes());
+        if !self.duration.is_zero() {
+            object.interval("duration", self.duration);
+            object.number("orig_bytes", originator.bytes);
+            object.number("resp_bytes", responder.bytes);
+        }
+        object.plain("conn_state", self.conn_state.as_str().as_bytes());
+        if let Some(is_local) = originator.is_local {
+            object.flag("local_orig", is_local);
+        }
+        if let Some(is_local) = responder.is_local {
+            object.flag("local_resp", is_local);
+        }
+        object.number("missed_bytes", self.missed_bytes);
+        if !self.history.as_str().is_empty() {
+            object.plain("history", self.history.as_str().as_bytes());
+        }
+        object.number("orig_pkts", originator.packets);
+        object.number("orig_ip_bytes", originator.ip_bytes);
+        object.number("resp_pkts", responder.packets);
+        object.number("resp_ip_bytes", responder.ip_bytes);
+        object.number("ip_proto", u64::from(self.ip_proto));
+        if let Some(vlan) = self.vlans.outer {
+            object.number("vlan", u64::from(vlan));
+        }
+        if let Some(vlan) = self.vlans.inner {
+            object.number("inner_vlan", u64::from(vlan));
+        }
+        object.plain("community_id", &self.community_id);
+        if let Some(vantage) = self.vantage {
+            object.number("enigma.vni", u64::from(vantage.vni.get()));
+            object.address("enigma.source_ip", vantage.source);
+            object.flag("enigma.truncated", self.truncated);
+        }
+        object.end();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! Which bytes beyond a hole have arrived: a few ranges, in order and disjoint.
+//!
+//! Kept only while something is missing. When more ranges are open than fit, the two nearest each other become
+//! one: some missing bytes then count as seen, never the other way round.
+
+/// Ranges kept a direction. Reordering opens one or two; a dozen at once is heavy loss, of which only the total
+/// is of interest.
+const CAPACITY: usize = 8;
+
+/// Positions received beyond the contiguous part.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Holes {
+    ranges: [(i64, i64); CAPACITY],
+    len: usize,
+}
+
+impl Holes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// One past the last byte received, if any.
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.ranges[..self.len].last().map(|range| range.1)
+    }
+
+    /// Adds `[start, end)`.
+    pub(crate) fn insert(&mut self, start: i64, end: i64) {
+        let mut new = (start, end);
+        let mut merged = Self::default();
+        let mut all = [(0, 0); CAPACITY + 1];
+        let mut count = 0;
+        let mut placed = false;
+        for &range in &self.ranges[..self.len] {
+            if range.1 < new.0 {
+                all[count] = range;
+                count += 1;
+            } else if range.0 > new.1 {
+                if !placed {
+                    all[count] = new;
+                    count += 1;
+                    placed = true;
+                }
+                all[count] = range;
+                count += 1;
+            } else {
+                new = (new.0.min(range.0), new.1.max(range.1));
+            }
+        }
+        if !placed {
+            all[count] = new;
+            count += 1;
+        }
+        if count > CAPACITY {
+            let nearest = (1..count).min_by_key(|&i| all[i].0 - all[i - 1].1).unwrap_or(1);
+            all[nearest - 1].1 = all[nearest].1;
+            all.copy_within(nearest + 1..count, nearest);
+            count -= 1;
+        }
+        merged.ranges.copy_from_slice(&all[..CAPACITY]);
+        merged.len = count;
+        *self = merged;
+    }
+
+    /// The first range, if it begins at or before `position`: takes it out and returns its end.
+    pub(crate) fn take_touching(&mut self, position: i64) -> Option<i64> {
+        let (start, end) = *self.ranges[..self.len].first()?;
+        (start <= position).then(|| {
+            self.ranges.copy_within(1..self.len, 0);
+            self.len -= 1;
+            end
+        })
+    }
+
+    /// Where the first range begins.
+    pub(crate) fn first_start(&self) -> Option<i64> {
+        self.ranges[..self.len].first().map(|range| range.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ranges: &[(i64, i64)]) -> Holes {
+        let mut holes = Holes::default();
+        ranges.iter().for_each(|&(start, end)| holes.insert(start, end));
+        holes
+    }
+
+    #[test]
+    fn overlapping_and_touching_ranges_become_one() {
+        let mut holes = of(&[(10, 20), (40, 50), (20, 30), (45, 60)]);
+        assert_eq!(holes.end(), Some(60));
+        assert_eq!(holes.take_touching(5), None);
+        assert_eq!(holes.take_touching(10), Some(30));
+        assert_eq!(holes.take_touching(41), Some(60));
+        assert!(holes.is_empty());
+    }
+
+    #[test]
+    fn when_full_the_nearest_two_merge_and_none_is_lost() {
+        let mut holes = of(&[(0, 1), (10, 11), (20, 21), (30, 31), (40, 41), (50, 51), (60, 61), (70, 71)]);
+        holes.insert(13, 14);
+        let mut ends = Vec::new();
+        while let Some(start) = holes.first_start() {
+            ends.push((start, holes.take_touching(start).unwrap()));
+        }
+        assert_eq!(ends.len(), 8);
+        assert_eq!(ends[1], (10, 14));
+        assert_eq!(ends[7], (70, 71));
+    }
+}

@@ -1,0 +1,111 @@
+//! A hashed timer wheel: which ticks have flows listed, and how far time has come.
+//!
+//! It knows list heads only; the flows' own links make the lists. A flow whose time lies more than one turn
+//! ahead is met on the way and listed again. Ticks are coarse because nobody waits for them: a packet that
+//! meets a flow past its due time ends it exactly, the wheel only finds those that no packet meets.
+
+use crate::{
+    Timestamp,
+    table::{NONE, Slot},
+};
+
+/// 2^27 ns, an eighth of a second: records of silent flows are late by no more than that.
+const TICK_BITS: u32 = 27;
+
+/// 4096 ticks are nine minutes, past every default timeout but the hour of interactive sessions, whose flows
+/// are then met seven times.
+const TICKS: usize = 4096;
+
+/// The tick of a flow that is on no list; later than every real one.
+pub(crate) const UNLISTED: i64 = i64::MAX;
+
+pub(crate) struct Wheel {
+    heads: Box<[Slot; TICKS]>,
+    /// One bit a tick that has a list.
+    occupied: [u64; TICKS / 64],
+    /// Every tick before this one is done. `None` until time is first told.
+    next: Option<i64>,
+}
+
+#[inline]
+pub(crate) const fn tick_of(at: Timestamp) -> i64 {
+    at.as_nanos() >> TICK_BITS
+}
+
+const fn place(tick: i64) -> usize {
+    tick.rem_euclid(TICKS as i64) as usize
+}
+
+impl Wheel {
+    pub(crate) fn new() -> Self {
+        Self { heads: Box::new([NONE; TICKS]), occupied: [0; TICKS / 64], next: None }
+    }
+
+    /// Whether a tick has ended by `now` that was not worked off.
+    #[inline]
+    pub(crate) fn is_behind(&self, now: Timestamp) -> bool {
+        self.next.is_none_or(|next| next < tick_of(now))
+    }
+
+    /// The tick a flow due in `tick` can be listed under: the past is worked off with the next one.
+    pub(crate) fn listed_tick(&self, tick: i64) -> i64 {
+        self.next.map_or(tick, |next| tick.max(next))
+    }
+
+    pub(crate) fn head(&self, tick: i64) -> Slot {
+        self.heads[place(tick)]
+    }
+
+    pub(crate) fn set_head(&mut self, tick: i64, slot: Slot) {
+        let place = place(tick);
+        self.heads[place] = slot;
+        let bit = 1 << (place % 64);
+        if slot == NONE {
+            self.occupied[place / 64] &= !bit;
+        } else {
+            self.occupied[place / 64] |= bit;
+        }
+    }
+
+    /// The next occupied tick that ended by `now`; [`Self::done`] must follow. Without one, time is `now`.
+    pub(crate) fn next_tick_until(&mut self, now: Timestamp) -> Option<i64> {
+        let current = tick_of(now);
+        let next = *self.next.get_or_insert(current);
+        let found = self.occupied_from(next).filter(|&tick| tick < current);
+        if found.is_none() {
+            self.next = Some(next.max(current));
+        }
+        found
+    }
+
+    pub(crate) fn done(&mut self, tick: i64) {
+        self.next = Some(self.next.map_or(tick, |next| next.max(tick + 1)));
+    }
+
+    /// When the next occupied tick will have ended.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let tick = self.occupied_from(self.next?)?;
+        Some(Timestamp::from_nanos(tick.saturating_add(1).saturating_mul(1 << TICK_BITS)))
+    }
+
+    /// The first occupied tick within one turn from `tick`.
+    fn occupied_from(&self, tick: i64) -> Option<i64> {
+        let start = place(tick);
+        let words = self.occupied.len();
+        for step in 0..=words {
+            let word = (start / 64 + step) % words;
+            let mut bits = self.occupied[word];
+            if step == 0 {
+                bits &= u64::MAX << (start % 64);
+            } else if step == words {
+                bits &= !(u64::MAX << (start % 64));
+            }
+            if bits != 0 {
+                let found = word * 64 + bits.trailing_zeros() as usize;
+                let ahead = (found + TICKS - start) % TICKS;
+                return Some(tick.saturating_add(ahead as i64));
+            }
+        }
+        None
+    }
+}
