@@ -4,6 +4,8 @@
 
 mod setup;
 mod shell;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -26,11 +28,17 @@ struct Arguments {
 enum Command {
     /// Find or install what the demo and the tests need, into target/tools
     Setup(setup::Options),
+    /// Check format, lints, the repository's own rules, every test and the documentation; a table at the end
+    Test(test::Options),
+    /// Check the repository's own rules: layout, sizes, crates, layers, words, links, Terraform's format
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
+        Command::Test(options) => test::run(options),
+        Command::Tidy => tidy::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
