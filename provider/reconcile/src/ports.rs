@@ -32,6 +32,8 @@ pub enum ErrorKind {
     IdempotencyMismatch,
     /// The object is still used by another.
     InUse,
+    /// The network interface that the call names does not exist (any more): of a session's source it means "source gone".
+    InterfaceNotFound,
     /// AWS refused the request's values.
     Invalid,
     /// No reply came: whether the call took effect is unknown.
@@ -52,10 +54,11 @@ pub enum ErrorKind {
 
 /// One failed AWS call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{operation} in {place} failed: {message} ({code}{})", RequestId(request_id.as_deref()))]
+#[error("{operation}{} failed: {message} ({code}{})", At(place.as_ref()), RequestId(request_id.as_deref()))]
 pub struct AwsError {
-    /// Where it was called.
-    pub place: Place,
+    /// Where it was called; `None` while the account is not known, because the credentials did not even work for
+    /// `sts:GetCallerIdentity`.
+    pub place: Option<Place>,
     /// AWS's name of the action, such as `CreateTrafficMirrorSession`.
     pub operation: &'static str,
     /// What it means.
@@ -66,6 +69,14 @@ pub struct AwsError {
     pub message: String,
     /// AWS's request id, to give to AWS support.
     pub request_id: Option<String>,
+}
+
+struct At<'a>(Option<&'a Place>);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |place| write!(f, " in {place}"))
+    }
 }
 
 struct RequestId<'a>(Option<&'a str>);

@@ -1,0 +1,146 @@
+//! AWS error codes to meanings. No other file compares a code or reads a message.
+//!
+//! The SDK model declares no error shapes for EC2, so the code string is all there is; spellings vary (`...Id.NotFound`,
+//! `...ID.NotFound`), hence the comparison ignores case. Sources: the EC2 API error-code reference
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, the STS common errors
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>, and codes seen in the field where noted.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ec2::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use enigma_fleet::ids::Place;
+use enigma_reconcile::ports::{AwsError, ErrorKind};
+
+/// One failed call in our words. `place` is `None` while the account is unknown.
+pub(crate) fn translate<E>(
+    place: Option<&Place>,
+    operation: &'static str,
+    error: &SdkError<E, HttpResponse>,
+) -> AwsError
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let (kind, code, message) = match error {
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let code = service.err().code().unwrap_or_default();
+            let message = service.err().message().unwrap_or_default();
+            let shown = if code.is_empty() { format!("(HTTP {status})") } else { code.to_owned() };
+            (kind_of(code, message, status), shown, message.to_owned())
+        }
+        SdkError::ResponseError(response) if response.raw().status().is_server_error() => {
+            (ErrorKind::Unavailable, format!("(HTTP {})", response.raw().status().as_u16()), chain(error))
+        }
+        _ if is_credentials(error) => (ErrorKind::Credentials, "(no credentials)".to_owned(), chain(error)),
+        SdkError::ConstructionFailure(_) => (ErrorKind::Invalid, "(not sent)".to_owned(), chain(error)),
+        SdkError::TimeoutError(_) => (ErrorKind::NoReply, "(no reply in time)".to_owned(), chain(error)),
+        _ => (ErrorKind::NoReply, "(no reply)".to_owned(), chain(error)),
+    };
+    let request_id = error.request_id().map(str::to_owned);
+    AwsError { place: place.cloned(), operation, kind, code, message, request_id }
+}
+
+/// A failure that no call to AWS caused, in the same form.
+pub(crate) fn local(
+    place: Option<&Place>,
+    operation: &'static str,
+    kind: ErrorKind,
+    code: &str,
+    message: String,
+) -> AwsError {
+    AwsError { place: place.cloned(), operation, kind, code: code.to_owned(), message, request_id: None }
+}
+
+/// Deletes succeed when the object is gone already.
+pub(crate) fn gone_is_done(result: Result<(), AwsError>) -> Result<(), AwsError> {
+    match result {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// What an error code means. `message` decides only where AWS hides two meanings behind one code; `status` only where there is
+/// no code.
+fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
+    let code = code.to_ascii_lowercase();
+    let says = |words: &str| message.to_ascii_lowercase().contains(words);
+    match code.as_str() {
+        "requestlimitexceeded"
+        | "throttling"
+        | "throttlingexception"
+        | "throttledexception"
+        | "requestthrottled"
+        | "requestthrottledexception"
+        | "toomanyrequestsexception"
+        | "ec2throttledexception"
+        | "bandwidthlimitexceeded"
+        | "slowdown" => ErrorKind::Throttled,
+        "idempotentparametermismatch" => ErrorKind::IdempotencyMismatch,
+        "unauthorizedoperation"
+        | "accessdenied"
+        | "accessdeniedexception"
+        | "operationnotpermitted"
+        | "optinrequired" => ErrorKind::Unauthorized,
+        "authfailure"
+        | "blocked"
+        | "expiredtoken"
+        | "expiredtokenexception"
+        | "incompletesignature"
+        | "invalidaccesskeyid"
+        | "invalidclienttokenid"
+        | "missingauthenticationtoken"
+        | "pendingverification"
+        | "regiondisabledexception"
+        | "requestexpired"
+        | "signaturedoesnotmatch"
+        | "unrecognizedclientexception" => ErrorKind::Credentials,
+        "networkinterfacenotsupported" => ErrorKind::SourceUnsupported,
+        "internalerror" | "internalfailure" | "serverinternal" | "serviceunavailable" | "unavailable" => {
+            ErrorKind::Unavailable
+        }
+        "trafficmirrorfilterinuse" | "trafficmirrortargetinuseexception" | "dependencyviolation" => {
+            ErrorKind::InUse
+        }
+        "invalidnetworkinterfaceid.notfound" => ErrorKind::InterfaceNotFound,
+        // Seen in the field: CreateTrafficMirrorTarget answers an unknown interface with this general code and "The interface
+        // ID 'eni-...' does not exist".
+        "invalidtrafficmirrortarget" if says("does not exist") => ErrorKind::InterfaceNotFound,
+        // Seen in the field, code not recorded: "eni-... is in use by target tmt-..." for a source that is a mirror target,
+        // "already being used" for a conflict (such as the session number) on the source.
+        _ if says("is in use by target") => ErrorKind::SourceUnsupported,
+        _ if says("already being used") => ErrorKind::AlreadyExists,
+        _ if code.ends_with(".notfound") => ErrorKind::NotFound,
+        _ if code.ends_with(".inuse") => ErrorKind::InUse,
+        _ if code.ends_with("alreadyexists") || code.ends_with(".duplicate") => ErrorKind::AlreadyExists,
+        // After throttling, whose codes end alike.
+        _ if code.ends_with("limitexceeded") => ErrorKind::Quota,
+        _ if status >= 500 => ErrorKind::Unavailable,
+        _ => ErrorKind::Invalid,
+    }
+}
+
+fn is_credentials(error: &(dyn Error + 'static)) -> bool {
+    sources(error).any(|e| e.is::<CredentialsError>())
+}
+
+fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |e: &&'a (dyn Error + 'static)| (*e).source())
+}
+
+/// All causes in one line, outermost first, without repeating a text that the next one contains.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for text in sources(error).map(ToString::to_string) {
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests;
