@@ -1,1 +1,40 @@
-//! EC2 traffic mirroring and STS on loopback, stricter than AWS.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod admin;
+mod auth;
+mod change;
+mod clock;
+mod connection;
+mod core;
+mod ec2;
+mod error;
+mod fault;
+mod filter;
+mod id;
+mod journal;
+mod page;
+mod query;
+mod quota;
+mod server;
+mod sim;
+mod state;
+mod sts;
+mod table;
+mod tag;
+mod throttle;
+mod upstream;
+pub mod world;
+mod xml;
+
+pub use change::{Change, ChangeError, Changed};
+pub use clock::Clock;
+pub use error::ApiError;
+pub use fault::{Fault, Scope};
+pub use journal::{Call, Outcome};
+pub use quota::Quotas;
+pub use sim::{Admin, Options, Sim, StartError};
+pub use table::Staleness;
+pub use tag::Tags;
+pub use throttle::{Bucket, Throttle};
+pub use world::{World, WorldError};

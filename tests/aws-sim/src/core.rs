@@ -1,0 +1,277 @@
+//! The deciding part: one call in, one reply out. No sockets, no clock of its own, no waiting.
+//!
+//! Order of checks: credential, Region, token bucket, faults and denied actions, then the action itself.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::auth::Signed;
+use crate::ec2::{self, Context, Foreign};
+use crate::error::ApiError;
+use crate::fault::{self, Faults};
+use crate::filter::matches;
+use crate::journal::{Call, Journal, Outcome};
+use crate::page::Page;
+use crate::query::Params;
+use crate::state::{Credential, State};
+use crate::sts;
+use crate::table::{Moment, Staleness};
+use crate::throttle::{Levels, Throttle};
+use crate::xml::{self, Element};
+
+/// A call as it came over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Incoming {
+    pub(crate) signed: Result<Signed, ApiError>,
+    pub(crate) security_token: Option<String>,
+    pub(crate) params: Result<Params, ApiError>,
+}
+
+/// What the shell has to do about a call.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    pub(crate) request_id: String,
+    pub(crate) delay_milliseconds: u64,
+    /// Cut the connection instead of replying.
+    pub(crate) sever: bool,
+    /// Let the upstream answer.
+    pub(crate) forward: bool,
+}
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) state: State,
+    pub(crate) faults: Faults,
+    pub(crate) throttle: Throttle,
+    pub(crate) levels: Levels,
+    pub(crate) staleness: Staleness,
+    pub(crate) journal: Journal,
+    pub(crate) has_upstream: bool,
+    requests: u64,
+}
+
+impl Core {
+    pub(crate) fn new(state: State, has_upstream: bool) -> Self {
+        Self {
+            state,
+            faults: Faults::default(),
+            throttle: Throttle::default(),
+            levels: Levels::default(),
+            staleness: Staleness::default(),
+            journal: Journal::default(),
+            has_upstream,
+            requests: 0,
+        }
+    }
+
+    /// Carries out one call at a given time. `foreign`: objects of the upstream that belong in a describe reply.
+    pub(crate) fn answer(&mut self, incoming: Incoming, foreign: Vec<Foreign>, now: Timestamp) -> Answer {
+        self.requests += 1;
+        let request_id = request_id(self.requests);
+        let signed = incoming.signed.clone().unwrap_or_else(|_| Signed {
+            access_key: String::new(),
+            region: String::new(),
+            service: "ec2".to_owned(),
+        });
+        let mut params = incoming.params.clone().unwrap_or_default();
+        let action = params.text("Action").unwrap_or_default();
+        let mut parameters = params.pairs().clone();
+        parameters.remove("Version");
+        let mut call = Call {
+            sequence: 0,
+            time: now,
+            account: String::new(),
+            region: signed.region.clone(),
+            service: signed.service.clone(),
+            action: action.clone(),
+            parameters,
+            outcome: Outcome::Ok,
+        };
+        let mut delay_milliseconds = 0;
+        let mut sever = false;
+        let result = self.decide(
+            &incoming,
+            &signed,
+            &action,
+            params,
+            foreign,
+            now,
+            &mut call,
+            &mut delay_milliseconds,
+        );
+        let (result, forward) = match result {
+            Ok(Decision::Forward) => (Ok(Element::new("reply")), true),
+            Ok(Decision::Reply(element)) => (Ok(element), false),
+            Ok(Decision::LoseReply(element)) => {
+                sever = true;
+                (Ok(element), false)
+            }
+            Ok(Decision::LoseRequest) => {
+                sever = true;
+                call.outcome = Outcome::RequestLost;
+                (Ok(Element::new("reply")), false)
+            }
+            Err(error) => (Err(error), false),
+        };
+        match &result {
+            Err(error) => call.outcome = Outcome::Error(error.code.to_string()),
+            Ok(_) if forward => call.outcome = Outcome::Forwarded,
+            Ok(_) if sever && call.outcome == Outcome::Ok => call.outcome = Outcome::ReplyLost,
+            Ok(_) => {}
+        }
+        self.journal.record(call);
+        let is_ec2 = signed.service == "ec2";
+        let (status, body) = match result {
+            Ok(members) if is_ec2 => (200, xml::ec2_reply(&action, &request_id, members)),
+            Ok(members) => (200, xml::sts_reply(&action, &request_id, members)),
+            Err(error) if is_ec2 => (error.status(), xml::ec2_error(&error, &request_id)),
+            Err(error) => (error.status(), xml::sts_error(&error, &request_id)),
+        };
+        Answer { status, body, request_id, delay_milliseconds, sever, forward }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call's parts, taken apart by its only caller")]
+    fn decide(
+        &mut self,
+        incoming: &Incoming,
+        signed: &Signed,
+        action: &str,
+        params: Params,
+        foreign: Vec<Foreign>,
+        now: Timestamp,
+        call: &mut Call,
+        delay_milliseconds: &mut u64,
+    ) -> Result<Decision, ApiError> {
+        incoming.signed.clone()?;
+        let caller = self.authenticate(signed, incoming.security_token.as_deref(), now)?;
+        call.account.clone_from(&caller.account);
+        incoming.params.clone()?;
+        if action.is_empty() {
+            return Err(ApiError::missing("Action"));
+        }
+        let is_ec2 = signed.service == "ec2";
+        if is_ec2 && !self.state.regions.contains(&signed.region) {
+            let message = format!("Region {} is not enabled for this account", signed.region);
+            return Err(ApiError::new("AuthFailure", message));
+        }
+        let (account, region) = (caller.account.clone(), signed.region.clone());
+        let narrowed = Page::is_asked(&params) || params.has_members("Filter");
+        if is_ec2 && !self.levels.take(&self.throttle, (&account, &region, action), narrowed, now) {
+            return Err(ApiError::new("RequestLimitExceeded", "Request limit exceeded."));
+        }
+        let verdict = self.faults.judge(&signed.service, &account, &region, action);
+        *delay_milliseconds = verdict.delay_milliseconds;
+        if let Some(error) = verdict.error {
+            return Err(error);
+        }
+        self.authorize(&caller, &signed.service, action)?;
+        if verdict.lose_request {
+            return Ok(Decision::LoseRequest);
+        }
+        let reply = if is_ec2 && (ec2::action(action).is_some() || !self.has_upstream) {
+            self.call_ec2((account, region), action, params, foreign, now)?
+        } else if signed.service == "sts" && (sts::owns(action) || !self.has_upstream) {
+            sts::answer(&mut self.state, &caller, action, params, now)?
+        } else if self.has_upstream {
+            return Ok(Decision::Forward);
+        } else {
+            let message = format!("The service {} is not simulated (no upstream is set)", signed.service);
+            return Err(ApiError::new("InvalidAction", message));
+        };
+        Ok(if verdict.lose_reply { Decision::LoseReply(reply) } else { Decision::Reply(reply) })
+    }
+
+    /// Carries out an EC2 action in some account and Region, past throttling, faults and journal: also how somebody
+    /// else's calls enter a test.
+    pub(crate) fn call_ec2(
+        &mut self,
+        place: (String, String),
+        action: &str,
+        params: Params,
+        foreign: Vec<Foreign>,
+        now: Timestamp,
+    ) -> Result<Element, ApiError> {
+        let moment = Moment { now, staleness: self.staleness };
+        self.state.spaces.entry(place.clone()).or_default();
+        let mut context = Context {
+            state: &mut self.state,
+            place,
+            moment,
+            action: action.to_owned(),
+            dry_run: false,
+            foreign,
+        };
+        ec2::answer(&mut context, params)
+    }
+
+    /// An EC2 call of somebody else, given as pairs; the reply comes as XML.
+    pub(crate) fn call_behind(
+        &mut self,
+        place: (String, String),
+        action: &str,
+        mut parameters: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<String, ApiError> {
+        parameters.insert("Version".to_owned(), ec2::VERSION.to_owned());
+        let reply = self.call_ec2(place, action, Params::from_pairs(parameters), Vec::new(), now)?;
+        Ok(xml::ec2_reply(action, "behind", reply))
+    }
+
+    pub(crate) fn authenticate(
+        &self,
+        signed: &Signed,
+        token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Credential, ApiError> {
+        let is_ec2 = signed.service == "ec2";
+        let refused = || {
+            if is_ec2 {
+                let message = "AWS was not able to validate the provided access credentials";
+                ApiError::new("AuthFailure", message)
+            } else {
+                let message = "The security token included in the request is invalid.";
+                ApiError::new("InvalidClientTokenId", message)
+            }
+        };
+        let credential = self.state.credentials.get(&signed.access_key).ok_or_else(refused)?;
+        match (&credential.session, token) {
+            (None, None) => {}
+            // A long-lived key with a token is somebody's mix-up of two credentials.
+            (None, Some(_)) => return Err(refused()),
+            (Some(session), Some(token)) if session.token == token => {
+                if session.expires <= now {
+                    let code = if is_ec2 { "RequestExpired" } else { "ExpiredToken" };
+                    let message = "The security token included in the request is expired";
+                    return Err(ApiError::new(code, message));
+                }
+            }
+            (Some(_), _) => return Err(refused()),
+        }
+        Ok(credential.clone())
+    }
+
+    fn authorize(&self, caller: &Credential, service: &str, action: &str) -> Result<(), ApiError> {
+        let Some(session) = &caller.session else { return Ok(()) };
+        let role =
+            self.state.accounts.get(&caller.account).and_then(|account| account.roles.get(&session.role));
+        let is_denied =
+            role.is_some_and(|role| role.denied_actions.iter().any(|denied| matches(denied, action)));
+        if is_denied { Err(fault::denied(service, action)) } else { Ok(()) }
+    }
+}
+
+enum Decision {
+    Forward,
+    LoseReply(Element),
+    LoseRequest,
+    Reply(Element),
+}
+
+fn request_id(serial: u64) -> String {
+    let digits = crate::id::derive("request", &serial.to_string()).replace("request-", "");
+    format!("{}-{}-4{}-8{}-{serial:012}", &digits[..8], &digits[8..12], &digits[12..15], &digits[13..16])
+}

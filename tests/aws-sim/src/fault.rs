@@ -1,0 +1,231 @@
+//! Faults on demand: refuse, fail, lose, delay. Each names an action pattern and may be narrowed to one place.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ApiError;
+use crate::filter::matches;
+
+/// Which calls a fault concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Action name; `*` and `?` are wildcards.
+    pub action: String,
+    /// Only this account; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Only this Region; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl Scope {
+    /// Every call of an action, wherever it comes from.
+    pub fn action(action: impl Into<String>) -> Self {
+        Self { action: action.into(), account: None, region: None }
+    }
+
+    /// The same calls, of one account only.
+    #[must_use]
+    pub fn of_account(self, account: impl Into<String>) -> Self {
+        Self { account: Some(account.into()), ..self }
+    }
+
+    fn covers(&self, account: &str, region: &str, action: &str) -> bool {
+        matches(&self.action, action)
+            && self.account.as_ref().is_none_or(|only| only == account)
+            && self.region.as_ref().is_none_or(|only| only == region)
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum Fault {
+    /// Holds the reply back for so long; the effect has taken place by then. Delays of several faults add up.
+    Delay {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+        /// How long.
+        milliseconds: u64,
+    },
+    /// `UnauthorizedOperation`, as a policy that denies the action (`AccessDenied` on STS).
+    Deny {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+    },
+    /// Every Nth call fails without effect.
+    FailEvery {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+        /// Error code of the reply.
+        code: String,
+        /// N; 1 fails every call.
+        every: u64,
+        /// Calls seen so far; starts at 0.
+        #[serde(default)]
+        seen: u64,
+    },
+    /// The next calls fail without effect.
+    FailNext {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+        /// Error code of the reply.
+        code: String,
+        /// How many.
+        times: u64,
+    },
+    /// The connection is cut without a byte of reply. With `effect` (the default) the call was carried out.
+    Lose {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+        /// How many.
+        times: u64,
+        /// Whether the call takes effect before its reply is lost.
+        #[serde(default = "yes")]
+        effect: bool,
+        /// Calls let through before the first lost one.
+        #[serde(default)]
+        skip: u64,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What the faults in force mean for one call.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) delay_milliseconds: u64,
+    pub(crate) error: Option<ApiError>,
+    pub(crate) lose_request: bool,
+    pub(crate) lose_reply: bool,
+}
+
+/// The faults in force, in the order they were set.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn list(&self) -> &[Fault] {
+        &self.0
+    }
+
+    /// Counts one call against every fault that covers it and says what happens to it.
+    pub(crate) fn judge(&mut self, service: &str, account: &str, region: &str, action: &str) -> Verdict {
+        let mut verdict = Verdict::default();
+        for fault in &mut self.0 {
+            if !fault.scope().covers(account, region, action) {
+                continue;
+            }
+            match fault {
+                Fault::Delay { milliseconds, .. } => verdict.delay_milliseconds += *milliseconds,
+                Fault::Deny { .. } => {
+                    verdict.error.get_or_insert_with(|| denied(service, action));
+                }
+                Fault::FailEvery { code, every, seen, .. } => {
+                    *seen += 1;
+                    if *every > 0 && *seen % *every == 0 {
+                        verdict.error.get_or_insert_with(|| failure(code));
+                    }
+                }
+                Fault::FailNext { code, times, .. } => {
+                    if *times > 0 && verdict.error.is_none() {
+                        *times -= 1;
+                        verdict.error = Some(failure(code));
+                    }
+                }
+                Fault::Lose { times, effect, skip, .. } => {
+                    if *skip > 0 {
+                        *skip -= 1;
+                    } else if *times > 0 {
+                        *times -= 1;
+                        verdict.lose_reply |= *effect;
+                        verdict.lose_request |= !*effect;
+                    }
+                }
+            }
+        }
+        verdict
+    }
+}
+
+impl Fault {
+    fn scope(&self) -> &Scope {
+        match self {
+            Self::Delay { scope, .. }
+            | Self::Deny { scope }
+            | Self::FailEvery { scope, .. }
+            | Self::FailNext { scope, .. }
+            | Self::Lose { scope, .. } => scope,
+        }
+    }
+}
+
+/// The refusal of a caller without permission, in the words of its service.
+pub(crate) fn denied(service: &str, action: &str) -> ApiError {
+    if service == "ec2" {
+        let message = format!("You are not authorized to perform this operation. ({action})");
+        ApiError::new("UnauthorizedOperation", message)
+    } else {
+        ApiError::new("AccessDenied", format!("User is not authorized to perform: {service}:{action}"))
+    }
+}
+
+fn failure(code: &str) -> ApiError {
+    let message = match code {
+        "RequestLimitExceeded" => "Request limit exceeded.",
+        "InternalError" => "An internal error has occurred",
+        "Unavailable" => "The server is overloaded and can't handle the request.",
+        _ => "A fault of the simulator",
+    };
+    ApiError::new(code.to_owned(), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Faults, Scope};
+
+    #[test]
+    fn faults_count_only_the_calls_they_cover() {
+        let mut faults = Faults::default();
+        let scope = Scope::action("Create*").of_account("1");
+        faults.add(Fault::FailEvery { scope, code: "InternalError".to_owned(), every: 3, seen: 0 });
+        let mut fails =
+            |account: &str, action: &str| faults.judge("ec2", account, "r", action).error.is_some();
+        let pattern: Vec<bool> = (0..6).map(|_| fails("1", "CreateTags")).collect();
+        assert_eq!(pattern, [false, false, true, false, false, true]);
+        assert!(!fails("2", "CreateTags"));
+        assert!(!fails("1", "DeleteTags"));
+    }
+
+    #[test]
+    fn lost_replies_can_be_placed_at_the_nth_call() {
+        let mut faults = Faults::default();
+        faults.add(Fault::Lose { scope: Scope::action("X"), times: 1, effect: true, skip: 2 });
+        let lost: Vec<bool> = (0..4).map(|_| faults.judge("ec2", "1", "r", "X").lose_reply).collect();
+        assert_eq!(lost, [false, false, true, false]);
+    }
+
+    #[test]
+    fn json_is_flat() {
+        let fault: Fault = serde_json::from_str(
+            r#"{"fault":"fail_next","action":"DescribeVpcs","account":"1","code":"Unavailable","times":2}"#,
+        )
+        .unwrap();
+        assert!(matches!(fault, Fault::FailNext { times: 2, .. }));
+    }
+}

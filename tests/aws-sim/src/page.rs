@@ -1,0 +1,141 @@
+//! Paging: `MaxResults` and `NextToken` over objects in id order.
+//!
+//! A token names the last id it gave out, so objects made or deleted between two pages neither repeat nor hide
+//! others. It is bound to account, Region, action and parameters; presenting it with others is refused.
+
+use sha2::{Digest, Sha256};
+
+use crate::error::ApiError;
+use crate::query::Params;
+
+/// What the traffic-mirroring actions take for `MaxResults`, and how many they give when it is absent.
+pub(crate) const MIRRORING: Limits = Limits { least: 5, most: 1000, default: Some(1000) };
+/// Older describe calls give everything unless asked to page.
+pub(crate) const CLASSIC: Limits = Limits { least: 5, most: 1000, default: None };
+
+/// Bounds of `MaxResults` for one family of actions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    least: i64,
+    most: i64,
+    default: Option<usize>,
+}
+
+/// The page a request asks for.
+#[derive(Debug)]
+pub(crate) struct Page {
+    size: Option<usize>,
+    after: Option<String>,
+    fingerprint: String,
+}
+
+impl Page {
+    /// Reads the two parameters; `scope` is what the token is bound to beside the parameters.
+    pub(crate) fn read(params: &mut Params, limits: Limits, scope: &str) -> Result<Self, ApiError> {
+        let size = match params.integer("MaxResults", i64::MIN..=i64::MAX)? {
+            None => limits.default,
+            Some(number) if number < limits.least => {
+                let why = format!("Expecting a value greater than or equal to {}.", limits.least);
+                return Err(ApiError::value("maxResults", number, &why));
+            }
+            Some(number) if number > limits.most => {
+                let why = format!("Expecting a value less than or equal to {}.", limits.most);
+                return Err(ApiError::value("maxResults", number, &why));
+            }
+            Some(number) => usize::try_from(number).ok(),
+        };
+        let token = params.text("NextToken").filter(|token| !token.is_empty());
+        let fingerprint = fingerprint(scope, params);
+        let after = match token {
+            None => None,
+            Some(token) => Some(open(&token, &fingerprint).ok_or_else(|| {
+                ApiError::new(
+                    "InvalidNextToken",
+                    format!("The token '{token}' is not valid for this request"),
+                )
+            })?),
+        };
+        Ok(Self { size, after, fingerprint })
+    }
+
+    /// Whether the caller asked for pages at all.
+    pub(crate) fn is_asked(params: &Params) -> bool {
+        params.pairs().contains_key("MaxResults") || params.pairs().contains_key("NextToken")
+    }
+
+    /// Cuts this page out of `(id, object)` pairs that are in id order.
+    pub(crate) fn cut<T>(&self, rows: Vec<(String, T)>) -> (Vec<T>, Option<String>) {
+        let rows: Vec<_> =
+            rows.into_iter().filter(|(id, _)| self.after.as_ref().is_none_or(|after| id > after)).collect();
+        let size = self.size.unwrap_or(usize::MAX);
+        let next = (rows.len() > size).then(|| seal(&rows[size.saturating_sub(1)].0, &self.fingerprint));
+        (rows.into_iter().take(size).map(|(_, object)| object).collect(), next)
+    }
+}
+
+fn fingerprint(scope: &str, params: &Params) -> String {
+    let mut digest = Sha256::new();
+    digest.update(scope);
+    for (key, value) in params.pairs() {
+        digest.update(format!("\n{key}={value}"));
+    }
+    crate::id::hex(&digest.finalize(), 16)
+}
+
+fn seal(id: &str, fingerprint: &str) -> String {
+    format!("{fingerprint}{}", crate::id::hex(id.as_bytes(), id.len() * 2))
+}
+
+fn open(token: &str, fingerprint: &str) -> Option<String> {
+    let rest = token.strip_prefix(fingerprint)?;
+    let bytes: Option<Vec<u8>> = (0..rest.len() / 2)
+        .map(|at| rest.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect();
+    String::from_utf8(bytes?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIRRORING, Page};
+    use crate::query::Params;
+
+    fn rows(count: usize) -> Vec<(String, usize)> {
+        (0..count).map(|n| (format!("id-{n:03}"), n)).collect()
+    }
+
+    fn page(form: &str) -> Result<Page, String> {
+        let mut params = Params::from_form(form.as_bytes()).unwrap();
+        Page::read(&mut params, MIRRORING, "scope").map_err(|error| error.code.into_owned())
+    }
+
+    #[test]
+    fn pages_cover_everything_once_even_when_rows_vanish() {
+        let (first, token) = page("MaxResults=5&A=1").unwrap().cut(rows(12));
+        assert_eq!(first, [0, 1, 2, 3, 4]);
+        let mut left = rows(12);
+        left.remove(4);
+        left.remove(2);
+        let (second, token) =
+            page(&format!("MaxResults=5&A=1&NextToken={}", token.unwrap())).unwrap().cut(left);
+        assert_eq!(second, [5, 6, 7, 8, 9]);
+        let (third, token) =
+            page(&format!("MaxResults=6&A=1&NextToken={}", token.unwrap())).unwrap().cut(rows(12));
+        assert_eq!(third, [10, 11]);
+        assert_eq!(token, None);
+    }
+
+    #[test]
+    fn a_token_is_bound_to_its_parameters() {
+        let (_, token) = page("MaxResults=5&A=1").unwrap().cut(rows(12));
+        let token = token.unwrap();
+        assert_eq!(page(&format!("A=2&NextToken={token}")).unwrap_err(), "InvalidNextToken");
+        assert_eq!(page("A=1&NextToken=zzz").unwrap_err(), "InvalidNextToken");
+    }
+
+    #[test]
+    fn max_results_has_bounds() {
+        assert_eq!(page("MaxResults=4").unwrap_err(), "InvalidParameterValue");
+        assert_eq!(page("MaxResults=1001").unwrap_err(), "InvalidParameterValue");
+        assert!(page("MaxResults=1000").is_ok());
+    }
+}
