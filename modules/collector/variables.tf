@@ -13,7 +13,7 @@ variable "name" {
 }
 
 variable "tags" {
-  description = "Tags for everything the module makes, instances, volumes and interfaces of the group included. A provider's `default_tags` do not reach instances that an auto scaling group launches: repeat them here."
+  description = "Tags for everything the module makes, instances and volumes of the group included. A provider's `default_tags` do not reach instances that an auto scaling group launches: repeat them here."
   type        = map(string)
   default     = {}
 

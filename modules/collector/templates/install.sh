@@ -16,7 +16,8 @@ fail() {
   exit 1
 }
 
-work=$(mktemp -d)
+# Not in /tmp, which hardened images mount without the right to run anything.
+work=$(mktemp --directory --tmpdir="${TMPDIR:-/usr/local/lib}" enigma-collector.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
 # A new instance may boot before its routes and endpoints answer: ten tries within about five minutes.
