@@ -1,0 +1,132 @@
+//! What the threads tell each other: each worker and the writer publish a copy of their own counters once a batch,
+//! everybody else reads the copies. No counter is shared, so no packet waits for a reader.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use enigma_engine::Stats;
+
+use crate::export::ExportStats;
+
+/// A worker's counters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WorkerView {
+    /// Packets, drops by reason, flows.
+    pub(crate) engine: Stats,
+    /// Datagrams the kernel dropped at this worker's socket while it was receiving.
+    pub(crate) kernel_drops: u64,
+    /// Datagrams that arrived after the worker had been told to stop.
+    pub(crate) after_stop: u64,
+    /// Records handed to the queue, dropped ones included.
+    pub(crate) records: u64,
+    /// Records of batches that had to leave a full queue.
+    pub(crate) queue_dropped: u64,
+    /// Failed receive calls.
+    pub(crate) receive_errors: u64,
+    /// Turns of the worker's loop; a number that stands still is a stalled worker.
+    pub(crate) turns: u64,
+}
+
+/// One publisher's latest copy.
+#[derive(Debug, Default)]
+pub(crate) struct Slot<T>(Mutex<T>);
+
+impl<T: Copy> Slot<T> {
+    /// Publishes unless somebody is reading at this moment; the next batch will publish again.
+    pub(crate) fn publish(&self, value: T) {
+        if let Ok(mut slot) = self.0.try_lock() {
+            *slot = value;
+        }
+    }
+
+    /// Publishes for good, waiting for a reader if need be.
+    pub(crate) fn publish_last(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    /// The latest copy.
+    pub(crate) fn read(&self) -> T {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything that crosses threads.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) workers: Vec<Slot<WorkerView>>,
+    pub(crate) export: Slot<ExportStats>,
+    stop: AtomicBool,
+    write_until: OnceLock<Instant>,
+}
+
+impl Board {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Slot::default()).collect(),
+            export: Slot::default(),
+            stop: AtomicBool::new(false),
+            write_until: OnceLock::new(),
+        }
+    }
+
+    /// Tells workers to finish; records may be written until `write_until`.
+    pub(crate) fn stop(&self, write_until: Instant) {
+        // The first stop decides.
+        let _ = self.write_until.set(write_until);
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether workers are to finish.
+    pub(crate) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// When writing ends, once a stop was ordered.
+    pub(crate) fn write_until(&self) -> Option<Instant> {
+        self.write_until.get().copied()
+    }
+
+    /// All counters in one moment (as exact as separate copies can be: each is consistent in itself).
+    pub(crate) fn totals(&self) -> Totals {
+        let workers: Vec<WorkerView> = self.workers.iter().map(Slot::read).collect();
+        Totals::new(workers, self.export.read())
+    }
+}
+
+/// The counters of the whole process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    /// Each worker's own, in order.
+    pub(crate) workers: Vec<WorkerView>,
+    /// Their sum.
+    pub(crate) sum: WorkerView,
+    /// The writer's.
+    pub(crate) export: ExportStats,
+}
+
+impl Totals {
+    pub(crate) fn new(workers: Vec<WorkerView>, export: ExportStats) -> Self {
+        let mut sum = WorkerView::default();
+        for worker in &workers {
+            sum.engine.merge(&worker.engine);
+            sum.kernel_drops += worker.kernel_drops;
+            sum.after_stop += worker.after_stop;
+            sum.records += worker.records;
+            sum.queue_dropped += worker.queue_dropped;
+            sum.receive_errors += worker.receive_errors;
+            sum.turns += worker.turns;
+        }
+        Self { workers, sum, export }
+    }
+
+    /// Records that were made and will not be written, whatever the reason.
+    pub(crate) fn export_dropped(&self) -> u64 {
+        self.sum.queue_dropped + self.export.dropped()
+    }
+
+    /// Whether a packet was dropped before the collector saw it, or a record after it was made.
+    pub(crate) fn lossy(&self) -> bool {
+        self.sum.kernel_drops > 0 || self.sum.records != self.export.written
+    }
+}

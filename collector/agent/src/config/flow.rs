@@ -1,0 +1,169 @@
+//! `flow`: how long flows live and how much memory they may take.
+
+use std::time::Duration;
+
+use enigma_engine::{Admission, EngineConfig, Timeouts};
+
+use super::Section;
+use super::key::{Key, Reader};
+use super::value;
+
+/// Longest and shortest idle timeout: below a second every pause splits a flow; above a day a flow table is a leak.
+const TIMEOUT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+static MEMORY: Key = Key {
+    section: "flow",
+    name: "memory",
+    default: "\"256MiB\"",
+    allowed: "a size from 1MiB to 64GiB, such as \"256MiB\"",
+    meaning: "Budget of the flow tables of all workers together. When it is full the flow that was idle longest is written as a record and forgotten; `evictions` counts that.",
+    reason: "Room for hundreds of thousands of flows at once while leaving most of a 1 GiB instance to the kernel's buffers.",
+};
+
+static TCP_ATTEMPT: Key = Key {
+    section: "flow",
+    name: "tcp_attempt",
+    default: "\"5s\"",
+    allowed: "a duration from 1s to 24h, such as \"5s\"",
+    meaning: "A TCP connection attempt that nobody answers is over after this long.",
+    reason: "Zeek's tcp_attempt_delay: later retries are attempts of their own.",
+};
+
+static TCP_OPENING: Key = Key {
+    section: "flow",
+    name: "tcp_opening",
+    default: "\"1m\"",
+    allowed: "a duration from 1s to 24h, such as \"1m\"",
+    meaning: "A TCP connection whose handshake does not get on is over after this long.",
+    reason: "As long as clients usually go on trying.",
+};
+
+static TCP_IDLE: Key = Key {
+    section: "flow",
+    name: "tcp_idle",
+    default: "\"5m\"",
+    allowed: "a duration from 1s to 24h, such as \"5m\"",
+    meaning: "An open TCP connection without a packet for this long is over.",
+    reason: "Zeek's tcp_inactivity_timeout, so that records compare.",
+};
+
+static TCP_INTERACTIVE: Key = Key {
+    section: "flow",
+    name: "tcp_interactive",
+    default: "\"1h\"",
+    allowed: "a duration from 1s to 24h, such as \"1h\"",
+    meaning: "The same for connections to ports where people type (FTP, SSH, telnet, rlogin).",
+    reason: "Zeek's value for these: a person who reads for ten minutes has not left.",
+};
+
+static TCP_CLOSED: Key = Key {
+    section: "flow",
+    name: "tcp_closed",
+    default: "\"5s\"",
+    allowed: "a duration from 1s to 24h, such as \"5s\"",
+    meaning: "How long a closed or reset TCP connection is kept for stray packets before its record is written.",
+    reason: "Zeek's tcp_close_delay: late retransmissions and reordered packets join their flow instead of starting one.",
+};
+
+static UDP: Key = Key {
+    section: "flow",
+    name: "udp",
+    default: "\"1m\"",
+    allowed: "a duration from 1s to 24h, such as \"1m\"",
+    meaning: "A UDP flow without a packet for this long is over.",
+    reason: "Zeek's udp_inactivity_timeout.",
+};
+
+static ICMP: Key = Key {
+    section: "flow",
+    name: "icmp",
+    default: "\"1m\"",
+    allowed: "a duration from 1s to 24h, such as \"1m\"",
+    meaning: "An ICMP or ICMPv6 exchange without a packet for this long is over.",
+    reason: "Zeek's icmp_inactivity_timeout.",
+};
+
+static OTHER: Key = Key {
+    section: "flow",
+    name: "other",
+    default: "\"1m\"",
+    allowed: "a duration from 1s to 24h, such as \"1m\"",
+    meaning: "The exchange of two hosts in any other IP protocol is over after this long without a packet.",
+    reason: "As for UDP, which has no end of its own either.",
+};
+
+static COMMUNITY_ID_SEED: Key = Key {
+    section: "flow",
+    name: "community_id_seed",
+    default: "0",
+    allowed: "a whole number from 0 to 65535",
+    meaning: "Seed of the Community ID in each record.",
+    reason: "The default of the Community ID specification; equal seeds make the records of different tools join.",
+};
+
+/// `[flow]`.
+pub(crate) static SECTION: Section = Section {
+    name: "flow",
+    about: "The flow table: what ends a flow and how many may live at once.",
+    keys: &[
+        &MEMORY,
+        &TCP_ATTEMPT,
+        &TCP_OPENING,
+        &TCP_IDLE,
+        &TCP_INTERACTIVE,
+        &TCP_CLOSED,
+        &UDP,
+        &ICMP,
+        &OTHER,
+        &COMMUNITY_ID_SEED,
+    ],
+};
+
+/// The flow table's limits.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Flow {
+    /// Bytes, all workers together.
+    pub(crate) memory: u64,
+    /// When flows end.
+    pub(crate) timeouts: Timeouts,
+    /// Seed of the Community ID.
+    pub(crate) community_id_seed: u16,
+}
+
+impl Flow {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let timeout = |v: &super::raw::RawValue| value::duration(v, TIMEOUT);
+        Self {
+            memory: reader.get(&MEMORY, |v| value::size(v, 1 << 20..=64 << 30)),
+            timeouts: Timeouts {
+                tcp_attempt: reader.get(&TCP_ATTEMPT, timeout),
+                tcp_opening: reader.get(&TCP_OPENING, timeout),
+                tcp_idle: reader.get(&TCP_IDLE, timeout),
+                tcp_interactive: reader.get(&TCP_INTERACTIVE, timeout),
+                tcp_closed: reader.get(&TCP_CLOSED, timeout),
+                udp: reader.get(&UDP, timeout),
+                icmp: reader.get(&ICMP, timeout),
+                other: reader.get(&OTHER, timeout),
+            },
+            community_id_seed: reader.get(&COMMUNITY_ID_SEED, |v| {
+                value::integer(v, 0..=65_535).and_then(|n| u16::try_from(n).ok())
+            }),
+        }
+    }
+}
+
+impl Flow {
+    /// The part one of `workers` pipelines gets: an equal share of the memory, the rest as it is. `uid_seed` must
+    /// differ between pipelines and runs, or their records could carry equal `uid`s.
+    pub(crate) fn engine(&self, workers: usize, admission: Admission, uid_seed: u64) -> EngineConfig {
+        EngineConfig {
+            // On a 32-bit host the budget ends at its address space.
+            flow_memory: usize::try_from(self.memory).unwrap_or(usize::MAX) / workers.max(1),
+            timeouts: self.timeouts,
+            community_id_seed: self.community_id_seed,
+            uid_seed,
+            admission,
+            ..EngineConfig::default()
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `receive`: where mirrored packets come in, and from whom.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use enigma_engine::Admission;
+use ipnet::IpNet;
+
+use super::Section;
+use super::key::{Key, Reader};
+use super::value;
+
+static LISTEN: Key = Key {
+    section: "receive",
+    name: "listen",
+    default: "\"[::]:4789\"",
+    allowed: "an address and port such as \"0.0.0.0:4789\" or \"[::]:4789\"; port 0 takes a free one",
+    meaning: "UDP address of the VXLAN traffic. `[::]` takes IPv4 and IPv6; on a host without IPv6 it falls back to `0.0.0.0`.",
+    reason: "AWS sends mirrored packets to UDP 4789 and the port cannot be changed there.",
+};
+
+static WORKERS: Key = Key {
+    section: "receive",
+    name: "workers",
+    default: "1",
+    allowed: "a whole number from 1 to 64",
+    meaning: "Receive threads, each with its own socket and flow table. The kernel spreads datagrams by outer addresses and ports.",
+    reason: "The two directions of a flow can have different outer source ports; with one worker they always meet in one flow table. More workers receive more, and may report a flow as two one-sided ones.",
+};
+
+static BUFFER: Key = Key {
+    section: "receive",
+    name: "buffer",
+    default: "\"64MiB\"",
+    allowed: "a size from 64KiB to 1GiB, such as \"64MiB\"",
+    meaning: "Receive buffer of each worker's socket, in the kernel's own accounting (which charges a 1500-byte packet about 2.3 KiB).",
+    reason: "About 28,000 full-sized packets: a worker may be kept off its CPU for 50 ms at half a million packets a second before the kernel drops.",
+};
+
+static BATCH_WAIT: Key = Key {
+    section: "receive",
+    name: "batch_wait",
+    default: "\"500us\"",
+    allowed: "a duration from 0us to 10ms, such as \"500us\"",
+    meaning: "How long a worker lets packets gather once it has emptied its socket, instead of waking for each.",
+    reason: "A wake-up costs more than receiving a packet; half a millisecond is nothing to a flow record and 250 packets at 500,000 a second.",
+};
+
+static ALLOW_VNIS: Key = Key {
+    section: "receive.allow",
+    name: "vnis",
+    default: "[]",
+    allowed: "a list of whole numbers from 0 to 16777215",
+    meaning: "VXLAN network identifiers to accept; an empty list accepts all. Others are counted under a drop reason of their own.",
+    reason: "Sessions come and go without a restart of the collector; a security group keeps strangers out.",
+};
+
+static ALLOW_SOURCES: Key = Key {
+    section: "receive.allow",
+    name: "sources",
+    default: "[]",
+    allowed: "a list of addresses or CIDR ranges such as [\"10.0.0.0/8\", \"2001:db8::/32\"]",
+    meaning: "Outer source addresses to accept (a mirrored interface sends from its primary address); an empty list accepts all. Others are counted under a drop reason of their own.",
+    reason: "As above. Set it where more than the mirrored interfaces can reach the port.",
+};
+
+/// `[receive]`.
+pub(crate) static SECTION: Section = Section {
+    name: "receive",
+    about: "The sockets that mirrored packets arrive on.",
+    keys: &[&LISTEN, &WORKERS, &BUFFER, &BATCH_WAIT],
+};
+
+/// `[receive.allow]`.
+pub(crate) static ALLOW_SECTION: Section = Section {
+    name: "receive.allow",
+    about: "Who may send. Refused datagrams are counted as received and as dropped with their reason.",
+    keys: &[&ALLOW_VNIS, &ALLOW_SOURCES],
+};
+
+/// How packets come in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Receive {
+    /// UDP address; port 0 means any.
+    pub(crate) listen: SocketAddr,
+    /// Receive threads, at least one.
+    pub(crate) workers: usize,
+    /// Bytes of each socket's receive buffer, in the kernel's accounting.
+    pub(crate) buffer: usize,
+    /// Pause after a socket was emptied.
+    pub(crate) batch_wait: Duration,
+    /// Empty: all.
+    pub(crate) allow_vnis: Vec<u32>,
+    /// Empty: all.
+    pub(crate) allow_sources: Vec<IpNet>,
+}
+
+impl Receive {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let vni = |item: &super::raw::RawValue| {
+            value::integer(item, 0..=0xff_ffff).and_then(|n| u32::try_from(n).ok())
+        };
+        Self {
+            listen: reader.get(&LISTEN, value::socket_address),
+            workers: reader
+                .get(&WORKERS, |v| value::integer(v, 1..=64).and_then(|n| usize::try_from(n).ok())),
+            buffer: reader
+                .get(&BUFFER, |v| value::size(v, 64 << 10..=1 << 30).and_then(|n| usize::try_from(n).ok())),
+            batch_wait: reader
+                .get(&BATCH_WAIT, |v| value::duration(v, Duration::ZERO..=Duration::from_millis(10))),
+            allow_vnis: reader.get(&ALLOW_VNIS, |v| value::list(v, vni)),
+            allow_sources: reader.get(&ALLOW_SOURCES, |v| value::list(v, value::network)),
+        }
+    }
+}
+
+impl Receive {
+    /// The allow-lists as the engine takes them.
+    pub(crate) fn admission(&self) -> Admission {
+        Admission {
+            vnis: self.allow_vnis.clone(),
+            sources: self.allow_sources.iter().map(|net| (net.network(), net.prefix_len())).collect(),
+        }
+    }
+}

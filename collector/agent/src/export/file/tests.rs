@@ -1,0 +1,115 @@
+use super::*;
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
+const ROTATION: Rotation = Rotation { size: 100, interval: Duration::from_secs(60), keep: 0 };
+
+#[test]
+fn a_file_is_rotated_by_size_and_no_line_is_lost_or_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = FileSet::open(dir.path(), Some(ROTATION), Existing::Rotate, &["conn"], at(0)).unwrap();
+    let mut rotated = 0;
+    for number in 0..50 {
+        files.write("conn", format!("line number {number:04}\n").as_bytes(), at(number / 10)).unwrap();
+        rotated += files.rotate_due(at(number / 10)).unwrap();
+    }
+    let found = names(dir.path());
+    assert_eq!(found.len() as u64, rotated + 1, "{found:?}");
+    assert!(rotated >= 8, "50 lines of 17 bytes in files of 100: {rotated}");
+    // Sorted by name they are in the order of time, the current one (no time in its name) last by '.' > '-'.
+    let all: String = found.iter().map(|name| fs::read_to_string(dir.path().join(name)).unwrap()).collect();
+    let expected: String = (0..50).map(|number| format!("line number {number:04}\n")).collect();
+    assert_eq!(all, expected);
+    assert!(found.iter().all(|name| name == "conn.log" || is_rotated_name("conn", name)), "{found:?}");
+}
+
+#[test]
+fn age_counts_from_the_first_record_and_an_empty_file_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = FileSet::open(dir.path(), Some(ROTATION), Existing::Rotate, &["conn"], at(0)).unwrap();
+    assert_eq!(files.rotate_due(at(3600)).unwrap(), 0);
+    files.write("conn", b"a\n", at(3600)).unwrap();
+    assert_eq!(files.rotate_due(at(3659)).unwrap(), 0);
+    assert_eq!(files.rotate_due(at(3660)).unwrap(), 1);
+    assert_eq!(names(dir.path()), ["conn-20231114T231320.000000Z.log", "conn.log"]);
+    assert_eq!(fs::metadata(dir.path().join("conn.log")).unwrap().len(), 0);
+}
+
+#[test]
+fn an_earlier_runs_file_is_kept_by_a_service_and_replaced_offline() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("conn.log"), "earlier\n").unwrap();
+    drop(FileSet::open(dir.path(), Some(ROTATION), Existing::Rotate, &["conn"], at(0)).unwrap());
+    assert_eq!(names(dir.path()).len(), 2);
+    fs::write(dir.path().join("conn.log"), "earlier\n").unwrap();
+    drop(FileSet::open(dir.path(), None, Existing::Replace, &["conn"], at(0)).unwrap());
+    assert_eq!(names(dir.path()).len(), 2);
+    assert_eq!(fs::read_to_string(dir.path().join("conn.log")).unwrap(), "");
+}
+
+#[test]
+fn only_our_own_oldest_files_are_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["conn-notes.log", "conn-20231114T231320.000000Z.log.gz", "dns-20231114T231320.000000Z.log"] {
+        fs::write(dir.path().join(name), "keep me").unwrap();
+    }
+    let rotation = Rotation { size: 1, keep: 2, ..ROTATION };
+    let mut files = FileSet::open(dir.path(), Some(rotation), Existing::Rotate, &["conn"], at(0)).unwrap();
+    for second in 0..5 {
+        files.write("conn", b"x\n", at(second)).unwrap();
+        assert_eq!(files.rotate_due(at(second)).unwrap(), 1);
+    }
+    assert_eq!(
+        names(dir.path()),
+        [
+            "conn-20231114T221323.000000Z.log",
+            "conn-20231114T221324.000000Z.log",
+            "conn-20231114T231320.000000Z.log.gz",
+            "conn-notes.log",
+            "conn.log",
+            "dns-20231114T231320.000000Z.log",
+        ]
+    );
+}
+
+#[test]
+fn two_collectors_cannot_share_a_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = FileSet::open(dir.path(), None, Existing::Replace, &["conn"], at(0)).unwrap();
+    let second = FileSet::open(dir.path(), None, Existing::Replace, &["conn"], at(0));
+    assert!(matches!(second, Err(FileError::Taken { .. })));
+    drop(first);
+    assert!(FileSet::open(dir.path(), None, Existing::Replace, &["conn"], at(0)).is_ok());
+}
+
+#[test]
+fn a_full_disk_costs_the_failed_block_and_nothing_else() {
+    // /dev/full takes every open and refuses every write with ENOSPC.
+    let dir = tempfile::tempdir().unwrap();
+    if std::os::unix::fs::symlink("/dev/full", dir.path().join("conn.log")).is_err()
+        || !Path::new("/dev/full").exists()
+    {
+        enigma_test_support::skip::skip("no /dev/full on this system");
+        return;
+    }
+    let mut files = FileSet::open(dir.path(), None, Existing::Replace, &["conn"], at(0)).unwrap();
+    let error = files.write("conn", b"lost\n", at(0)).unwrap_err();
+    assert!(
+        matches!(&error, FileError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+        "{error:?}"
+    );
+    files.write("dns", b"kept\n", at(0)).unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("dns.log")).unwrap(), "kept\n");
+}

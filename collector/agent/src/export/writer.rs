@@ -1,0 +1,148 @@
+//! The writer thread: takes batches of records from the queue, renders them as JSON lines and hands whole blocks of
+//! lines to the destination. Rendering happens here and not in the workers, which are on the packet path.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::RecvTimeoutError;
+use enigma_engine::RecordBatch;
+
+use super::ExportStats;
+use super::destination::Destination;
+use super::queue::Inbox;
+use crate::board::Board;
+
+/// Rendered bytes of one stream that are written with one call. Large enough that the call is nothing beside the
+/// rendering, small enough to stay in the second-level cache.
+const BLOCK: usize = 256 << 10;
+
+/// Least time between two messages about failing writes: a full disk is one fact, not one for each block.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
+
+/// The writer before it runs.
+pub(crate) struct Writer {
+    pub(crate) inbox: Inbox<RecordBatch>,
+    pub(crate) destination: Destination,
+    pub(crate) flush_interval: Duration,
+    pub(crate) board: Arc<Board>,
+}
+
+/// Lines of one stream that have been rendered and not written.
+struct Pending {
+    stream: &'static str,
+    lines: Vec<u8>,
+    records: u64,
+}
+
+struct Output {
+    destination: Destination,
+    pending: Vec<Pending>,
+    stats: ExportStats,
+    complained: Option<Instant>,
+}
+
+impl Writer {
+    /// Writes until every outbox is gone and the queue is empty, or until the write limit of a stop. Returns the
+    /// final counters.
+    pub(crate) fn run(self) -> ExportStats {
+        let Self { inbox, destination, flush_interval, board } = self;
+        let mut output =
+            Output { destination, pending: Vec::new(), stats: ExportStats::default(), complained: None };
+        let mut flush_at = Instant::now() + flush_interval;
+        loop {
+            let wait = flush_at.saturating_duration_since(Instant::now());
+            match inbox.receiver.recv_timeout(wait) {
+                Ok(mut batch) => {
+                    if board.write_until().is_some_and(|until| Instant::now() >= until) {
+                        output.stats.too_late += batch.len() as u64;
+                    } else {
+                        output.render(&batch);
+                    }
+                    drop(batch.drain());
+                    inbox.recycle(batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if Instant::now() >= flush_at {
+                output.flush();
+                output.tick();
+                flush_at = Instant::now() + flush_interval;
+            }
+            board.export.publish(output.stats);
+        }
+        output.flush();
+        board.export.publish_last(output.stats);
+        output.stats
+    }
+}
+
+impl Output {
+    fn render(&mut self, batch: &RecordBatch) {
+        for record in batch.iter() {
+            let stream = record.stream().name();
+            let index = match self.pending.iter().position(|pending| pending.stream == stream) {
+                Some(index) => index,
+                None => {
+                    self.pending.push(Pending {
+                        stream,
+                        lines: Vec::with_capacity(BLOCK + 4096),
+                        records: 0,
+                    });
+                    self.pending.len() - 1
+                }
+            };
+            let pending = &mut self.pending[index];
+            record.write_json(&mut pending.lines);
+            pending.lines.push(b'\n');
+            pending.records += 1;
+            if pending.lines.len() >= BLOCK {
+                self.write(index);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        for index in 0..self.pending.len() {
+            self.write(index);
+        }
+    }
+
+    fn write(&mut self, index: usize) {
+        let Pending { stream, lines, records } = &mut self.pending[index];
+        if *records == 0 {
+            return;
+        }
+        let result = self.destination.write(stream, lines, SystemTime::now());
+        match &result {
+            Ok(()) => {
+                self.stats.written += *records;
+                self.stats.bytes += lines.len() as u64;
+            }
+            Err(_) => self.stats.write_failed += *records,
+        }
+        lines.clear();
+        *records = 0;
+        self.complain(result);
+        self.tick();
+    }
+
+    fn tick(&mut self) {
+        match self.destination.tick(SystemTime::now()) {
+            Ok(rotated) => self.stats.rotated += rotated,
+            Err(error) => self.complain(Err(error)),
+        }
+    }
+
+    fn complain(&mut self, result: Result<(), super::destination::WriteError>) {
+        let Err(error) = result else { return };
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_PAUSE) {
+            self.complained = Some(Instant::now());
+            tracing::error!(
+                lost = self.stats.write_failed,
+                "records are not being written, and are counted as dropped: {}",
+                crate::report::chain(&error)
+            );
+        }
+    }
+}

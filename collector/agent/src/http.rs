@@ -1,0 +1,136 @@
+//! Health, metrics and status over HTTP: read-only views of the counters, for load balancers, Prometheus and people.
+//! Nothing here changes state or shows payload, so nothing needs a token.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use enigma_engine::{DropReason, RecordBatch};
+use serde_json::{Map, Value, json};
+
+use crate::board::{Board, Totals};
+use crate::export::queue::Outbox;
+use crate::health::{Monitor, Phase, Reason};
+use crate::metrics::{self, Gauges};
+
+/// What requests look at.
+pub(crate) struct Console {
+    pub(crate) board: Arc<Board>,
+    pub(crate) monitor: Mutex<Monitor>,
+    pub(crate) started: Instant,
+    /// Bound addresses, for the status page.
+    pub(crate) addresses: Value,
+    /// How many batches wait for the writer; empty once the workers have ended.
+    pub(crate) queue: Mutex<Option<Outbox<RecordBatch>>>,
+}
+
+impl Console {
+    /// The health rule's state. Held for moments only, never over an await.
+    pub(crate) fn monitor(&self) -> MutexGuard<'_, Monitor> {
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queued(&self) -> usize {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Outbox::len)
+    }
+}
+
+/// The routes. `/api/2.0/status` is where target groups of the collector's predecessor look for readiness.
+pub(crate) fn router(console: Arc<Console>) -> Router {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/api/2.0/status", get(ready))
+        .route("/metrics", get(prometheus))
+        .route("/api/v1/status", get(status))
+        .with_state(console)
+}
+
+async fn live(State(console): State<Arc<Console>>) -> Response {
+    verdict("live", &console.monitor().not_alive())
+}
+
+async fn ready(State(console): State<Arc<Console>>) -> Response {
+    verdict("ready", &console.monitor().not_ready())
+}
+
+fn verdict(good: &str, against: &[Reason]) -> Response {
+    if against.is_empty() {
+        return (StatusCode::OK, format!("{good}\n")).into_response();
+    }
+    let reasons: String = against.iter().map(|reason| format!("{reason}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not {good}\n{reasons}")).into_response()
+}
+
+async fn prometheus(State(console): State<Arc<Console>>) -> Response {
+    let gauges = Gauges {
+        ready: console.monitor().not_ready().is_empty(),
+        queued: console.queued(),
+        uptime: console.started.elapsed().as_secs(),
+    };
+    let page = metrics::page(&console.board.totals(), gauges);
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response()
+}
+
+async fn status(State(console): State<Arc<Console>>) -> Response {
+    let (phase, against): (Phase, Vec<String>) = {
+        let monitor = console.monitor();
+        (monitor.phase(), monitor.not_ready().iter().map(Reason::to_string).collect())
+    };
+    let mut body = counters(&console.board.totals());
+    body["version"] = env!("CARGO_PKG_VERSION").into();
+    body["phase"] = phase.name().into();
+    body["ready"] = against.is_empty().into();
+    body["not_ready"] = against.into();
+    body["uptime_seconds"] = console.started.elapsed().as_secs().into();
+    body["addresses"] = console.addresses.clone();
+    ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+/// The account as JSON: totals, drops by reason (those that happened), and each worker's share.
+pub(crate) fn counters(totals: &Totals) -> Value {
+    let (sum, engine, export) = (&totals.sum, &totals.sum.engine, &totals.export);
+    let drops: Map<String, Value> = DropReason::ALL
+        .iter()
+        .filter(|reason| engine.dropped(**reason) > 0)
+        .map(|reason| (reason.name().to_owned(), engine.dropped(*reason).into()))
+        .collect();
+    let workers: Vec<Value> = totals
+        .workers
+        .iter()
+        .map(|worker| {
+            json!({
+                "received": worker.engine.received,
+                "kernel_drops": worker.kernel_drops,
+                "flows": worker.engine.flows_active,
+                "records": worker.records,
+            })
+        })
+        .collect();
+    json!({
+        "packets": {
+            "received": engine.received,
+            "decoded": engine.decoded,
+            "dropped": drops,
+            "kernel_drops": sum.kernel_drops,
+            "after_stop": sum.after_stop,
+            "receive_errors": sum.receive_errors,
+        },
+        "flows": {
+            "now": engine.flows_active,
+            "created": engine.flows_created,
+            "evictions": engine.flows_evicted,
+        },
+        "records": {
+            "made": sum.records,
+            "written": export.written,
+            "export_dropped": totals.export_dropped(),
+            "bytes": export.bytes,
+        },
+        "workers": workers,
+    })
+}

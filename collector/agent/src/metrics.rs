@@ -1,0 +1,136 @@
+//! Counters to the Prometheus text format (version 0.0.4). Names follow the convention: prefix, what, unit, `_total`
+//! for what only grows. Label values are names from our own code, never from traffic, so their number is bounded.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::{Display, Write as _};
+
+use enigma_engine::DropReason;
+
+use crate::board::Totals;
+
+/// Content type of the format.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const PREFIX: &str = "enigma_collector_";
+
+/// What metrics show beside the counters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gauges {
+    /// Whether `/health/ready` answers 200.
+    pub(crate) ready: bool,
+    /// Batches of records waiting for the writer.
+    pub(crate) queued: usize,
+    /// Seconds since the process started.
+    pub(crate) uptime: u64,
+}
+
+/// The whole page.
+pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
+    let (sum, engine, export) = (&totals.sum, &totals.sum.engine, &totals.export);
+    let mut page = Page(String::with_capacity(8 << 10));
+    page.family("build_info", "gauge", "Version of the running collector.");
+    page.sample("build_info", &[("version", &env!("CARGO_PKG_VERSION"))], 1);
+    page.single("uptime_seconds", "gauge", "Seconds since the process started.", gauges.uptime);
+    page.single("ready", "gauge", "1 while /health/ready answers 200.", u64::from(gauges.ready));
+
+    page.family("received_packets_total", "counter", "Datagrams read from the socket, by worker.");
+    for (index, worker) in totals.workers.iter().enumerate() {
+        page.sample("received_packets_total", &[("worker", &index)], worker.engine.received);
+    }
+    page.family(
+        "kernel_dropped_packets_total",
+        "counter",
+        "Datagrams the kernel dropped because a worker's socket was full, by worker. Not part of received.",
+    );
+    for (index, worker) in totals.workers.iter().enumerate() {
+        page.sample("kernel_dropped_packets_total", &[("worker", &index)], worker.kernel_drops);
+    }
+    page.single(
+        "received_bytes_total",
+        "counter",
+        "Payload bytes of received datagrams.",
+        engine.received_bytes,
+    );
+    page.single(
+        "decoded_packets_total",
+        "counter",
+        "Packets that became part of a flow. received = decoded + dropped.",
+        engine.decoded,
+    );
+    page.family(
+        "dropped_packets_total",
+        "counter",
+        "Received packets that became part of no flow, by reason.",
+    );
+    for reason in DropReason::ALL {
+        page.sample("dropped_packets_total", &[("reason", &reason.name())], engine.dropped(reason));
+    }
+    page.single("receive_errors_total", "counter", "Receive calls that failed.", sum.receive_errors);
+
+    page.single("flows", "gauge", "Flows in the tables now.", engine.flows_active);
+    page.single("flows_total", "counter", "Flows begun.", engine.flows_created);
+    page.single(
+        "flow_evictions_total",
+        "counter",
+        "Flows written as records before their time because the table was full.",
+        engine.flows_evicted,
+    );
+
+    page.single(
+        "records_total",
+        "counter",
+        "Records made. records = written + dropped + queued.",
+        sum.records,
+    );
+    page.single("written_records_total", "counter", "Records written to their destination.", export.written);
+    page.single("written_bytes_total", "counter", "Bytes written to the destination.", export.bytes);
+    page.single(
+        "rotated_files_total",
+        "counter",
+        "Record files renamed because of size or age.",
+        export.rotated,
+    );
+    page.family(
+        "export_dropped_records_total",
+        "counter",
+        "Records that were made and not written, by reason.",
+    );
+    for (reason, count) in [
+        ("queue_full", sum.queue_dropped),
+        ("write_failed", export.write_failed),
+        ("write_limit", export.too_late),
+    ] {
+        page.sample("export_dropped_records_total", &[("reason", &reason)], count);
+    }
+    page.single(
+        "export_queue_batches",
+        "gauge",
+        "Batches of records waiting for the writer.",
+        gauges.queued as u64,
+    );
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail; our help texts hold no backslash or line end to escape.
+        let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: u64) {
+        let _ = write!(self.0, "{PREFIX}{name}");
+        for (index, (label, text)) in labels.iter().enumerate() {
+            let _ = write!(self.0, "{}{label}=\"{text}\"", if index == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+}

@@ -1,0 +1,198 @@
+//! The UDP sockets of the workers: one address shared by all (`SO_REUSEPORT`), a large receive buffer, the kernel's
+//! receive time and its drop counter. Where the kernel refuses an option the socket works without, and a
+//! [`Shortfall`] says what that costs.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+
+use super::batch;
+
+/// Why no packet can be received.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindError {
+    #[error(
+        "cannot receive on UDP {address}: another program listens there (see `ss -lunp`), or choose another receive.listen"
+    )]
+    InUse { address: SocketAddr },
+    #[error("cannot receive on UDP {address}")]
+    Bind { address: SocketAddr, source: io::Error },
+    #[error("cannot create a UDP socket")]
+    Create { source: io::Error },
+}
+
+/// Something the kernel did not grant; the collector works without, and a person should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shortfall {
+    /// The receive buffer is smaller than asked for.
+    Buffer { asked: usize, got: usize },
+    /// No receive times from the kernel: the time of the batch is used.
+    Timestamps,
+    /// Neither way of reading the drop counter works.
+    Drops,
+    /// The host has no IPv6; IPv4 is received.
+    Ipv4Only,
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Buffer { asked, got } => write!(
+                f,
+                "receive buffer is {got} bytes instead of {asked}: bursts will be dropped sooner; raise the limit with \
+                 `sysctl -w net.core.rmem_max={}`, or give the collector CAP_NET_ADMIN",
+                asked / 2
+            ),
+            Self::Timestamps => {
+                f.write_str("kernel gives no receive times: records are timed by batch, up to a millisecond late")
+            }
+            Self::Drops => f.write_str(
+                "kernel gives no drop counter for the socket: losses before the collector will not be counted; watch \
+                 `RcvbufErrors` in /proc/net/snmp",
+            ),
+            Self::Ipv4Only => f.write_str("host has no IPv6: receiving IPv4 only"),
+        }
+    }
+}
+
+/// A bound socket of one worker.
+#[derive(Debug)]
+pub(crate) struct ReceiveSocket {
+    socket: Socket,
+}
+
+impl ReceiveSocket {
+    /// Takes a batch: see [`batch::Arena::receive`].
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Has the kernel turn away every further datagram, counting each as dropped at this socket. What is queued
+    /// already stays readable; so the end of the queue can be reached on a busy network.
+    pub(crate) fn close_gate(&self) -> io::Result<()> {
+        // A classic BPF program of one instruction: accept zero bytes.
+        const REFUSE: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        self.socket.attach_filter(&[SockFilter::new(REFUSE, 0, 0, 0)])
+    }
+}
+
+/// Binds one socket a worker. Port 0 is resolved by the first and shared by the rest. Also says which address that
+/// is and what could not be had.
+pub(crate) fn bind(
+    listen: SocketAddr,
+    workers: usize,
+    buffer: usize,
+) -> Result<(Vec<ReceiveSocket>, SocketAddr, Vec<Shortfall>), BindError> {
+    let mut shortfalls = Vec::new();
+    let mut address = listen;
+    let mut sockets = Vec::with_capacity(workers);
+    // Probing alone first: with SO_REUSEPORT a second collector of the same user would bind quietly and take half of
+    // the packets.
+    match open(address, false) {
+        Ok(probe) => drop(probe),
+        Err(BindError::Create { .. } | BindError::Bind { .. }) if is_any_ipv6(listen) => {
+            address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, listen.port()));
+            open(address, false)?;
+            shortfalls.push(Shortfall::Ipv4Only);
+        }
+        Err(error) => return Err(error),
+    }
+    for _ in 0..workers {
+        let socket = open(address, true)?;
+        address = socket
+            .local_addr()
+            .ok()
+            .and_then(|bound| bound.as_socket())
+            .ok_or_else(|| BindError::Create { source: io::Error::last_os_error() })?;
+        for shortfall in prepare(&socket, buffer) {
+            if !shortfalls.contains(&shortfall) {
+                shortfalls.push(shortfall);
+            }
+        }
+        sockets.push(ReceiveSocket { socket });
+    }
+    Ok((sockets, address, shortfalls))
+}
+
+fn is_any_ipv6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
+}
+
+fn open(address: SocketAddr, shared: bool) -> Result<Socket, BindError> {
+    let create = |source| BindError::Create { source };
+    let socket =
+        Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(create)?;
+    if is_any_ipv6(address) {
+        // Both families through one socket, whatever net.ipv6.bindv6only says.
+        socket.set_only_v6(false).map_err(create)?;
+    }
+    if shared {
+        socket.set_reuse_port(true).map_err(create)?;
+    }
+    socket.bind(&address.into()).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { address },
+        _ => BindError::Bind { address, source },
+    })?;
+    Ok(socket)
+}
+
+/// Options that a socket can do without.
+fn prepare(socket: &Socket, buffer: usize) -> Vec<Shortfall> {
+    let mut shortfalls = Vec::new();
+    let asked = libc::c_int::try_from(buffer / 2).unwrap_or(libc::c_int::MAX);
+    // The kernel doubles the number it is given (socket(7)) and that doubled number is what it accounts against, so
+    // half of the budget is asked for. FORCE goes beyond rmem_max and needs CAP_NET_ADMIN.
+    if batch::set_option(socket.as_fd(), libc::SO_RCVBUFFORCE, asked).is_err() {
+        // What was granted is read back below, so a refusal shows there.
+        drop(socket.set_recv_buffer_size(buffer / 2));
+    }
+    let got = socket.recv_buffer_size().unwrap_or(0);
+    if got < buffer / 2 * 2 {
+        shortfalls.push(Shortfall::Buffer { asked: buffer, got });
+    }
+    if batch::set_option(socket.as_fd(), libc::SO_TIMESTAMPNS, 1).is_err() {
+        shortfalls.push(Shortfall::Timestamps);
+    }
+    let beside = batch::set_option(socket.as_fd(), libc::SO_RXQ_OVFL, 1);
+    if beside.is_err() && batch::kernel_drops(socket.as_fd()).is_err() {
+        shortfalls.push(Shortfall::Drops);
+    }
+    shortfalls
+}
+
+/// The kernel's wrapping drop counter as a total.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DropCounter {
+    last: u32,
+    total: u64,
+}
+
+impl DropCounter {
+    /// Takes a reading. Readings come from two places and may arrive in either order: one that lies behind the last
+    /// (by less than half the counter's range) changes nothing.
+    pub(crate) fn observe(&mut self, reading: u32) {
+        let ahead = reading.wrapping_sub(self.last);
+        if ahead < u32::MAX / 2 {
+            self.last = reading;
+            self.total += u64::from(ahead);
+        }
+    }
+
+    /// How far `reading` is beyond what was observed.
+    pub(crate) fn beyond(&self, reading: u32) -> u64 {
+        let mut later = *self;
+        later.observe(reading);
+        later.total - self.total
+    }
+
+    /// Datagrams dropped since the socket was made.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, SystemTime};
+
+use super::super::batch::{Arena, BATCH, wait_readable};
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn receive_all(
+    socket: &ReceiveSocket,
+    arena: &mut Arena,
+    expected: usize,
+) -> Vec<(IpAddr, u16, Vec<u8>, Option<i64>)> {
+    let mut all = Vec::new();
+    while all.len() < expected && wait_readable(socket.fd(), LIMIT).unwrap() {
+        let count = arena.receive(socket.fd()).unwrap();
+        all.extend(arena.datagrams(count).map(|d| (d.source, d.source_port, d.payload.to_vec(), d.at)));
+    }
+    all
+}
+
+#[test]
+fn datagrams_of_both_families_and_every_size_arrive_whole_with_source_and_time() {
+    let Ok((sockets, address, _)) = bind("[::]:0".parse().unwrap(), 1, 8 << 20) else {
+        enigma_test_support::skip::skip("no UDP socket can be bound here");
+        return;
+    };
+    let mut arena = Arena::new();
+    let sizes = [0usize, 1, 8, 1500, 9_001, 65_000, 65_507];
+    for source in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(sender) = UdpSocket::bind(source) else {
+            enigma_test_support::skip::skip("host has no IPv6 loopback");
+            continue;
+        };
+        let target = SocketAddr::new(sender.local_addr().unwrap().ip(), address.port());
+        let before = SystemTime::now();
+        for size in sizes {
+            sender.send_to(&vec![size as u8; size], target).unwrap();
+        }
+        let all = receive_all(&sockets[0], &mut arena, sizes.len());
+        assert_eq!(all.len(), sizes.len());
+        for ((from, port, payload, at), size) in all.iter().zip(sizes) {
+            assert_eq!(
+                (*from, *port),
+                (sender.local_addr().unwrap().ip(), sender.local_addr().unwrap().port())
+            );
+            assert_eq!(payload, &vec![size as u8; size]);
+            let at =
+                SystemTime::UNIX_EPOCH + Duration::from_nanos(at.expect("kernel time").try_into().unwrap());
+            assert!(at + Duration::from_secs(1) > before && at < SystemTime::now() + Duration::from_secs(1));
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_full_then_short_then_empty() {
+    let (sockets, address, _) = bind("127.0.0.1:0".parse().unwrap(), 1, 8 << 20).unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for number in 0..=BATCH {
+        sender.send_to(&[number as u8], address).unwrap();
+    }
+    let mut arena = Arena::new();
+    assert!(wait_readable(sockets[0].fd(), LIMIT).unwrap());
+    assert_eq!(arena.receive(sockets[0].fd()).unwrap(), BATCH);
+    assert_eq!(
+        arena.datagrams(BATCH).map(|d| d.payload[0]).collect::<Vec<_>>(),
+        (0..BATCH as u8).collect::<Vec<_>>()
+    );
+    assert_eq!(arena.receive(sockets[0].fd()).unwrap(), 1);
+    assert_eq!(arena.receive(sockets[0].fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert!(!wait_readable(sockets[0].fd(), Duration::from_millis(1)).unwrap());
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted_exactly_by_both_ways() {
+    let (sockets, address, _) = bind("127.0.0.1:0".parse().unwrap(), 1, 64 << 10).unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sent = 500u64;
+    for _ in 0..sent {
+        sender.send_to(&[0; 1400], address).unwrap();
+    }
+    let mut arena = Arena::new();
+    let mut received = 0;
+    while let Ok(count) = arena.receive(sockets[0].fd()) {
+        received += count as u64;
+    }
+    let mut drops = DropCounter::default();
+    drops.observe(batch::kernel_drops(sockets[0].fd()).unwrap());
+    assert!(drops.total() > 0, "64 KiB cannot hold 500 datagrams of 1400 bytes");
+    assert_eq!(received + drops.total(), sent);
+    // The next datagram carries the same number.
+    sender.send_to(&[0], address).unwrap();
+    assert!(wait_readable(sockets[0].fd(), LIMIT).unwrap());
+    let count = arena.receive(sockets[0].fd()).unwrap();
+    assert_eq!(arena.datagrams(count).next().unwrap().drops.map(u64::from), Some(drops.total()));
+}
+
+#[test]
+fn workers_share_the_port_and_a_second_collector_is_refused() {
+    let (sockets, address, _) = bind("127.0.0.1:0".parse().unwrap(), 3, 1 << 20).unwrap();
+    assert_eq!(sockets.len(), 3);
+    let error = bind(address, 1, 1 << 20).unwrap_err();
+    assert!(matches!(error, BindError::InUse { .. }), "{error:?}");
+    assert!(error.to_string().contains(&address.to_string()));
+}
+
+#[test]
+fn the_drop_counter_survives_wrapping_and_late_readings() {
+    let mut drops = DropCounter::default();
+    for (reading, total) in
+        [(0, 0), (5, 5), (3, 5), (5, 5), (u32::MAX / 2, 0x7fff_ffff), (u32::MAX - 2, 0xffff_fffd)]
+    {
+        drops.observe(reading);
+        assert_eq!(drops.total(), total);
+    }
+    drops.observe(1);
+    assert_eq!(drops.total(), 0x1_0000_0001);
+}

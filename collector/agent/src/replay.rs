@@ -1,0 +1,129 @@
+//! `replay`: capture files through the same pipeline as live packets, with time from the packets. The reader and the
+//! pipeline run on this thread, the writer on its own; the queue between them waits instead of dropping, because a
+//! file does not go away.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use enigma_engine::{FrameMode, LinkType, Pipeline, RecordBatch, Stream, Timestamp};
+
+use crate::board::{Board, Totals, WorkerView};
+use crate::capture::{self, CaptureError, Frame, Summary};
+use crate::cli::Mode;
+use crate::config::Config;
+use crate::export::destination::Destination;
+use crate::export::file::{Existing, FileError, FileSet};
+use crate::export::queue::{Outbox, queue};
+use crate::export::writer::Writer;
+use crate::worker::SHIP_RECORDS;
+
+/// Batches between pipeline and writer. Few: when the writer is slower, memory must not grow with the capture.
+const QUEUE: usize = 64;
+
+/// Why nothing was replayed, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    #[error(transparent)]
+    Output(#[from] FileError),
+    #[error("cannot start the writer thread")]
+    Thread(#[source] std::io::Error),
+    #[error("the writer thread died; records are incomplete")]
+    WriterDied,
+}
+
+/// What a replay did.
+pub(crate) struct Outcome {
+    pub(crate) totals: Totals,
+    pub(crate) summary: Summary,
+    /// Captures that could not be read to their end, in order. What came before the fault counts.
+    pub(crate) faults: Vec<CaptureError>,
+}
+
+/// Replays `captures` in order as one stream of packets.
+pub(crate) fn replay(
+    captures: &[PathBuf],
+    output: Option<PathBuf>,
+    mode: Mode,
+    config: &Config,
+) -> Result<Outcome, ReplayError> {
+    let destination = match output {
+        Some(directory) => Destination::Files(FileSet::open(
+            &directory,
+            None,
+            Existing::Replace,
+            &[Stream::Conn.name()],
+            SystemTime::now(),
+        )?),
+        None => Destination::Stdout,
+    };
+    let board = Arc::new(Board::new(1));
+    let (outbox, inbox) = queue(QUEUE);
+    // A second: nobody watches an offline file grow, and blocks are written when full anyway.
+    let writer =
+        Writer { inbox, destination, flush_interval: Duration::from_secs(1), board: Arc::clone(&board) };
+    let writer = thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || writer.run())
+        .map_err(ReplayError::Thread)?;
+
+    // The uid seed stays 0: the same captures give the same records, uids included.
+    let pipeline = Pipeline::new(config.flow.engine(1, config.receive.admission(), 0));
+    let mut feed = Feed {
+        pipeline,
+        mode: match mode {
+            Mode::Auto => FrameMode::Auto,
+            Mode::Plain => FrameMode::Plain,
+            Mode::Vxlan => FrameMode::Vxlan,
+        },
+        outbox,
+        out: RecordBatch::default(),
+        view: WorkerView::default(),
+    };
+    let mut summary = Summary::default();
+    let mut faults = Vec::new();
+    for path in captures {
+        if let Err(fault) = capture::read(path, &mut summary, |frame| feed.frame(frame)) {
+            faults.push(fault);
+        }
+    }
+    let view = feed.finish();
+    let export = writer.join().map_err(|_| ReplayError::WriterDied)?;
+    Ok(Outcome { totals: Totals::new(vec![view], export), summary, faults })
+}
+
+struct Feed {
+    pipeline: Pipeline,
+    mode: FrameMode,
+    outbox: Outbox<RecordBatch>,
+    out: RecordBatch,
+    view: WorkerView,
+}
+
+impl Feed {
+    fn frame(&mut self, frame: Frame<'_>) {
+        let at = Timestamp::from_nanos(frame.at);
+        let link = LinkType::from_pcap(frame.link);
+        self.pipeline.frame(at, link, frame.data, frame.wire_len, self.mode, &mut self.out);
+        if self.out.len() >= SHIP_RECORDS {
+            self.ship();
+        }
+    }
+
+    fn ship(&mut self) {
+        self.view.records += self.out.len() as u64;
+        let full = std::mem::replace(&mut self.out, self.outbox.spare().unwrap_or_default());
+        if let Err(lost) = self.outbox.push_waiting(full, None) {
+            // Only a dead writer refuses; the join reports it.
+            self.view.queue_dropped += lost.len() as u64;
+        }
+    }
+
+    fn finish(mut self) -> WorkerView {
+        self.pipeline.finish(&mut self.out);
+        self.ship();
+        self.view.engine = *self.pipeline.stats();
+        self.view
+    }
+}
