@@ -54,7 +54,7 @@ pub struct SessionChange {
 }
 
 /// A taggable object that exists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Resource {
     /// A target.
     Target(TargetId),

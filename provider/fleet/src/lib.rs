@@ -1,6 +1,20 @@
-//! The pure core: selection, filters, allocation, expansion, diff and checks of a mirror fleet.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 pub mod actions;
+pub mod check;
+pub mod diff;
+pub mod eligibility;
+pub mod expand;
+pub mod filter;
+pub mod finding;
+pub mod given;
 pub mod ids;
 pub mod inventory;
+pub mod ownership;
+pub mod plan;
+pub mod problem;
+pub mod quota;
+pub mod selection;
+pub mod spec;
+pub mod summary;

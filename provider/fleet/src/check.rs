@@ -1,0 +1,65 @@
+//! An independent look at a plan before it is carried out.
+//!
+//! The checker replays a plan on what exists, action by action, and says what AWS would refuse or what must never happen. It
+//! shares no code with [`crate::diff`], so that a mistake there is found here and nothing is done.
+
+mod replay;
+
+use std::fmt;
+
+use crate::finding::{Finding, FindingKind};
+use crate::ownership::Owned;
+use crate::plan::Plan;
+use crate::problem::Path;
+
+/// What is wrong with a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// Two sessions of the fleet have one VNI afterwards.
+    DuplicateVni { vni: u32, sessions: Vec<String> },
+    /// A number is taken on the interface, or two rules of a filter and direction have one number.
+    NumberTaken { object: String, number: u16 },
+    /// An object is touched that does not belong to the fleet, or does not exist.
+    NotOurs { object: String },
+    /// A reference to something that no earlier action makes.
+    ReferenceMissing { object: String, reference: String },
+    /// More rules, or more sessions on an interface, than AWS allows.
+    TooMany { object: String, what: &'static str, count: usize },
+    /// Something is deleted that sessions or rules still use.
+    StillUsed { object: String, by: String },
+    /// Waves are not in the order of stages.
+    WavesOutOfOrder,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateVni { vni, sessions } => {
+                write!(f, "sessions {} would have the same VNI {vni}", sessions.join(", "))
+            }
+            Self::NumberTaken { object, number } => write!(f, "number {number} is taken on {object}"),
+            Self::NotOurs { object } => write!(f, "{object} does not belong to the fleet"),
+            Self::ReferenceMissing { object, reference } => {
+                write!(f, "{object} needs {reference}, which nothing makes before it")
+            }
+            Self::TooMany { object, what, count } => write!(f, "{object} would have {count} {what}"),
+            Self::StillUsed { object, by } => write!(f, "{object} would be deleted while {by} uses it"),
+            Self::WavesOutOfOrder => f.write_str("the waves are out of order"),
+        }
+    }
+}
+
+/// Everything that is wrong with a plan, as errors; empty is good.
+#[must_use]
+pub fn plan(plan: &Plan, owned: &Owned) -> Vec<Finding> {
+    let mut flaws = Vec::new();
+    if !plan.waves.windows(2).all(|pair| pair[0].stage < pair[1].stage) {
+        flaws.push(Flaw::WavesOutOfOrder);
+    }
+    flaws.extend(replay::replay(plan, owned));
+    flaws.into_iter().map(|flaw| Finding::at(Path::root(), FindingKind::PlanFlawed { flaw })).collect()
+}
+
+#[cfg(test)]
+mod tests;

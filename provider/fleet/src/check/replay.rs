@@ -1,0 +1,257 @@
+//! A plan carried out on a model of what exists, with every rule of AWS's that a wrong plan could break.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use crate::actions::{Action, Ref, Resource};
+use crate::check::Flaw;
+use crate::ids::{MemberKey, ObjectKey, RuleNumber, SessionId};
+use crate::inventory::{Direction, FilterRule};
+use crate::ownership::Owned;
+use crate::plan::Plan;
+use crate::quota::{RULES_PER_FILTER, SESSIONS_PER_SOURCE};
+
+/// A target or filter in the model: by id where it exists, by key where the plan makes it. Both as text, since the model only
+/// compares them.
+type Name = String;
+
+#[derive(Clone)]
+struct Session {
+    id: Option<SessionId>,
+    is_ours: bool,
+    target: Name,
+    filter: Name,
+    number: u16,
+    vni: Option<u32>,
+}
+
+#[derive(Default)]
+struct Model {
+    targets: BTreeSet<Name>,
+    /// Rules by id, or by a counter where the plan makes them.
+    filters: BTreeMap<Name, BTreeMap<String, (Direction, RuleNumber)>>,
+    sessions: BTreeMap<MemberKey, Vec<Session>>,
+    flaws: Vec<Flaw>,
+    made: usize,
+}
+
+pub(super) fn replay(plan: &Plan, owned: &Owned) -> Vec<Flaw> {
+    let mut model = Model::of(owned);
+    for action in plan.actions() {
+        model.apply(action);
+    }
+    model.look_at_vnis();
+    model.flaws
+}
+
+fn name<Id: Display>(reference: &Ref<Id>) -> Name {
+    match reference {
+        Ref::Existing(id) => id.to_string(),
+        Ref::Planned(key) => planned(key),
+    }
+}
+
+fn planned(key: &ObjectKey) -> Name {
+    format!("new {key}")
+}
+
+impl Model {
+    fn of(owned: &Owned) -> Self {
+        let mut model = Self::default();
+        let unkeyed = owned.unkeyed_targets.iter().map(|(_, target)| target);
+        model.targets =
+            owned.targets.values().flatten().chain(unkeyed).map(|target| target.id.to_string()).collect();
+        let unkeyed = owned.unkeyed_filters.iter().map(|(_, filter)| filter);
+        for filter in owned.filters.values().flatten().chain(unkeyed) {
+            let rules =
+                filter.rules.iter().map(|one| (one.id.to_string(), (one.rule.direction, one.rule.number)));
+            model.filters.insert(filter.id.to_string(), rules.collect());
+        }
+        for (is_ours, sessions) in [(true, &owned.sessions), (false, &owned.strangers)] {
+            for (key, list) in sessions {
+                model.sessions.entry(key.clone()).or_default().extend(list.iter().map(|one| Session {
+                    id: Some(one.id.clone()),
+                    is_ours,
+                    target: one.target.to_string(),
+                    filter: one.filter.to_string(),
+                    number: one.number.get(),
+                    vni: one.vni,
+                }));
+            }
+        }
+        model
+    }
+
+    fn apply(&mut self, action: &Action) {
+        match action {
+            Action::CreateTarget { key, .. } => {
+                self.targets.insert(planned(key));
+            }
+            Action::CreateFilter { key, .. } => {
+                self.filters.insert(planned(key), BTreeMap::new());
+            }
+            Action::SetAmazonDns { key, filter, .. } => {
+                self.need_filter(&format!("filter {key}"), &name(filter));
+            }
+            Action::CreateRule { key, filter, rule, .. } => {
+                self.need_filter(&format!("a rule of filter {key}"), &name(filter));
+                self.made += 1;
+                let id = format!("new {}", self.made);
+                self.put_rule(&name(filter), id, rule);
+            }
+            Action::ModifyRule { id, after, .. } => match self.filter_of(id.as_str()) {
+                Some(filter) => self.put_rule(&filter, id.to_string(), after),
+                None => self.not_ours(id),
+            },
+            Action::DeleteRule { id, .. } => {
+                match self.filter_of(id.as_str()).and_then(|filter| self.filters.get_mut(&filter)) {
+                    Some(rules) => {
+                        rules.remove(id.as_str());
+                    }
+                    None => self.not_ours(id),
+                }
+            }
+            Action::CreateSession { key, settings, .. } => {
+                self.need_target(key, &name(&settings.target));
+                self.need_filter(&format!("session {key}"), &name(&settings.filter));
+                let session = Session {
+                    id: None,
+                    is_ours: true,
+                    target: name(&settings.target),
+                    filter: name(&settings.filter),
+                    number: settings.number.get(),
+                    vni: Some(settings.vni.get()),
+                };
+                self.put_session(key, session);
+            }
+            Action::ModifySession { key, id, change } => {
+                let Some(mut session) = self.take_session(key, id) else {
+                    self.not_ours(id);
+                    return;
+                };
+                if let Some(target) = &change.target {
+                    self.need_target(key, &name(target));
+                    session.target = name(target);
+                }
+                if let Some(filter) = &change.filter {
+                    self.need_filter(&format!("session {key}"), &name(filter));
+                    session.filter = name(filter);
+                }
+                session.number = change.number.map_or(session.number, |number| number.get());
+                session.vni = change.vni.map(|vni| vni.get()).or(session.vni);
+                self.put_session(key, session);
+            }
+            Action::DeleteSession { key, id } => {
+                if self.take_session(key, id).is_none() {
+                    self.not_ours(id);
+                }
+            }
+            Action::DeleteFilter { id, .. } => {
+                match self.filters.remove(id.as_str()) {
+                    None => self.not_ours(id),
+                    Some(rules) if !rules.is_empty() => {
+                        let by = format!("{} of its rules", rules.len());
+                        self.flaws.push(Flaw::StillUsed { object: id.to_string(), by });
+                    }
+                    Some(_) => {}
+                }
+                self.need_unused(id.as_str(), |session| &session.filter);
+            }
+            Action::DeleteTarget { id, .. } => {
+                if !self.targets.remove(id.as_str()) {
+                    self.not_ours(id);
+                }
+                self.need_unused(id.as_str(), |session| &session.target);
+            }
+            Action::Retag { resource, .. } => self.need_resource(resource),
+        }
+    }
+
+    fn not_ours(&mut self, object: &impl Display) {
+        self.flaws.push(Flaw::NotOurs { object: object.to_string() });
+    }
+
+    fn need_filter(&mut self, object: &str, filter: &Name) {
+        if !self.filters.contains_key(filter) {
+            let reference = format!("filter {filter}");
+            self.flaws.push(Flaw::ReferenceMissing { object: object.to_owned(), reference });
+        }
+    }
+
+    fn need_target(&mut self, key: &MemberKey, target: &Name) {
+        if !self.targets.contains(target) {
+            let reference = format!("target {target}");
+            self.flaws.push(Flaw::ReferenceMissing { object: format!("session {key}"), reference });
+        }
+    }
+
+    fn need_unused(&mut self, id: &str, used: impl Fn(&Session) -> &Name) {
+        let user = self.sessions.iter().find(|(_, list)| list.iter().any(|session| used(session) == id));
+        if let Some((key, _)) = user {
+            let by = format!("the session of {key}");
+            self.flaws.push(Flaw::StillUsed { object: id.to_owned(), by });
+        }
+    }
+
+    fn need_resource(&mut self, resource: &Resource) {
+        let (id, exists) = match resource {
+            Resource::Target(id) => (id.as_str(), self.targets.contains(id.as_str())),
+            Resource::Filter(id) => (id.as_str(), self.filters.contains_key(id.as_str())),
+            Resource::FilterRule(id) => (id.as_str(), self.filter_of(id.as_str()).is_some()),
+            Resource::Session(id) => {
+                let mut ours = self.sessions.values().flatten().filter(|session| session.is_ours);
+                (id.as_str(), ours.any(|session| session.id.as_ref() == Some(id)))
+            }
+        };
+        if !exists {
+            self.not_ours(&id);
+        }
+    }
+
+    fn filter_of(&self, rule: &str) -> Option<Name> {
+        self.filters.iter().find(|(_, rules)| rules.contains_key(rule)).map(|(name, _)| name.clone())
+    }
+
+    fn put_rule(&mut self, filter: &Name, id: String, rule: &FilterRule) {
+        let Some(rules) = self.filters.get_mut(filter) else { return };
+        let place = (rule.direction, rule.number);
+        if rules.iter().any(|(other, taken)| *other != id && *taken == place) {
+            let object = format!("filter {filter}");
+            self.flaws.push(Flaw::NumberTaken { object, number: rule.number.get() });
+        }
+        rules.insert(id, place);
+        if rules.len() > RULES_PER_FILTER {
+            let (object, count) = (format!("filter {filter}"), rules.len());
+            self.flaws.push(Flaw::TooMany { object, what: "rules", count });
+        }
+    }
+
+    fn take_session(&mut self, key: &MemberKey, id: &SessionId) -> Option<Session> {
+        let list = self.sessions.get_mut(key)?;
+        let position = list.iter().position(|session| session.is_ours && session.id.as_ref() == Some(id))?;
+        Some(list.remove(position))
+    }
+
+    fn put_session(&mut self, key: &MemberKey, session: Session) {
+        let list = self.sessions.entry(key.clone()).or_default();
+        if list.iter().any(|other| other.number == session.number) {
+            self.flaws.push(Flaw::NumberTaken { object: format!("interface {key}"), number: session.number });
+        }
+        list.push(session);
+        if list.len() > SESSIONS_PER_SOURCE {
+            let (object, count) = (format!("interface {key}"), list.len());
+            self.flaws.push(Flaw::TooMany { object, what: "sessions", count });
+        }
+    }
+
+    fn look_at_vnis(&mut self) {
+        let mut users: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for (key, list) in &self.sessions {
+            for vni in list.iter().filter(|session| session.is_ours).filter_map(|session| session.vni) {
+                users.entry(vni).or_default().push(key.to_string());
+            }
+        }
+        let duplicates = users.into_iter().filter(|(_, sessions)| sessions.len() > 1);
+        self.flaws.extend(duplicates.map(|(vni, sessions)| Flaw::DuplicateVni { vni, sessions }));
+    }
+}

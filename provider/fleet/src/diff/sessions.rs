@@ -1,0 +1,148 @@
+//! Sessions: made, changed in place, removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::actions::{Action, Ref, Resource, SessionChange, SessionSettings};
+use crate::diff::{Circumstances, Draft};
+use crate::expand::{DesiredSession, Expansion};
+use crate::given::Given;
+use crate::ids::{MemberKey, PacketLength, TargetId};
+use crate::inventory::{Destination, MirrorSession};
+use crate::ownership::Owned;
+use crate::plan::Stage;
+use crate::quota::NLB_PACKET_LENGTH;
+
+impl<'a> Draft<'a> {
+    pub(super) fn sessions(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
+        let crowded = self.crowded(desired, owned);
+        for (key, wanted) in &desired.sessions {
+            let Some((serving, others)) = choose(wanted, owned.sessions.get(key)) else {
+                if around.source_gone.contains(key) {
+                    self.source_gone.insert(key.clone());
+                } else {
+                    self.create(key, wanted);
+                }
+                continue;
+            };
+            // Duplicates first: one may hold the number that the other shall have.
+            for other in others {
+                self.delete(Stage::FreedSources, key, other);
+            }
+            self.change(key, wanted, serving, &crowded, desired);
+            if let Given::Known(tags) = &wanted.tags {
+                let resource = Resource::Session(serving.id.clone());
+                self.retag(&key.place, resource, &serving.tags, tags, around);
+            }
+        }
+        for (key, sessions) in &owned.sessions {
+            if desired.sessions.contains_key(key) {
+                continue;
+            }
+            for session in sessions {
+                if desired.kept.contains_key(key) {
+                    self.used_targets.insert(session.target.clone());
+                    self.used_filters.insert(session.filter.clone());
+                    continue;
+                }
+                let is_crowded = crowded.contains(&session.target);
+                let stage = if is_crowded { Stage::FreedSources } else { Stage::RemovedSessions };
+                self.delete(stage, key, session);
+            }
+        }
+    }
+
+    /// Existing targets that cannot take those that come before those that go have gone.
+    fn crowded(&self, desired: &Expansion, owned: &Owned) -> BTreeSet<TargetId> {
+        let mut load: BTreeMap<&TargetId, usize> = BTreeMap::new();
+        for session in owned.sessions.values().chain(owned.strangers.values()).flatten() {
+            *load.entry(&session.target).or_default() += 1;
+        }
+        for (key, wanted) in &desired.sessions {
+            let Some(target) = self.serving_targets.get(&wanted.target) else { continue };
+            let is_there =
+                owned.sessions.get(key).is_some_and(|list| list.iter().any(|one| one.target == target.id));
+            *load.entry(&target.id).or_default() += usize::from(!is_there);
+        }
+        let capacity = |key| desired.targets.get(key).and_then(|target| target.capacity);
+        self.serving_targets
+            .iter()
+            .filter(|(key, target)| {
+                let used = load.get(&target.id).copied().unwrap_or_default();
+                capacity(**key).is_some_and(|capacity| used > capacity)
+            })
+            .map(|(_, target)| target.id.clone())
+            .collect()
+    }
+
+    fn create(&mut self, key: &MemberKey, wanted: &DesiredSession) {
+        let settings = SessionSettings {
+            target: self.target_ref(&wanted.target),
+            filter: self.filter_ref(&wanted.filter),
+            number: wanted.number,
+            vni: wanted.vni,
+            packet_length: wanted.packet_length,
+            description: wanted.description.clone(),
+        };
+        let tags = wanted.tags.known().cloned().unwrap_or_default();
+        self.push(Stage::NewSessions, Action::CreateSession { key: key.clone(), settings, tags });
+    }
+
+    fn change(
+        &mut self,
+        key: &MemberKey,
+        wanted: &DesiredSession,
+        serving: &MirrorSession,
+        crowded: &BTreeSet<TargetId>,
+        desired: &Expansion,
+    ) {
+        let target = self.target_ref(&wanted.target);
+        let filter = self.filter_ref(&wanted.filter);
+        let moves = target != Ref::Existing(serving.target.clone());
+        let to_nlb = desired.targets.get(&wanted.target).is_some_and(|target| {
+            matches!(target.destination, Given::Known(Destination::NetworkLoadBalancer(_)))
+        });
+        let change = SessionChange {
+            target: moves.then_some(target),
+            filter: (filter != Ref::Existing(serving.filter.clone())).then_some(filter),
+            number: (wanted.number != serving.number).then_some(wanted.number),
+            vni: (Some(wanted.vni.get()) != serving.vni).then_some(wanted.vni),
+            packet_length: (!is_same_length(wanted.packet_length, serving.packet_length, to_nlb))
+                .then_some(wanted.packet_length),
+            description: (wanted.description != serving.description).then(|| wanted.description.clone()),
+        };
+        if change == SessionChange::default() {
+            return;
+        }
+        let makes_room = moves && crowded.contains(&serving.target);
+        let stage = if makes_room { Stage::FreedSources } else { Stage::ChangedSessions };
+        self.push(stage, Action::ModifySession { key: key.clone(), id: serving.id.clone(), change });
+    }
+
+    fn delete(&mut self, stage: Stage, key: &MemberKey, session: &MirrorSession) {
+        self.push(stage, Action::DeleteSession { key: key.clone(), id: session.id.clone() });
+    }
+}
+
+/// Whether an observed truncation is the wanted one. Without one, AWS sets and reports 8500 for Network Load Balancers.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTrafficMirrorSession.html>
+pub(crate) fn is_same_length(
+    wanted: Option<PacketLength>,
+    observed: Option<PacketLength>,
+    to_nlb: bool,
+) -> bool {
+    let is_default = to_nlb && wanted.is_none() && observed.map(PacketLength::get) == Some(NLB_PACKET_LENGTH);
+    wanted == observed || is_default
+}
+
+/// The session that stays and those that are too many: the one nearest to what is wanted, then the first by id.
+fn choose<'s>(
+    wanted: &DesiredSession,
+    existing: Option<&'s Vec<MirrorSession>>,
+) -> Option<(&'s MirrorSession, Vec<&'s MirrorSession>)> {
+    let existing = existing?;
+    let serving = existing.iter().min_by_key(|session| {
+        let is_near = session.number == wanted.number && session.vni == Some(wanted.vni.get());
+        (!is_near, &session.id)
+    })?;
+    Some((serving, existing.iter().filter(|session| session.id != serving.id).collect()))
+}

@@ -1,0 +1,30 @@
+//! Tags of what stays.
+
+use crate::actions::{Action, Resource};
+use crate::diff::{Circumstances, Draft};
+use crate::ids::Place;
+use crate::inventory::Tags;
+use crate::plan::Stage;
+
+impl Draft<'_> {
+    /// Sets what differs and removes what the fleet once set; tags that others set stay.
+    pub(super) fn retag(
+        &mut self,
+        place: &Place,
+        resource: Resource,
+        current: &Tags,
+        wanted: &Tags,
+        around: &Circumstances,
+    ) {
+        let set: Tags = wanted
+            .iter()
+            .filter(|(key, value)| current.get(*key) != Some(*value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let is_left = |key: &&String| around.former_tags.contains(*key) && !wanted.contains_key(*key);
+        let remove: Vec<String> = current.keys().filter(is_left).cloned().collect();
+        if !set.is_empty() || !remove.is_empty() {
+            self.push(Stage::Tags, Action::Retag { place: place.clone(), resource, set, remove });
+        }
+    }
+}

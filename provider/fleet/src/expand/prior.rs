@@ -1,0 +1,112 @@
+//! What the fleet had before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{FleetName, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
+use crate::selection::Member;
+
+/// Everything a plan remembers: state, not observation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prior {
+    /// Sessions by source.
+    pub sessions: BTreeMap<MemberKey, PriorSession>,
+    /// VNIs of others that a collector of this fleet sees.
+    pub stranger_vnis: BTreeSet<u32>,
+    /// Places that could not be read: sessions there stay although their sources are no members now.
+    pub unread: BTreeSet<Place>,
+}
+
+/// One session as remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriorSession {
+    /// Its id, once it exists.
+    pub session: Option<SessionId>,
+    /// Its target.
+    pub target: Option<Label>,
+    /// Its filter.
+    pub filter: Option<Label>,
+    /// Its number.
+    pub number: SessionNumber,
+    /// Its VNI; `None` where it had one that cannot be kept.
+    pub vni: Option<Vni>,
+    /// Its truncation.
+    pub packet_length: Option<PacketLength>,
+    /// The rule that chose it.
+    pub rule: Option<Label>,
+    /// Whether it exists.
+    pub state: PriorState,
+}
+
+/// Whether a remembered session exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PriorState {
+    /// It exists.
+    Active,
+    /// Someone deleted it; its source is still there.
+    Missing,
+    /// It was promised and not made yet.
+    Pending,
+    /// Its source is gone, and the session with it.
+    SourceGone,
+}
+
+impl PriorState {
+    /// Every state, in the order of names.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Missing, Self::Pending, Self::SourceGone];
+
+    /// As in Terraform's state.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Missing => "missing",
+            Self::Pending => "pending",
+            Self::SourceGone => "source_gone",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether the session exists.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        self == Self::Active
+    }
+}
+
+impl Prior {
+    /// What is remembered, and beside it sessions of this fleet that a selection saw and the state does not know (made by sync,
+    /// or state was lost). What lives keeps its number and VNI either way.
+    pub(super) fn with_observed(&self, fleet: &FleetName, members: &BTreeMap<MemberKey, Member>) -> Self {
+        let mut known = self.clone();
+        for (key, member) in members {
+            if known.sessions.contains_key(key) {
+                continue;
+            }
+            let ours = member.held.iter().filter(|held| held.fleet.as_deref() == Some(fleet.as_str()));
+            // By id, as everywhere where one of several is chosen.
+            if let Some(held) = ours.min_by_key(|held| &held.session) {
+                let vni = held.vni.and_then(|vni| Vni::try_from(i64::from(vni)).ok());
+                let session = PriorSession {
+                    session: Some(held.session.clone()),
+                    target: None,
+                    filter: None,
+                    number: held.number,
+                    vni,
+                    packet_length: None,
+                    rule: None,
+                    state: PriorState::Active,
+                };
+                known.sessions.insert(key.clone(), session);
+            }
+        }
+        for member in members.values() {
+            known.stranger_vnis.extend(super::strangers(fleet, member).filter_map(|held| held.vni));
+        }
+        known
+    }
+}

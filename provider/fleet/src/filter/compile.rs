@@ -1,0 +1,159 @@
+//! Intents to AWS's rules, within AWS's budget.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::filter::intent::{Intent, IpVersion, Ports, join_nets, join_ranges};
+use crate::filter::space::{Region, without_effectless};
+use crate::ids::RuleNumber;
+use crate::inventory::{Direction, FilterRule, PortRange};
+use crate::quota::RULES_PER_FILTER;
+
+/// The distance between the numbers of two intents: a change inside one renumbers no other. Ten rules at most fit a filter,
+/// so a block is never full.
+const BLOCK: usize = 100;
+
+/// A compiled filter: rules that fit, and how many each intent became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// At most ten, sorted by direction and number.
+    pub rules: Vec<FilterRule>,
+    /// Rules of each intent, in the order of intents; 0 where an intent has no effect of its own.
+    pub costs: Vec<usize>,
+}
+
+/// The intents need more rules than a filter may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverBudget {
+    /// Rules of each intent, in the order of intents.
+    pub costs: Vec<usize>,
+}
+
+impl OverBudget {
+    /// All rules together.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.costs.iter().sum()
+    }
+}
+
+/// Compiles intents, tried in order, to rules for the given IP versions.
+///
+/// Ranges and networks are joined only where the meaning is exactly kept; rules without effect are left out.
+///
+/// # Errors
+/// [`OverBudget`] when more than ten rules remain.
+pub fn compile(intents: &[Intent], versions: &[IpVersion]) -> Result<Compiled, OverBudget> {
+    let mut kept: Vec<(usize, FilterRule)> = Vec::new();
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let mut rules = Vec::new();
+        for (position, intent) in intents.iter().enumerate() {
+            for version in versions {
+                rules.extend(expand(intent, direction, *version).into_iter().map(|rule| (position, rule)));
+            }
+        }
+        without_effectless(&mut rules, |(_, rule)| (rule.action, Region::of(rule)));
+        number(&mut rules);
+        kept.append(&mut rules);
+    }
+    let mut costs = vec![0; intents.len()];
+    for (position, _) in &kept {
+        costs[*position] += 1;
+    }
+    if kept.len() > RULES_PER_FILTER {
+        return Err(OverBudget { costs });
+    }
+    let mut rules: Vec<FilterRule> = kept.into_iter().map(|(_, rule)| rule).collect();
+    rules.sort_by_key(|rule| (rule.direction, rule.number));
+    Ok(Compiled { rules, costs })
+}
+
+fn number(rules: &mut [(usize, FilterRule)]) {
+    let mut previous = None;
+    let mut offset = 0;
+    for (position, rule) in rules {
+        offset = if previous == Some(*position) { offset + 1 } else { 0 };
+        previous = Some(*position);
+        // Over budget the number is never used; the fallback only keeps this function total.
+        let wanted = i64::try_from((*position + 1) * BLOCK + offset).unwrap_or(i64::MAX);
+        rule.number = RuleNumber::try_from(wanted).unwrap_or(RuleNumber::MAX);
+    }
+}
+
+fn expand(intent: &Intent, direction: Direction, version: IpVersion) -> Vec<FilterRule> {
+    if !intent.directions.includes(direction) || !intent.speaks_of(version) {
+        return Vec::new();
+    }
+    let mut description = intent.to_string();
+    // AWS documents no bound for rule descriptions; its other EC2 descriptions end at 255 characters. ASCII only.
+    description.truncate(255);
+    let mut rules = Vec::new();
+    for local in networks(&intent.local, version) {
+        for remote in networks(&intent.remote, version) {
+            for (source_ports, destination_ports) in port_pairs(&intent.ports, direction) {
+                let (source, destination) = match direction {
+                    Direction::Egress => (local, remote),
+                    Direction::Ingress => (remote, local),
+                };
+                rules.push(FilterRule {
+                    direction,
+                    number: RuleNumber::MIN,
+                    action: intent.action,
+                    protocol: intent.protocol,
+                    source,
+                    destination,
+                    source_ports,
+                    destination_ports,
+                    description: description.clone(),
+                });
+            }
+        }
+    }
+    rules
+}
+
+/// The networks of a version, joined; every address where none are written.
+fn networks(written: &[IpNet], version: IpVersion) -> Vec<IpNet> {
+    if written.is_empty() {
+        return vec![match version {
+            IpVersion::Ipv4 => IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+            IpVersion::Ipv6 => IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+        }];
+    }
+    let of_version: Vec<IpNet> =
+        written.iter().map(IpNet::trunc).filter(|net| IpVersion::of(net) == version).collect();
+    join_nets(&of_version)
+}
+
+/// Pairs of source and destination ports; `None` is every port.
+fn port_pairs(ports: &Ports, direction: Direction) -> Vec<(Option<PortRange>, Option<PortRange>)> {
+    match ports {
+        Ports::Any => vec![(None, None)],
+        Ports::Either(ranges) => sides(ranges)
+            .into_iter()
+            .flatten()
+            .flat_map(|range| [(Some(range), None), (None, Some(range))])
+            .collect(),
+        Ports::Sides { local, remote } => {
+            let (source, destination) = match direction {
+                Direction::Egress => (local, remote),
+                Direction::Ingress => (remote, local),
+            };
+            let destinations = sides(destination);
+            sides(source)
+                .into_iter()
+                .flat_map(|from| destinations.iter().map(move |to| (from, *to)))
+                .collect()
+        }
+    }
+}
+
+fn sides(ranges: &[PortRange]) -> Vec<Option<PortRange>> {
+    let joined = join_ranges(ranges.to_vec());
+    // Rules with and without a port range that is all ports would mean the same at different cost of attention.
+    if joined.is_empty() || joined == [PortRange { from: 0, to: u16::MAX }] {
+        return vec![None];
+    }
+    joined.into_iter().map(Some).collect()
+}

@@ -1,0 +1,184 @@
+//! What a check found out about a world and a plan: facts with their evidence, and words for people.
+//!
+//! A finding that concerns many interfaces is one finding with a count and three examples. Mistakes in a text are
+//! [`Problem`](crate::problem::Problem)s instead; what happened in an execution is an outcome, and neither is known here.
+
+mod text;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::Flaw;
+use crate::filter::IpVersion;
+use crate::ids::{Label, MemberKey, ObjectKey, Place, Vni};
+use crate::inventory::Direction;
+use crate::problem::Path;
+use crate::spec::MaxRemovals;
+
+/// Whether a plan may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing may be done.
+    Error,
+    /// A person should know.
+    Warning,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The attribute it is about; the root where it is about none.
+    pub path: Path,
+    /// What was found, with the evidence.
+    pub kind: FindingKind,
+}
+
+/// How many sources something concerns, and the first three.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// All of them.
+    pub count: usize,
+    /// The first in order of keys, for a person to look at.
+    pub examples: Vec<MemberKey>,
+}
+
+impl Sources {
+    /// Counts sources and keeps three.
+    #[must_use]
+    pub fn of(keys: impl IntoIterator<Item = MemberKey>) -> Self {
+        let mut examples: Vec<MemberKey> = keys.into_iter().collect();
+        examples.sort_unstable();
+        let count = examples.len();
+        examples.truncate(3);
+        Self { count, examples }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// Sources send to a target that serves other zones.
+    CrossesZones { target: Label, sources: Sources },
+    /// All sessions of the fleet leave.
+    FleetEmptied { removed: usize },
+    /// The filter cannot be changed without missing some wanted packets for a moment.
+    FilterNarrowsForAMoment { filter: ObjectKey },
+    /// A filter mirrors one direction only.
+    FilterOneDirection { filter: Label, direction: Direction },
+    /// A filter mirrors one IP version only.
+    FilterOneVersion { filter: Label, version: IpVersion },
+    /// The fleet's members could not be mirrored, and a person asked for that to be an error.
+    Ineligible { sources: Sources },
+    /// Session numbers up to AWS's largest are taken on these sources.
+    NumbersExhausted { sources: Sources },
+    /// An object of the fleet stays because sessions of others use it.
+    ObjectInUseByOthers { object: String },
+    /// Two rules of equal priority match the same interfaces with different outcomes.
+    OverlappingRules { rules: (Label, Label), priority: u32, sources: Sources },
+    /// Packet lengths too large for a Network Load Balancer.
+    PacketLengthOverNlb { target: Label, sources: Sources },
+    /// Packet lengths too small for IPv6.
+    PacketLengthUnderIpv6 { filter: Label, sources: Sources },
+    /// A place could not be read.
+    PlaceUnread { place: Place, why: String },
+    /// A plan is wrong: a defect of this program.
+    PlanFlawed { flaw: Flaw },
+    /// More sessions, targets or filters than AWS allows in one place.
+    QuotaExceeded { what: &'static str, place: Place, wanted: usize, limit: usize },
+    /// A rule decided about no interface.
+    RuleDecidesNothing { rule: Label },
+    /// A session of others has a lower number on these sources and takes the packets its filter accepts.
+    StarvedByOthers { sources: Sources },
+    /// Ours have the lower number and take packets from sessions of others.
+    StarvesOthers { sources: Sources },
+    /// All candidate targets are full.
+    TargetsFull { targets: Vec<Label>, sources: Sources },
+    /// Too many sessions would be removed.
+    TooManyRemovals { removed: usize, live: usize, limit: usize, setting: MaxRemovals, sources: Sources },
+    /// Rules name a filter that the fleet lacks; `None` where they name none and there is no default.
+    UnknownFilter { filter: Option<Label>, known: Vec<Label>, rules: Vec<Label>, sources: Sources },
+    /// Rules name a target that the fleet lacks.
+    UnknownTarget { target: Label, known: Vec<Label>, rules: Vec<Label>, sources: Sources },
+    /// Something is still unknown when an object must be made of it.
+    ValueUnknown { object: String, what: &'static str },
+    /// A session of ours has the VNI of someone else's.
+    VniShared { sources: Sources },
+    /// The range has fewer VNIs than sessions need.
+    VnisExhausted { from: Vni, to: Vni, sources: Sources },
+}
+
+impl Finding {
+    /// A finding about an attribute.
+    #[must_use]
+    pub fn at(path: Path, kind: FindingKind) -> Self {
+        Self { path, kind }
+    }
+
+    /// Whether it forbids going on.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        use FindingKind as Kind;
+        match self.kind {
+            Kind::Ineligible { .. }
+            | Kind::NumbersExhausted { .. }
+            | Kind::OverlappingRules { .. }
+            | Kind::PacketLengthOverNlb { .. }
+            | Kind::PlaceUnread { .. }
+            | Kind::PlanFlawed { .. }
+            | Kind::QuotaExceeded { .. }
+            | Kind::TooManyRemovals { .. }
+            | Kind::UnknownFilter { .. }
+            | Kind::UnknownTarget { .. }
+            | Kind::ValueUnknown { .. }
+            | Kind::VnisExhausted { .. } => Severity::Error,
+            Kind::CrossesZones { .. }
+            | Kind::FleetEmptied { .. }
+            | Kind::FilterNarrowsForAMoment { .. }
+            | Kind::FilterOneDirection { .. }
+            | Kind::FilterOneVersion { .. }
+            | Kind::ObjectInUseByOthers { .. }
+            | Kind::PacketLengthUnderIpv6 { .. }
+            | Kind::RuleDecidesNothing { .. }
+            | Kind::StarvedByOthers { .. }
+            | Kind::StarvesOthers { .. }
+            | Kind::TargetsFull { .. }
+            | Kind::VniShared { .. } => Severity::Warning,
+        }
+    }
+
+    /// Whether it forbids going on.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity() == Severity::Error
+    }
+
+    /// One line: what.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        text::of(&self.kind).0
+    }
+
+    /// Sentences: to what, why, and what to do next.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        text::of(&self.kind).1
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let (summary, detail) = text::of(&self.kind);
+        write!(f, "{severity}: {summary}")?;
+        if !self.path.0.is_empty() {
+            write!(f, " (at {})", self.path)?;
+        }
+        write!(f, ". {detail}")
+    }
+}

@@ -1,0 +1,201 @@
+//! The words of findings.
+
+use std::fmt::Display;
+
+use crate::finding::{FindingKind, Sources};
+use crate::ids::Label;
+use crate::inventory::Direction;
+use crate::problem::did_you_mean;
+use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
+
+/// Summary and detail.
+#[expect(clippy::too_many_lines, reason = "one arm per kind, each a sentence or two")]
+pub(super) fn of(kind: &FindingKind) -> (String, String) {
+    use FindingKind as Kind;
+    match kind {
+        Kind::CrossesZones { target, sources } => (
+            format!("{} sent to target {target} in other zones", interfaces(sources)),
+            format!("No target for their zone has room, so mirrored traffic crosses zones, which AWS charges: {}.", list(sources)),
+        ),
+        Kind::FleetEmptied { removed } => (
+            format!("All {removed} sessions of the fleet will be removed"),
+            "The members are empty, so nothing is mirrored afterwards. If that is not meant, look at the selection's rules."
+                .to_owned(),
+        ),
+        Kind::FilterNarrowsForAMoment { filter } => (
+            format!("Filter {filter} misses some packets while it is changed"),
+            "Its ten rules leave no room to add the new ones before the old are removed, so for a few calls it mirrors less \
+             than both. A filter under a new label, with the rules pointed at it, changes without that moment."
+                .to_owned(),
+        ),
+        Kind::FilterOneDirection { filter, direction } => {
+            let (only, missing) = match direction {
+                Direction::Egress => ("sent by", "received"),
+                Direction::Ingress => ("received by", "sent"),
+            };
+            (
+                format!("Filter {filter} mirrors only traffic {only} the interfaces"),
+                format!("Packets they {missing} are not mirrored, so connections are seen by halves. Write direction = \"both\" if that is not meant."),
+            )
+        }
+        Kind::FilterOneVersion { filter, version } => (
+            format!("Filter {filter} mirrors only {}", version.as_str()),
+            "Traffic of the other IP version is not mirrored.".to_owned(),
+        ),
+        Kind::Ineligible { sources } => (
+            format!("{} cannot be mirrored", interfaces(sources)),
+            format!("safety.on_ineligible is \"fail\", so nothing is done: {}. The reasons are in not_mirrored.", list(sources)),
+        ),
+        Kind::NumbersExhausted { sources } => (
+            format!("No session number is left on {}", interfaces(sources)),
+            format!("Every number from session.number upwards is taken: {}. Write a lower session.number.", list(sources)),
+        ),
+        Kind::ObjectInUseByOthers { object } => (
+            format!("{object} stays"),
+            "Sessions that do not belong to this fleet use it, and removing it would break them. Move or remove those, then \
+             apply again."
+                .to_owned(),
+        ),
+        Kind::OverlappingRules { rules: (winner, other), priority, sources } => (
+            format!("Rules {winner} and {other} disagree about {}", interfaces(sources)),
+            format!(
+                "Both have priority {priority} and match {}, with different outcomes. Give one of them a lower priority number \
+                 (it is then tried first), or exclude the interfaces from the other.",
+                list(sources)
+            ),
+        ),
+        Kind::PacketLengthOverNlb { target, sources } => (
+            format!("The packet length of {} is too large for target {target}", interfaces(sources)),
+            format!(
+                "AWS accepts at most {NLB_PACKET_LENGTH} with a Network Load Balancer: {}. Write a smaller packet_length, or \
+                 remove it.",
+                list(sources)
+            ),
+        ),
+        Kind::PacketLengthUnderIpv6 { filter, sources } => (
+            format!("The packet length of {} is too small for IPv6", interfaces(sources)),
+            format!(
+                "Filter {filter} mirrors IPv6, for which AWS asks for at least {IPV6_PACKET_LENGTH} bytes: {}.",
+                list(sources)
+            ),
+        ),
+        Kind::PlaceUnread { place, why } => (
+            format!("Interfaces in {place} could not be read"),
+            format!("{why}. Who would be mirrored there is not known, so nothing is decided about it."),
+        ),
+        Kind::PlanFlawed { flaw } => (
+            "The plan is wrong and was not carried out".to_owned(),
+            format!("{flaw}. This is a defect of the provider: please report it with this message."),
+        ),
+        Kind::QuotaExceeded { what, place, wanted, limit } => (
+            format!("{wanted} {what} in {place} exceed AWS's quota of {limit}"),
+            "AWS does not raise this quota. Divide the fleet over accounts or Regions, or select less.".to_owned(),
+        ),
+        Kind::RuleDecidesNothing { rule } => (
+            format!("Rule {rule} decides about no interface"),
+            "No interface matches it, or rules with lower priority numbers decide about all of them.".to_owned(),
+        ),
+        Kind::StarvedByOthers { sources } => (
+            format!("Sessions of others come first on {}", interfaces(sources)),
+            format!(
+                "AWS gives each packet to the session with the lowest number whose filter accepts it, so this fleet misses what \
+                 they take: {}. Write a lower session.number to come first.",
+                list(sources)
+            ),
+        ),
+        Kind::StarvesOthers { sources } => (
+            format!("This fleet comes before sessions of others on {}", interfaces(sources)),
+            format!(
+                "AWS gives each packet to the session with the lowest number whose filter accepts it, so they miss what this \
+                 fleet takes: {}. Write a higher session.number to come last.",
+                list(sources)
+            ),
+        ),
+        Kind::TargetsFull { targets, sources } => (
+            format!("{} not mirrored: no room in {}", interfaces(sources), labels(targets)),
+            format!(
+                "An interface target takes 10 sources (100 on AWS's largest sizes; say so with max_sessions), a load balancer any \
+                 number: {}. Add a target, raise max_sessions, or use a Network Load Balancer.",
+                list(sources)
+            ),
+        ),
+        Kind::TooManyRemovals { removed, live, limit, setting, sources } => (
+            format!("{removed} of {live} sessions ({}%) would be removed", removed * 100 / (*live).max(1)),
+            format!(
+                "safety.max_removals is {setting}, which is {limit} here: {}. If the removal is meant, raise safety.max_removals \
+                 (\"100%\" allows any); if not, look at the selection's rules and at the accounts it could read.",
+                list(sources)
+            ),
+        ),
+        Kind::UnknownFilter { filter, known, rules, sources } => match filter {
+            Some(filter) => (
+                format!("There is no filter {filter}"),
+                format!(
+                    "Selection {} for {}. The fleet has {}.{}",
+                    named(rules),
+                    interfaces(sources),
+                    labels(known),
+                    did_you_mean(filter.as_str(), known.iter().map(Label::as_str))
+                ),
+            ),
+            None => (
+                "There is no default filter".to_owned(),
+                format!(
+                    "Selection {} no filter for {}, and of {} none is called default. Call one of them default, or name one in \
+                     the rule.",
+                    named(rules),
+                    interfaces(sources),
+                    labels(known)
+                ),
+            ),
+        },
+        Kind::UnknownTarget { target, known, rules, sources } => (
+            format!("There is no target {target}"),
+            format!(
+                "Selection {} it for {}. The fleet has {}.{}",
+                named(rules),
+                interfaces(sources),
+                labels(known),
+                did_you_mean(target.as_str(), known.iter().map(Label::as_str))
+            ),
+        ),
+        Kind::ValueUnknown { object, what } => (
+            format!("{object} was not made"),
+            format!("Its {what} cannot be known yet. Apply what makes them first."),
+        ),
+        Kind::VniShared { sources } => (
+            format!("{} share VNIs with sessions of others", interfaces(sources)),
+            format!("A collector of both cannot tell them apart: {}. Give the others another VNI.", list(sources)),
+        ),
+        Kind::VnisExhausted { from, to, sources } => (
+            format!("The VNI range {from} to {to} is used up"),
+            format!("No VNI is left for {}: {}. Widen session.vni.", interfaces(sources), list(sources)),
+        ),
+    }
+}
+
+fn interfaces(sources: &Sources) -> String {
+    match sources.count {
+        1 => "1 interface".to_owned(),
+        count => format!("{count} interfaces"),
+    }
+}
+
+fn join<T: Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn list(sources: &Sources) -> String {
+    match sources.count - sources.examples.len() {
+        0 => join(&sources.examples),
+        rest => format!("{} and {rest} more", join(&sources.examples)),
+    }
+}
+
+fn labels(labels: &[Label]) -> String {
+    if labels.is_empty() { "none".to_owned() } else { join(labels) }
+}
+
+fn named(rules: &[Label]) -> String {
+    if rules.len() == 1 { format!("rule {} names", rules[0]) } else { format!("rules {} name", join(rules)) }
+}

@@ -1,0 +1,128 @@
+//! Whose object is whose, read from tags and from nothing else.
+//!
+//! State can be lost and another writer can run beside Terraform, so an object belongs to a fleet if and only if its tag
+//! `enigma:fleet` says so. Everything else is a stranger's and is never changed. How tags are read is not known here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, Place, TargetId};
+use crate::inventory::{MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, Tags};
+
+/// The fleet an object belongs to.
+pub const FLEET_TAG: &str = "enigma:fleet";
+/// Which object of the fleet it is: a label for targets and filters, `account/region/eni` for sessions.
+pub const KEY_TAG: &str = "enigma:key";
+/// The selection rule that chose a session's source.
+pub const RULE_TAG: &str = "enigma:rule";
+/// Marks instances that receive mirrored traffic; with any value, since an empty one is set as easily.
+pub const COLLECTOR_TAG: &str = "enigma:collector";
+/// Shown in consoles.
+pub const NAME_TAG: &str = "Name";
+/// Tag keys that begin so are ours and refused in a person's tags.
+pub const OUR_PREFIX: &str = "enigma:";
+/// Tag keys that begin so are AWS's; nobody else can set them.
+pub const AWS_PREFIX: &str = "aws:";
+
+/// What exists of a fleet, and what of others is near it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owned {
+    /// Targets of the fleet by key, each list sorted by id. More than one is a replacement under way, or a duplicate.
+    pub targets: BTreeMap<ObjectKey, Vec<MirrorTarget>>,
+    /// Filters of the fleet by key, each list sorted by id.
+    pub filters: BTreeMap<ObjectKey, Vec<MirrorFilter>>,
+    /// Sessions of the fleet by source, each list sorted by id.
+    pub sessions: BTreeMap<MemberKey, Vec<MirrorSession>>,
+    /// Targets of the fleet whose key tag is missing or no key.
+    pub unkeyed_targets: Vec<(Place, MirrorTarget)>,
+    /// Filters of the fleet whose key tag is missing or no key.
+    pub unkeyed_filters: Vec<(Place, MirrorFilter)>,
+    /// Sessions of others by source.
+    pub strangers: BTreeMap<MemberKey, Vec<MirrorSession>>,
+    /// Targets used by sessions of others.
+    pub targets_of_strangers: BTreeSet<TargetId>,
+    /// Filters used by sessions of others.
+    pub filters_of_strangers: BTreeSet<FilterId>,
+}
+
+impl Owned {
+    /// Whether nothing of the fleet exists.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+            && self.filters.is_empty()
+            && self.sessions.is_empty()
+            && self.unkeyed_targets.is_empty()
+            && self.unkeyed_filters.is_empty()
+    }
+
+    /// The VNIs that strangers' sessions use anywhere in sight.
+    #[must_use]
+    pub fn stranger_vnis(&self) -> BTreeSet<u32> {
+        self.strangers.values().flatten().filter_map(|session| session.vni).collect()
+    }
+}
+
+/// Sorts everything that was seen into the fleet's and strangers'.
+///
+/// A place may show objects of other accounts (shared targets, others' sessions on our targets); these are never the fleet's in
+/// that place, whatever their tags say.
+#[must_use]
+pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned {
+    let mut owned = Owned::default();
+    for (place, seen) in places {
+        let is_ours = |tags: &Tags| tags.get(FLEET_TAG).is_some_and(|name| name == fleet.as_str());
+        let key = |tags: &Tags| {
+            let label: Label = tags.get(KEY_TAG)?.parse().ok()?;
+            Some(ObjectKey { place: place.clone(), label })
+        };
+        for target in &seen.targets {
+            if target.owner != place.account || !is_ours(&target.tags) {
+                continue;
+            }
+            match key(&target.tags) {
+                Some(key) => owned.targets.entry(key).or_default().push(target.clone()),
+                None => owned.unkeyed_targets.push((place.clone(), target.clone())),
+            }
+        }
+        for filter in seen.filters.iter().filter(|filter| is_ours(&filter.tags)) {
+            match key(&filter.tags) {
+                Some(key) => owned.filters.entry(key).or_default().push(filter.clone()),
+                None => owned.unkeyed_filters.push((place.clone(), filter.clone())),
+            }
+        }
+        for session in &seen.sessions {
+            let is_here = session.owner == place.account;
+            let source_place = Place { account: session.owner.clone(), region: place.region.clone() };
+            let key = MemberKey { place: source_place, interface: session.interface.clone() };
+            if is_here && is_ours(&session.tags) {
+                owned.sessions.entry(key).or_default().push(session.clone());
+            } else if !is_ours(&session.tags) {
+                owned.targets_of_strangers.insert(session.target.clone());
+                owned.filters_of_strangers.insert(session.filter.clone());
+                let held = owned.strangers.entry(key).or_default();
+                if !held.iter().any(|known| known.id == session.id) {
+                    held.push(session.clone());
+                }
+            }
+        }
+    }
+    owned.targets.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
+    owned.filters.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
+    owned.sessions.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
+    owned.strangers.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
+    owned
+}
+
+/// The tags of one of the fleet's objects: a person's, and over them ours.
+#[must_use]
+pub fn tags(fleet: &FleetName, key: &str, name: &str, person: &Tags) -> Tags {
+    let mut tags = person.clone();
+    // A person's own Name stays: they chose it for everything the fleet makes.
+    tags.entry(NAME_TAG.to_owned()).or_insert_with(|| format!("{fleet} {name}"));
+    tags.insert(FLEET_TAG.to_owned(), fleet.to_string());
+    tags.insert(KEY_TAG.to_owned(), key.to_owned());
+    tags
+}
+
+#[cfg(test)]
+mod tests;

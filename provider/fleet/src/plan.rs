@@ -1,0 +1,131 @@
+//! A plan: actions in waves.
+//!
+//! Waves are carried out one after another. Within a wave, actions of different lanes are independent and may run at the same time;
+//! those of one [`lane`](Action::lane) run in the order they are listed. A failed action stops its lane only; what depends on
+//! it in later waves fails for want of its reference.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::{Action, Resource};
+use crate::finding::Finding;
+use crate::ids::{FleetName, MemberKey, ObjectKey, Place};
+
+/// What a wave is for, in the order of execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    /// New targets.
+    NewTargets,
+    /// New filters, still without rules.
+    NewFilters,
+    /// Rules and network services of filters.
+    Rules,
+    /// Duplicates, and sessions that leave a target which has no room for those that come.
+    FreedSources,
+    /// New sessions.
+    NewSessions,
+    /// Sessions changed in place.
+    ChangedSessions,
+    /// Sessions that leave.
+    RemovedSessions,
+    /// Tags of what stays.
+    Tags,
+    /// Filters that nobody needs any more.
+    UnusedFilters,
+    /// Targets that nobody needs any more.
+    UnusedTargets,
+}
+
+/// Actions that may run together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wave {
+    /// What it is for.
+    pub stage: Stage,
+    /// At least one.
+    pub actions: Vec<Action>,
+}
+
+/// Everything that must be done, decided; nothing is decided in execution.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The fleet.
+    pub fleet: FleetName,
+    /// In order of execution.
+    pub waves: Vec<Wave>,
+    /// Sources that were promised a session and are gone.
+    pub source_gone: BTreeSet<MemberKey>,
+    /// With an error there are no waves.
+    pub findings: Vec<Finding>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waves.is_empty()
+    }
+
+    /// All actions in order of execution.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.waves.iter().flat_map(|wave| &wave.actions)
+    }
+
+    /// Whether some finding forbids going on.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(Finding::is_error)
+    }
+}
+
+/// Actions of one lane in one wave keep their order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// One source.
+    Member(MemberKey),
+    /// One target or filter.
+    Object(ObjectKey),
+    /// One object that is tagged.
+    Resource(Place, Resource),
+}
+
+impl Action {
+    /// Which actions of its wave it must not overtake.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::CreateTarget { key, .. }
+            | Self::CreateFilter { key, .. }
+            | Self::SetAmazonDns { key, .. }
+            | Self::CreateRule { key, .. }
+            | Self::ModifyRule { key, .. }
+            | Self::DeleteRule { key, .. }
+            | Self::DeleteFilter { key, .. }
+            | Self::DeleteTarget { key, .. } => Lane::Object(key.clone()),
+            Self::CreateSession { key, .. }
+            | Self::ModifySession { key, .. }
+            | Self::DeleteSession { key, .. } => Lane::Member(key.clone()),
+            Self::Retag { place, resource, .. } => Lane::Resource(place.clone(), resource.clone()),
+        }
+    }
+
+    /// Where it happens.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::CreateTarget { key, .. }
+            | Self::CreateFilter { key, .. }
+            | Self::SetAmazonDns { key, .. }
+            | Self::CreateRule { key, .. }
+            | Self::ModifyRule { key, .. }
+            | Self::DeleteRule { key, .. }
+            | Self::DeleteFilter { key, .. }
+            | Self::DeleteTarget { key, .. } => &key.place,
+            Self::CreateSession { key, .. }
+            | Self::ModifySession { key, .. }
+            | Self::DeleteSession { key, .. } => &key.place,
+            Self::Retag { place, .. } => place,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What a person wants of a fleet, already valid.
+//!
+//! The same specification serves Terraform, continuous sync and CI, so [`parse`] is the only validator. It knows nothing of what
+//! exists; what depends on a world is found by [`crate::expand`].
+
+mod parse;
+mod parse_filter;
+mod raw;
+
+use std::collections::BTreeMap;
+
+use crate::filter::{Compiled, Intent, IpVersion};
+use crate::given::Given;
+use crate::ids::{FleetName, Label, PacketLength, SessionNumber, Vni, ZoneName};
+use crate::inventory::{Destination, Tags};
+use crate::quota::SOURCES_PER_INTERFACE_TARGET;
+
+pub use parse::{DEFAULT_MAX_REMOVALS, DEFAULT_NUMBER, parse};
+pub use raw::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
+
+/// A fleet. Parts that Terraform cannot know before the apply are [`Given::Unknown`]; everything that decides *which* sessions
+/// exist is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetSpec {
+    /// Its name: the value of the ownership tag.
+    pub name: FleetName,
+    /// Where it sends. Not empty.
+    pub targets: BTreeMap<Label, TargetSpec>,
+    /// What it mirrors. Not empty.
+    pub filters: BTreeMap<Label, FilterSpec>,
+    /// Settings of sessions.
+    pub session: SessionSpec,
+    /// What a plan may not do unasked.
+    pub safety: Safety,
+    /// A person's tags; never `Absent`.
+    pub tags: Given<Tags>,
+}
+
+impl FleetSpec {
+    /// The filter of members whose rule names none: the only one, else the one called `default`.
+    #[must_use]
+    pub fn default_filter(&self) -> Option<&Label> {
+        match self.filters.len() {
+            1 => self.filters.keys().next(),
+            _ => self.filters.keys().find(|label| label.as_str() == DEFAULT_FILTER),
+        }
+    }
+}
+
+/// The label of the filter that members get whose rule names none, where there are several.
+pub const DEFAULT_FILTER: &str = "default";
+
+/// The kinds of destinations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DestinationKind {
+    /// A Gateway Load Balancer endpoint.
+    GatewayLoadBalancerEndpoint,
+    /// A network interface.
+    Interface,
+    /// A Network Load Balancer.
+    NetworkLoadBalancer,
+}
+
+/// One target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// Where it sends; unknown where it is made in the same apply.
+    pub destination: Given<Destination>,
+    /// Which kind that is; `None` only where it cannot be known yet.
+    pub kind: Option<DestinationKind>,
+    /// Zones it serves first; empty is every zone alike.
+    pub zones: Vec<ZoneName>,
+    /// Most sources it takes, if a person said so.
+    pub max_sessions: Option<u32>,
+}
+
+impl TargetSpec {
+    /// Most sources it takes: as written, else AWS's 10 for interfaces (the size of the target's instance, which allows 100, is
+    /// not known here), else unlimited.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        match (self.max_sessions, self.kind) {
+            (Some(most), _) => usize::try_from(most).ok(),
+            (None, Some(DestinationKind::Interface)) => Some(SOURCES_PER_INTERFACE_TARGET),
+            (None, _) => None,
+        }
+    }
+}
+
+/// One filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterSpec {
+    /// Whether DNS to Amazon's resolver is mirrored; AWS leaves it out of every other rule.
+    pub dns: Given<bool>,
+    /// IP versions the rules speak of.
+    pub versions: Vec<IpVersion>,
+    /// What was wanted, and the rules it became; unknown where a part of it is.
+    pub rules: Given<FilterRules>,
+}
+
+/// A filter's intents with what they compile to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterRules {
+    /// What a person wrote.
+    pub intents: Vec<Intent>,
+    /// AWS's rules for it; within the budget.
+    pub compiled: Compiled,
+}
+
+/// Settings of sessions that a rule may override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSpec {
+    /// First number to try on each interface.
+    pub number: SessionNumber,
+    /// Truncation; `None` is AWS's default.
+    pub packet_length: Option<PacketLength>,
+    /// First VNI of the fleet.
+    pub vni_from: Vni,
+    /// Last VNI of the fleet.
+    pub vni_to: Vni,
+}
+
+/// What a plan may not do unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Safety {
+    /// Most sessions one plan may remove.
+    pub max_removals: MaxRemovals,
+    /// Whether members that cannot be mirrored are an error.
+    pub on_ineligible: OnIneligible,
+}
+
+/// Most sessions one plan may remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxRemovals {
+    /// Exactly this many.
+    Count(u32),
+    /// This part of the live sessions, rounded down, but one at least.
+    Percent(u8),
+}
+
+impl MaxRemovals {
+    /// The limit for a fleet with `live` sessions. A percentage always admits one removal, since otherwise no instance of a fleet
+    /// of three could ever end.
+    #[must_use]
+    pub fn limit(self, live: usize) -> usize {
+        match self {
+            Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Self::Percent(0) => 0,
+            Self::Percent(percent) => (live.saturating_mul(usize::from(percent)) / 100).max(1),
+        }
+    }
+}
+
+impl std::fmt::Display for MaxRemovals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+/// What to do with members that cannot be mirrored (no room, no slot).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnIneligible {
+    /// The plan fails.
+    Fail,
+    /// They are listed as not mirrored.
+    #[default]
+    Skip,
+}
+
+#[cfg(test)]
+mod tests;

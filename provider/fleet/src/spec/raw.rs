@@ -1,0 +1,98 @@
+//! A fleet as written, before any check.
+
+use std::collections::BTreeMap;
+
+use crate::given::Given;
+
+/// The resource's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawFleet {
+    /// Identity. Required.
+    pub name: Given<String>,
+    /// Destinations by label. Required.
+    pub targets: Given<BTreeMap<String, Given<RawTarget>>>,
+    /// Filters by label; absent is one called `default` that mirrors everything and DNS.
+    pub filters: Given<BTreeMap<String, Given<RawFilter>>>,
+    /// Session settings.
+    pub session: Given<RawSession>,
+    /// Guards.
+    pub safety: Given<RawSafety>,
+    /// Tags of everything the fleet makes.
+    pub tags: Given<BTreeMap<String, Given<String>>>,
+}
+
+/// One destination: exactly one of the first three.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawTarget {
+    /// `eni-...`.
+    pub network_interface_id: Given<String>,
+    /// ARN.
+    pub network_load_balancer_arn: Given<String>,
+    /// `vpce-...`.
+    pub gateway_load_balancer_endpoint_id: Given<String>,
+    /// Zones served first.
+    pub availability_zones: Given<Vec<Given<String>>>,
+    /// Most sources.
+    pub max_sessions: Given<i64>,
+}
+
+/// One filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawFilter {
+    /// Mirror DNS to Amazon's resolver; `false` where absent.
+    pub dns: Given<bool>,
+    /// `ipv4` and `ipv6`; both where absent.
+    pub ip_versions: Given<Vec<Given<String>>>,
+    /// Rules in order.
+    pub rules: Given<Vec<Given<RawFilterRule>>>,
+}
+
+/// One rule of a filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawFilterRule {
+    /// `accept` or `reject`. Required.
+    pub action: Given<String>,
+    /// `all` (default), `tcp`, `udp`, `icmp`, `icmpv6` or a number.
+    pub protocol: Given<String>,
+    /// `both` (default), `ingress` or `egress`.
+    pub direction: Given<String>,
+    /// Ports of either side: `"443"`, `"6000-6010"`.
+    pub ports: Given<Vec<Given<String>>>,
+    /// Ports of the mirrored interface.
+    pub local_ports: Given<Vec<Given<String>>>,
+    /// Ports of the other side.
+    pub remote_ports: Given<Vec<Given<String>>>,
+    /// Networks of the mirrored interface.
+    pub local_cidrs: Given<Vec<Given<String>>>,
+    /// Networks of the other side.
+    pub remote_cidrs: Given<Vec<Given<String>>>,
+}
+
+/// Session settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawSession {
+    /// First number to try.
+    pub number: Given<i64>,
+    /// Truncation.
+    pub packet_length: Given<i64>,
+    /// VNIs to use.
+    pub vni: Given<RawVniRange>,
+}
+
+/// An inclusive range of VNIs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawVniRange {
+    /// First.
+    pub from: Given<i64>,
+    /// Last.
+    pub to: Given<i64>,
+}
+
+/// Guards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawSafety {
+    /// `"25%"` or `"10"`.
+    pub max_removals: Given<String>,
+    /// `skip` (default) or `fail`.
+    pub on_ineligible: Given<String>,
+}
