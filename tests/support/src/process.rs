@@ -17,6 +17,25 @@ pub use rustix::process::Signal;
 /// How often the state of a child is asked for while waiting for its end.
 const INTERVAL: Duration = Duration::from_millis(10);
 
+/// Groups that are alive, for [`kill_all`].
+static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Kills every process group that this process has started and not yet seen end.
+///
+/// For a program that is itself told to end: its children are in groups of their own and get no Ctrl-C from the
+/// terminal.
+pub fn kill_all() {
+    for id in groups().drain(..) {
+        if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+            kill_process_group(pid, Signal::KILL).ok();
+        }
+    }
+}
+
+fn groups() -> MutexGuard<'static, Vec<u32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A running child process. Dropping it kills its whole process group and reaps it.
 #[derive(Debug)]
 pub struct Running {
@@ -64,6 +83,7 @@ impl Running {
             .process_group(0)
             .spawn()
             .with_context(|| format!("`{name}` does not start"))?;
+        groups().push(child.id());
         let output = Arc::new(Output::default());
         let streams = [
             (Stream::Stdout, child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>)),
@@ -145,7 +165,12 @@ impl Running {
     /// The kernel does not tell.
     pub fn is_running(&mut self) -> Result<bool> {
         if self.ended.is_none() {
+            // Reaped under the lock: as long as an id is in the list, it is ours.
+            let mut groups = groups();
             self.ended = self.child.try_wait()?;
+            if self.ended.is_some() {
+                groups.retain(|id| *id != self.child.id());
+            }
         }
         Ok(self.ended.is_none())
     }
@@ -198,7 +223,9 @@ impl Drop for Running {
         // Once reaped, the id may belong to a stranger: a group whose leader has ended is not signalled any more.
         if self.is_running().unwrap_or(false) {
             self.signal_group(Signal::KILL).ok();
+            let mut groups = groups();
             self.child.wait().ok();
+            groups.retain(|id| *id != self.child.id());
         }
     }
 }

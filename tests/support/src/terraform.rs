@@ -27,8 +27,11 @@ const PLAN: &str = "reviewed.tfplan";
 /// A directory with Terraform files and everything needed to run a real `terraform` in it.
 #[derive(Debug)]
 pub struct Workspace {
-    scratch: TempDir,
+    /// Holds the root module, the mirror and the CLI configuration.
+    dir: PathBuf,
     root: PathBuf,
+    /// Removes `dir` at the end; `None` where a person is to look at it later.
+    _scratch: Option<TempDir>,
     terraform: PathBuf,
     overrides: BTreeMap<String, PathBuf>,
     mirrored: Vec<String>,
@@ -75,23 +78,28 @@ impl Workspace {
     /// No temporary directory can be made.
     pub fn new(terraform: &Path) -> Result<Self> {
         let scratch = tempfile::Builder::new().prefix("terraform-").tempdir()?;
-        let root = scratch.path().join("root");
-        fs::create_dir(&root)?;
+        let mut workspace = Self::in_directory(terraform, scratch.path())?;
+        workspace._scratch = Some(scratch);
+        Ok(workspace)
+    }
+
+    /// Makes a workspace in the empty or absent directory `dir`, which stays after the end.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or holds a workspace already.
+    pub fn in_directory(terraform: &Path, dir: &Path) -> Result<Self> {
+        let root = dir.join("root");
+        fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+        fs::create_dir(&root).with_context(|| format!("{} cannot be made", root.display()))?;
         Ok(Self {
-            scratch,
+            dir: dir.to_path_buf(),
             root,
+            _scratch: None,
             terraform: terraform.to_path_buf(),
             overrides: BTreeMap::new(),
             mirrored: Vec::new(),
             environment: BTreeMap::new(),
         })
-    }
-
-    /// Keeps the directory after the end and returns its path, for a person to look at.
-    #[must_use = "a directory that is kept has to be told about"]
-    pub fn keep(&mut self) -> PathBuf {
-        self.scratch.disable_cleanup(true);
-        self.scratch.path().to_path_buf()
     }
 
     /// Returns the directory of the root module.
@@ -132,7 +140,7 @@ impl Workspace {
     /// # Errors
     /// The directory with the binary's expected name cannot be made.
     pub fn override_provider(&mut self, source: &str, binary: &Path) -> Result<()> {
-        let dir = self.scratch.path().join("overrides").join(source);
+        let dir = self.dir.join("overrides").join(source);
         link_provider(source, binary, &dir, None)?;
         self.overrides.insert(source.to_owned(), dir);
         Ok(())
@@ -171,8 +179,6 @@ impl Workspace {
     /// # Errors
     /// The CLI configuration cannot be written.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Command> {
-        let configuration = self.scratch.path().join("terraform.rc");
-        fs::write(&configuration, self.cli_configuration())?;
         let mut command = Command::new(&self.terraform);
         command.args(arguments).current_dir(&self.root);
         for (name, _) in std::env::vars_os() {
@@ -180,18 +186,29 @@ impl Workspace {
                 command.env_remove(name);
             }
         }
-        let nowhere = self.scratch.path().join("none");
-        command
-            .env("TF_CLI_CONFIG_FILE", configuration)
-            .env("TF_IN_AUTOMATION", "1")
-            .env("TF_INPUT", "0")
-            .env("TF_CLI_ARGS", "-no-color")
-            .env("CHECKPOINT_DISABLE", "1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", &nowhere)
-            .env("AWS_SHARED_CREDENTIALS_FILE", &nowhere)
-            .envs(&self.environment);
+        command.envs(self.variables()?);
+        command.env("TF_IN_AUTOMATION", "1").env("TF_INPUT", "0").env("TF_CLI_ARGS", "-no-color");
         Ok(command)
+    }
+
+    /// Returns the variables that make a `terraform` started by hand in [`Self::root`] see what runs here see, on a
+    /// machine without any of its own.
+    ///
+    /// # Errors
+    /// The CLI configuration that they name cannot be written.
+    pub fn variables(&self) -> Result<BTreeMap<OsString, OsString>> {
+        let configuration = self.dir.join("terraform.rc");
+        fs::write(&configuration, self.cli_configuration())?;
+        let nowhere = self.dir.join("none");
+        let mut variables = BTreeMap::from([
+            ("TF_CLI_CONFIG_FILE".into(), configuration.into_os_string()),
+            ("CHECKPOINT_DISABLE".into(), "1".into()),
+            ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
+            ("AWS_CONFIG_FILE".into(), nowhere.clone().into_os_string()),
+            ("AWS_SHARED_CREDENTIALS_FILE".into(), nowhere.into_os_string()),
+        ]);
+        variables.extend(self.environment.clone());
+        Ok(variables)
     }
 
     /// Starts `terraform ARGUMENTS` in its own process group and gives it back running.
@@ -243,6 +260,14 @@ impl Workspace {
         let all: Vec<_> = all.into_iter().chain(arguments.iter().map(AsRef::as_ref)).collect();
         self.run(&all)?.ok()?;
         json(&self.run(&["show", "-json", PLAN])?.ok()?)
+    }
+
+    /// Returns the plan that [`Self::plan`] kept as the text that a person reviews.
+    ///
+    /// # Errors
+    /// There is no such plan.
+    pub fn plan_text(&self) -> Result<String> {
+        Ok(self.run(&["show", PLAN])?.ok()?.stdout)
     }
 
     /// Applies the plan that [`Self::plan`] kept, whatever comes of it.
@@ -302,7 +327,7 @@ impl Workspace {
     }
 
     fn mirror(&self) -> PathBuf {
-        self.scratch.path().join("mirror")
+        self.dir.join("mirror")
     }
 
     fn cli_configuration(&self) -> String {

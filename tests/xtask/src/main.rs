@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints")]
 
+mod demo;
 mod setup;
 mod shell;
 mod test;
@@ -26,6 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show one fleet from plan to record on this machine: simulator, Terraform, provider, collector
+    Demo(demo::Options),
     /// Find or install what the demo and the tests need, into target/tools
     Setup(setup::Options),
     /// Check format, lints, the repository's own rules, every test and the documentation; a table at the end
@@ -36,6 +39,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(options),
         Command::Setup(options) => setup::run(&options),
         Command::Test(options) => test::run(options),
         Command::Tidy => tidy::run(),
