@@ -152,3 +152,6 @@ impl Checks {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,7 +173,7 @@ pub(super) fn send(
     Ok(sent)
 }
 
-type Chosen = Vec<(&'static str, PathBuf, Judged)>;
+pub(super) type Chosen = Vec<(&'static str, PathBuf, Judged)>;
 
 fn indexed(pcaps: &Path) -> Result<Chosen> {
     let index = fs::read_to_string(pcaps.join("facts.jsonl"))?;
@@ -192,7 +192,7 @@ fn indexed(pcaps: &Path) -> Result<Chosen> {
 }
 
 /// Two captures of our own; tshark says what is in them, where it is installed.
-fn made(dir: &Path) -> Result<Chosen> {
+pub(super) fn made(dir: &Path) -> Result<Chosen> {
     let exchange =
         |client: &str, server: &str, request: &'static [u8], response: &'static [u8]| -> Result<_> {
             Ok(Exchange {
@@ -240,7 +240,7 @@ fn tshark(capture: &Path) -> Result<Judged> {
 }
 
 /// The number of packets in a classic capture file, from its record headers.
-fn packets(capture: &Path) -> Result<u64> {
+pub(super) fn packets(capture: &Path) -> Result<u64> {
     let bytes = fs::read(capture)?;
     let word = |at: usize| bytes.get(at..at + 4).and_then(|word| <[u8; 4]>::try_from(word).ok());
     let little = word(0).is_some_and(|magic| matches!(u32::from_le_bytes(magic), 0xa1b2_c3d4 | 0xa1b2_3c4d));
