@@ -2,9 +2,10 @@
 # checksum, start. Nothing is installed from a package archive, so nothing but the artifact's address must be reachable.
 
 locals {
-  config_path       = "/etc/enigma-collector/collector.toml"
+  # The first and last are where the program looks and writes by itself.
+  config_path       = "/etc/enigma/collector.toml"
   install_path      = "/usr/local/sbin/enigma-collector-install"
-  records_directory = "/var/log/enigma-collector"
+  records_directory = "/var/log/enigma"
 
   # Two bounds on the records of an instance, whichever comes first: their age, and half of the disk that the system
   # leaves free (the other half is for open files and further streams). Files are as large and as old as both allow.

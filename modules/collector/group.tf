@@ -77,7 +77,11 @@ resource "aws_autoscaling_group" "collector" {
 
   health_check_type         = var.health.replace_unhealthy ? "ELB" : "EC2"
   health_check_grace_period = var.health.startup_seconds
-  wait_for_elb_capacity     = var.wait_for_healthy ? var.size.min : null
+
+  # At creation the least number must be healthy. Later only a fixed size can be awaited: the provider waits for exactly
+  # that many, which a group that scales by itself need never have.
+  min_elb_capacity      = var.wait_for_healthy ? var.size.min : null
+  wait_for_elb_capacity = var.wait_for_healthy ? var.size.desired : null
 
   launch_template {
     id      = aws_launch_template.collector.id

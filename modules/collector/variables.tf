@@ -285,7 +285,7 @@ variable "health" {
 }
 
 variable "wait_for_healthy" {
-  description = "Whether the apply that makes or changes the group waits, ten minutes at most, until size.min collectors are healthy behind the load balancer. With false an apply can succeed although no collector works."
+  description = "Whether the apply that makes the group waits, ten minutes at most, until size.min collectors are healthy behind the load balancer, and one that changes size.desired until so many are. With false an apply can succeed although no collector works."
   type        = bool
   default     = true
 }

@@ -9,7 +9,7 @@ if [ "$#" -ne 2 ]; then
 fi
 url=$1
 sha256=$2
-config=/etc/enigma-collector/collector.toml
+config=/etc/enigma/collector.toml
 
 fail() {
   echo "enigma-collector-install: $1" >&2
@@ -41,7 +41,7 @@ esac
 chmod 0755 "$work/enigma-collector"
 
 # With the fetched program, before it replaces an installed one.
-"$work/enigma-collector" check-config --config "$config" ||
+"$work/enigma-collector" check-config "$config" ||
   fail "the artifact does not accept $config: artifact and module are of different versions"
 
 install -o root -g root -m 0755 "$work/enigma-collector" /usr/local/bin/enigma-collector

@@ -71,7 +71,7 @@ run "smallest_call" {
   }
 
   assert {
-    condition     = aws_autoscaling_group.collector.min_size == 2 && aws_autoscaling_group.collector.max_size == 4 && aws_autoscaling_group.collector.health_check_type == "ELB" && aws_autoscaling_group.collector.wait_for_elb_capacity == 2
+    condition     = aws_autoscaling_group.collector.min_size == 2 && aws_autoscaling_group.collector.max_size == 4 && aws_autoscaling_group.collector.health_check_type == "ELB" && aws_autoscaling_group.collector.min_elb_capacity == 2 && aws_autoscaling_group.collector.wait_for_elb_capacity == null
     error_message = "Two to four collectors, judged by the load balancer, awaited by the apply."
   }
 
@@ -237,7 +237,7 @@ run "one_collector_that_never_moves" {
   }
 
   assert {
-    condition     = aws_autoscaling_group.collector.desired_capacity == 1 && aws_autoscaling_group.collector.wait_for_elb_capacity == null && aws_autoscaling_group.collector.health_check_type == "EC2" && length(aws_autoscaling_group.collector.instance_refresh) == 0
+    condition     = aws_autoscaling_group.collector.desired_capacity == 1 && aws_autoscaling_group.collector.min_elb_capacity == null && aws_autoscaling_group.collector.wait_for_elb_capacity == null && aws_autoscaling_group.collector.health_check_type == "EC2" && length(aws_autoscaling_group.collector.instance_refresh) == 0
     error_message = "Each switch must reach the group."
   }
 
@@ -249,6 +249,19 @@ run "one_collector_that_never_moves" {
   assert {
     condition     = { for tag in aws_autoscaling_group.collector.tag : tag.key => tag.value } == { Name = "prod-collector", "enigma:collector" = "prod", team = "secops" }
     error_message = "The group must hand every tag to its instances."
+  }
+}
+
+run "fixed_size_is_awaited" {
+  command = plan
+
+  variables {
+    size = { desired = 3 }
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.collector.desired_capacity == 3 && aws_autoscaling_group.collector.wait_for_elb_capacity == 3
+    error_message = "A change of a fixed size must wait for exactly that many."
   }
 }
 

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use enigma_test_support::process::{Running, Stream};
+use enigma_test_support::wait::until;
 use enigma_test_support::{bin, tools};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -156,10 +159,8 @@ fn collector_accepts_its_configuration() {
     let collector = bin("enigma-collector").unwrap();
     let check = |call: &str| {
         let rendered = render(&terraform, call).unwrap();
-        let config = rendered.file("/etc/enigma-collector/collector.toml");
-        assert_accepts(
-            &Command::new(&collector).args(["check-config", "--config"]).arg(config).output().unwrap(),
-        );
+        let config = rendered.file("/etc/enigma/collector.toml");
+        assert_accepts(&Command::new(&collector).arg("check-config").arg(config).output().unwrap());
     };
     check(SMALLEST_COLLECTOR);
     // The ends of every range that a variable takes.
@@ -174,4 +175,39 @@ fn collector_accepts_its_configuration() {
          root_volume = { size_gib = 16384 }
          health = { port = 65535, interval_seconds = 300, threshold = 10, max_drop_share = 1 }",
     ));
+}
+
+#[test]
+fn collector_runs_as_the_unit_starts_it() {
+    let terraform = need!(renderer());
+    let collector = bin("enigma-collector").unwrap();
+    let rendered = render(&terraform, SMALLEST_COLLECTOR).unwrap();
+
+    // The instance's configuration, but with ports and a directory that are free here.
+    let config = rendered.file("/etc/enigma/collector.toml");
+    let records = rendered.file("records");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let here = text
+        .replace("0.0.0.0:4789", "127.0.0.1:0")
+        .replace("0.0.0.0:8080", "127.0.0.1:0")
+        .replace("/var/log/enigma", records.to_str().unwrap())
+        .replace("drain = \"35s\"", "drain = \"0s\"");
+    assert_eq!(here.matches("127.0.0.1:0").count(), 2);
+    std::fs::write(&config, here).unwrap();
+
+    let unit =
+        std::fs::read_to_string(rendered.file("/etc/systemd/system/enigma-collector.service")).unwrap();
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let mut words = command.split(' ');
+    assert_eq!(words.next(), Some("/usr/local/bin/enigma-collector"));
+    let ready = rendered.file("ready.json");
+    let mut started = Command::new(collector);
+    started
+        .args(words.map(|word| word.replace("/etc/enigma/collector.toml", config.to_str().unwrap())))
+        .arg("--ready-file")
+        .arg(&ready);
+    let mut running = Running::start(started).unwrap();
+    until(Duration::from_secs(30), "the collector receives", || ready.is_file());
+    let status = running.stop(Duration::from_secs(30)).unwrap();
+    assert_eq!(status.code(), Some(0), "{}", running.text(Stream::Stderr));
 }

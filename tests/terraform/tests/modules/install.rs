@@ -145,7 +145,7 @@ fn a_program_with_the_right_checksum_is_installed_and_started() {
     assert!(output.status.success(), "{}", stderr(&output));
     let effects = bench.effects();
     assert!(
-        effects[0].ends_with("/enigma-collector check-config --config /etc/enigma-collector/collector.toml"),
+        effects[0].ends_with("/enigma-collector check-config /etc/enigma/collector.toml"),
         "the fetched program must be asked first: {effects:#?}"
     );
     assert!(effects[1].starts_with("install -o root -g root -m 0755 "), "{effects:#?}");
