@@ -8,6 +8,8 @@ use crate::{DecodeError, Layer, Problem};
 /// How a frame begins. Numbers are those of <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum LinkType {
+    /// Cisco HDLC (104).
+    CiscoHdlc,
     /// Ethernet II or IEEE 802.3 (1). What a mirror session carries.
     Ethernet,
     /// Linux cooked capture, version 1 (113).
@@ -35,6 +37,7 @@ impl LinkType {
             9 | 50 => Self::Ppp,
             // 12 and 14 are what LINKTYPE_RAW was on some systems before it had a number of its own.
             12 | 14 | 101 | 228 | 229 => Self::RawIp,
+            104 => Self::CiscoHdlc,
             108 => Self::Loop,
             113 => Self::LinuxSll,
             276 => Self::LinuxSll2,
@@ -71,6 +74,8 @@ pub(crate) fn find_ip(frame: &[u8], link: LinkType) -> Result<(usize, Vlans), De
             (u16::from_be_bytes([header[12], header[13]]), 14)
         }
         LinkType::RawIp => return Ok((0, Vlans::default())),
+        // Address, control, EtherType.
+        LinkType::CiscoHdlc => (be16(frame, 2, Layer::Link)?, 4),
         LinkType::LinuxSll => (be16(frame, 14, Layer::Link)?, 16),
         LinkType::LinuxSll2 => {
             be16(frame, 18, Layer::Link)?;
@@ -111,25 +116,11 @@ fn tagged(frame: &[u8], mut ether_type: u16, mut offset: usize) -> Result<(usize
                 ether_type = be16(frame, offset + 4, Layer::Tag)?;
                 offset += 6;
             }
-            // MPLS (RFC 3032): the label with the bottom-of-stack bit ends the stack, the payload says no type.
-            0x8847 | 0x8848 => {
-                let label = be16(frame, offset + 2, Layer::Tag)?;
-                offset += 4;
-                if label & 0x0100 != 0 {
-                    return match frame.get(offset).map(|byte| byte >> 4) {
-                        Some(4 | 6) => Ok((offset, vlans)),
-                        // Zero is a pseudowire control word (RFC 4385); what it carries is not said.
-                        other => {
-                            let have = other.map_or(0, usize::from);
-                            Err(DecodeError::new(Layer::Network, Problem::Unsupported, 4, have, offset))
-                        }
-                    };
-                }
-            }
+            0x8847 | 0x8848 => return Ok((labels(frame, offset)?, vlans)),
             // PPPoE session (RFC 2516 section 4): six bytes, then a PPP protocol number.
             0x8864 => {
                 let protocol = be16(frame, offset + 6, Layer::Tag)?;
-                return ppp_payload(protocol, offset + 8).map(|(offset, _)| (offset, vlans));
+                return Ok((ppp_payload(frame, protocol, offset + 8)?, vlans));
             }
             // IEEE 802.3: a length instead of a type. Only SNAP (RFC 1042) can hold IP.
             length if length <= 1500 => {
@@ -169,17 +160,36 @@ fn ppp(frame: &[u8]) -> Result<(usize, Vlans), DecodeError> {
     let start = if frame.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
     let protocol = be16(frame, start, Layer::Link)?;
     // Protocol field compression (RFC 1661 section 6.5): one odd byte.
-    if protocol & 0x0100 != 0 {
-        return ppp_payload(protocol >> 8, start + 1);
-    }
-    ppp_payload(protocol, start + 2)
+    let (protocol, len) = if protocol & 0x0100 != 0 { (protocol >> 8, 1) } else { (protocol, 2) };
+    Ok((ppp_payload(frame, protocol, start + len)?, Vlans::default()))
 }
 
-fn ppp_payload(protocol: u16, offset: usize) -> Result<(usize, Vlans), DecodeError> {
+/// Where IP begins behind a PPP protocol number: IPv4, IPv6 or MPLS (RFC 3032 section 4.3).
+fn ppp_payload(frame: &[u8], protocol: u16, offset: usize) -> Result<usize, DecodeError> {
     match protocol {
-        0x0021 | 0x0057 => Ok((offset, Vlans::default())),
+        0x0021 | 0x0057 => Ok(offset),
+        0x0281 | 0x0283 => labels(frame, offset),
         other => Err(DecodeError::new(Layer::Network, Problem::Unsupported, 0, other as usize, offset)),
     }
+}
+
+/// Where IP begins behind MPLS labels (RFC 3032): the one with the bottom-of-stack bit is the last, and none says
+/// what follows.
+fn labels(frame: &[u8], start: usize) -> Result<usize, DecodeError> {
+    for offset in (start..).step_by(4).take(MAX_TAGS) {
+        if be16(frame, offset + 2, Layer::Tag)? & 0x0100 == 0 {
+            continue;
+        }
+        return match frame.get(offset + 4).map(|byte| byte >> 4) {
+            Some(4 | 6) => Ok(offset + 4),
+            // Zero is a pseudowire control word (RFC 4385); what it carries is not said.
+            other => {
+                let have = other.map_or(0, usize::from);
+                Err(DecodeError::new(Layer::Network, Problem::Unsupported, 4, have, offset + 4))
+            }
+        };
+    }
+    Err(DecodeError::new(Layer::Tag, Problem::Depth, MAX_TAGS + 1, MAX_TAGS, start))
 }
 
 fn be16(frame: &[u8], offset: usize, layer: Layer) -> Result<u16, DecodeError> {
