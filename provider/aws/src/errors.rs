@@ -112,9 +112,9 @@ fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         // Seen in the field, code not recorded: "eni-... is in use by target tmt-..." for a source that is a mirror target,
         // "already being used" for a conflict (such as the session number) on the source.
         _ if says("is in use by target") => ErrorKind::SourceUnsupported,
-        _ if says("already being used") => ErrorKind::AlreadyExists,
         _ if code.ends_with(".notfound") => ErrorKind::NotFound,
         _ if code.ends_with(".inuse") => ErrorKind::InUse,
+        _ if says("already being used") => ErrorKind::AlreadyExists,
         _ if code.ends_with("alreadyexists") || code.ends_with(".duplicate") => ErrorKind::AlreadyExists,
         // After throttling, whose codes end alike.
         _ if code.ends_with("limitexceeded") => ErrorKind::Quota,

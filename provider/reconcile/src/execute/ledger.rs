@@ -1,0 +1,242 @@
+//! Who depends on whom, and what has happened so far.
+//!
+//! An action depends on the actions before it on the same object (in its lane and in earlier waves), and on those in earlier waves on
+//! the objects it refers to. So a filter whose
+//! new rule was refused keeps its old rules, a session is not made with a filter that has only some of its rules, and whatever
+//! refers to an object that was not made is left out. Pure but for one lock; no I/O, no time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use enigma_fleet::actions::{Action, Ref};
+use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, TargetId};
+use enigma_fleet::plan::{Lane, Plan, Stage};
+
+use crate::outcome::{Because, Created, Outcome, Outcomes, Step};
+
+/// An object in the sense of dependencies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    Target(ObjectKey),
+    Filter(ObjectKey),
+    /// A filter that exists, named by a session; the same object as a `Filter` whose actions name this id.
+    FilterId(Place, FilterId),
+    Member(MemberKey),
+}
+
+pub(super) struct Ledger {
+    stages: Vec<Stage>,
+    /// Wave and action.
+    entries: Vec<(usize, Action)>,
+    /// Indices of the actions on each object.
+    on: HashMap<Subject, Vec<usize>>,
+    outcomes: Mutex<Vec<Option<Outcome>>>,
+}
+
+impl Ledger {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let entries: Vec<(usize, Action)> = plan
+            .waves
+            .iter()
+            .enumerate()
+            .flat_map(|(index, wave)| wave.actions.iter().map(move |action| (index, action.clone())))
+            .collect();
+        let mut on: HashMap<Subject, Vec<usize>> = HashMap::new();
+        for (index, (_, action)) in entries.iter().enumerate() {
+            for subject in changed_by(action) {
+                on.entry(subject).or_default().push(index);
+            }
+        }
+        let outcomes = Mutex::new(vec![None; entries.len()]);
+        Self { stages: plan.waves.iter().map(|wave| wave.stage).collect(), entries, on, outcomes }
+    }
+
+    pub(super) fn waves(&self) -> usize {
+        self.stages.len()
+    }
+
+    pub(super) fn stage(&self, wave: usize) -> Stage {
+        self.stages[wave]
+    }
+
+    pub(super) fn action(&self, index: usize) -> &Action {
+        &self.entries[index].1
+    }
+
+    /// For each place and wave with anything to do, the lanes, and in each the actions in order.
+    pub(super) fn by_place(&self) -> BTreeMap<Place, BTreeMap<usize, Vec<Vec<usize>>>> {
+        let mut lanes: BTreeMap<Place, BTreeMap<usize, Vec<Vec<usize>>>> = BTreeMap::new();
+        let mut known: HashMap<(usize, Lane), usize> = HashMap::new();
+        for (index, (wave, action)) in self.entries.iter().enumerate() {
+            let of_wave = lanes.entry(action.place().clone()).or_default().entry(*wave).or_default();
+            let lane = *known.entry((*wave, action.lane())).or_insert(of_wave.len());
+            if lane == of_wave.len() {
+                of_wave.push(Vec::new());
+            }
+            of_wave[lane].push(index);
+        }
+        lanes
+    }
+
+    /// How many waves other places must have finished before this action may begin.
+    pub(super) fn waits_for(&self, index: usize, places: &[Place]) -> Vec<(Place, usize)> {
+        let (wave, action) = &self.entries[index];
+        if matches!(action, Action::DeleteTarget { .. }) {
+            // Sessions of any account may send to it.
+            return places.iter().map(|place| (place.clone(), *wave)).collect();
+        }
+        needed_by(action)
+            .iter()
+            .flat_map(|subject| self.on.get(subject).into_iter().flatten())
+            .filter(|earlier| self.entries[**earlier].0 < *wave)
+            .map(|earlier| (self.entries[*earlier].1.place().clone(), self.entries[*earlier].0 + 1))
+            .collect()
+    }
+
+    /// The first earlier action that stands in the way of this one, if any.
+    pub(super) fn blocked_by(&self, index: usize) -> Option<Because> {
+        let (wave, action) = &self.entries[index];
+        let own = changed_by(action);
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |earlier: &usize| !matches!(outcomes[*earlier], Some(Outcome::Done(_)));
+        needed_by(action)
+            .iter()
+            .flat_map(|subject| {
+                let is_own = own.contains(subject);
+                let on = self.on.get(subject).into_iter().flatten();
+                on.filter(move |earlier| {
+                    let earlier_wave = self.entries[**earlier].0;
+                    earlier_wave < *wave || (is_own && earlier_wave == *wave && **earlier < index)
+                })
+            })
+            .find(|earlier| failed(earlier))
+            .map(|earlier| Because::DependsOn(*earlier))
+    }
+
+    /// For an object that AWS says is still used: an earlier action on a session, in reach of the object, that did not succeed.
+    pub(super) fn kept_in_use_by(&self, index: usize) -> Option<Because> {
+        let (wave, action) = &self.entries[index];
+        let place = action.place();
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.entries
+            .iter()
+            .zip(outcomes.iter())
+            .position(|((earlier_wave, earlier), outcome)| {
+                let in_reach = match action {
+                    // Another account's sessions may use it, in the same Region.
+                    Action::DeleteTarget { .. } => earlier.place().region == place.region,
+                    _ => earlier.place() == place,
+                };
+                earlier_wave < wave
+                    && in_reach
+                    && matches!(earlier, Action::DeleteSession { .. } | Action::ModifySession { .. })
+                    && !matches!(outcome, Some(Outcome::Done(_)))
+            })
+            .map(Because::StillUsed)
+    }
+
+    /// The target that a reference means, and whether this run made it.
+    pub(super) fn target(&self, reference: &Ref<TargetId>) -> Result<(TargetId, bool), Because> {
+        match reference {
+            Ref::Existing(id) => Ok((id.clone(), false)),
+            Ref::Planned(key) => self
+                .made(&Subject::Target(key.clone()), |made| match made {
+                    Created::Target(id) => Some(id.clone()),
+                    _ => None,
+                })
+                .map(|id| (id, true))
+                .ok_or_else(|| Because::NothingMakes(format!("target {key}"))),
+        }
+    }
+
+    /// The filter that a reference means, and whether this run made it.
+    pub(super) fn filter(&self, reference: &Ref<FilterId>) -> Result<(FilterId, bool), Because> {
+        match reference {
+            Ref::Existing(id) => Ok((id.clone(), false)),
+            Ref::Planned(key) => self
+                .made(&Subject::Filter(key.clone()), |made| match made {
+                    Created::Filter(id) => Some(id.clone()),
+                    _ => None,
+                })
+                .map(|id| (id, true))
+                .ok_or_else(|| Because::NothingMakes(format!("filter {key}"))),
+        }
+    }
+
+    fn made<T>(&self, subject: &Subject, pick: impl Fn(&Created) -> Option<T>) -> Option<T> {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.on.get(subject)?.iter().rev().find_map(|index| match &outcomes[*index] {
+            Some(Outcome::Done(Some(created))) => pick(created),
+            _ => None,
+        })
+    }
+
+    pub(super) fn record(&self, index: usize, outcome: Outcome) {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(outcome);
+    }
+
+    /// The outcomes of these actions, for progress.
+    pub(super) fn outcomes_of(&self, lanes: &[Vec<usize>]) -> Vec<Outcome> {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.iter().flatten().filter_map(|index| outcomes[*index].clone()).collect()
+    }
+
+    /// Everything; what was never reached counts as cancelled.
+    pub(super) fn outcomes(&self) -> Outcomes {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = self.entries.iter().zip(outcomes.iter()).map(|((wave, action), outcome)| Step {
+            stage: self.stages[*wave],
+            action: action.clone(),
+            outcome: outcome.clone().unwrap_or(Outcome::Cancelled),
+        });
+        Outcomes { steps: steps.collect() }
+    }
+}
+
+/// The objects that an action changes.
+fn changed_by(action: &Action) -> Vec<Subject> {
+    match action {
+        Action::CreateTarget { key, .. } | Action::DeleteTarget { key, .. } => {
+            vec![Subject::Target(key.clone())]
+        }
+        Action::CreateFilter { key, .. }
+        | Action::ModifyRule { key, .. }
+        | Action::DeleteRule { key, .. } => {
+            vec![Subject::Filter(key.clone())]
+        }
+        Action::SetAmazonDns { key, filter, .. } | Action::CreateRule { key, filter, .. } => match filter {
+            Ref::Existing(id) => {
+                vec![Subject::Filter(key.clone()), Subject::FilterId(key.place.clone(), id.clone())]
+            }
+            Ref::Planned(_) => vec![Subject::Filter(key.clone())],
+        },
+        Action::DeleteFilter { key, .. } => vec![Subject::Filter(key.clone())],
+        Action::CreateSession { key, .. }
+        | Action::ModifySession { key, .. }
+        | Action::DeleteSession { key, .. } => vec![Subject::Member(key.clone())],
+        Action::Retag { .. } => Vec::new(),
+    }
+}
+
+/// The objects that must be as planned before an action makes sense: those it changes and those it refers to.
+fn needed_by(action: &Action) -> Vec<Subject> {
+    let mut needed = changed_by(action);
+    let (place, target, filter) = match action {
+        Action::CreateSession { key, settings, .. } => {
+            (&key.place, Some(&settings.target), Some(&settings.filter))
+        }
+        Action::ModifySession { key, change, .. } => {
+            (&key.place, change.target.as_ref(), change.filter.as_ref())
+        }
+        _ => return needed,
+    };
+    if let Some(Ref::Planned(key)) = target {
+        needed.push(Subject::Target(key.clone()));
+    }
+    match filter {
+        Some(Ref::Planned(key)) => needed.push(Subject::Filter(key.clone())),
+        Some(Ref::Existing(id)) => needed.push(Subject::FilterId(place.clone(), id.clone())),
+        None => {}
+    }
+    needed
+}

@@ -1,0 +1,214 @@
+//! An AWS in memory behind the ports: strict where AWS is strict, stricter where AWS's behaviour is not known, with faults.
+//!
+//! It refuses what AWS refuses (eligibility, quotas, references, numbers, ports, tags, client tokens) with AWS's codes, deletes sessions
+//! with their interface as AWS does, counts calls, and can fail, throttle, forget to reply, show stale data or drop dead at any
+//! call. Time is tokio's. One lock guards everything, so each call takes effect at one moment. It does not know how it is used.
+
+mod faults;
+mod place;
+mod refusal;
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use enigma_fleet::ids::{InstanceId, InterfaceId, Place, SessionId};
+use enigma_fleet::inventory::{Interface, PlaceInventory, Tags};
+
+use crate::pacing::Bucket;
+use crate::ports::{AwsError, Cloud, ErrorKind, MirrorPlace};
+use faults::Faults;
+pub use faults::{Call, When};
+pub use world::Quotas;
+use world::World;
+
+/// The AWS. Clones share one world.
+#[derive(Clone)]
+pub struct MemoryAws {
+    shared: Arc<Mutex<Shared>>,
+    home: Place,
+}
+
+struct Shared {
+    world: World,
+    faults: Faults,
+    journal: Vec<Call>,
+}
+
+impl MemoryAws {
+    /// An empty world whose home is `home`. Other places exist once something is put there.
+    #[must_use]
+    pub fn new(home: Place) -> Self {
+        let mut world = World::default();
+        world.places.entry(home.clone()).or_default();
+        let shared = Shared { world, faults: Faults::default(), journal: Vec::new() };
+        Self { shared: Arc::new(Mutex::new(shared)), home }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a place, empty.
+    pub fn add_place(&self, place: &Place) {
+        self.lock().world.places.entry(place.clone()).or_default();
+    }
+
+    /// Launches an instance with one interface in the place's first subnet.
+    pub fn launch(&self, place: &Place, instance_type: &str, tags: &Tags) -> (InstanceId, InterfaceId) {
+        self.lock().world.launch(place, instance_type, tags)
+    }
+
+    /// Gives an instance another state, such as `stopped`; its interfaces stay.
+    pub fn set_instance_state(&self, place: &Place, instance: &InstanceId, state: &str) {
+        let mut shared = self.lock();
+        for known in shared.world.at(place).instances.values_mut().filter(|known| known.id == *instance) {
+            state.clone_into(&mut known.state);
+        }
+    }
+
+    /// Changes an interface in any way, for kinds and states that launching does not give.
+    pub fn edit_interface(&self, place: &Place, interface: &InterfaceId, edit: impl FnOnce(&mut Interface)) {
+        if let Some(known) = self.lock().world.at(place).interfaces.get_mut(interface) {
+            edit(known);
+        }
+    }
+
+    /// Makes the subnet of an interface IPv6-only.
+    pub fn make_subnet_ipv6_only(&self, place: &Place, interface: &InterfaceId) {
+        let mut shared = self.lock();
+        let state = shared.world.at(place);
+        let Some(subnet) = state.interfaces.get(interface).map(|i| i.subnet.clone()) else { return };
+        if let Some(subnet) = state.subnets.get_mut(&subnet) {
+            subnet.is_ipv6_only = true;
+        }
+    }
+
+    /// Deletes an interface as terminating its instance does: AWS deletes its sessions too, targets on it stay.
+    pub fn delete_interface(&self, place: &Place, interface: &InterfaceId) {
+        let mut shared = self.lock();
+        let state = shared.world.at(place);
+        state.interfaces.remove(interface);
+        state.sessions.retain(|_, session| session.interface != *interface);
+    }
+
+    /// Makes a load balancer that targets may name.
+    pub fn add_load_balancer(&self, place: &Place, arn: &str) {
+        self.lock().world.at(place).load_balancers.insert(arn.to_owned());
+    }
+
+    /// Makes a Gateway Load Balancer endpoint that targets may name.
+    pub fn add_gateway_endpoint(&self, place: &Place, id: &str) {
+        self.lock().world.at(place).gateway_endpoints.insert(id.to_owned());
+    }
+
+    /// Somebody else deletes a session: not a call of ours, and no fault touches it.
+    pub fn delete_session_behind_our_back(&self, place: &Place, session: &SessionId) {
+        self.lock().world.at(place).sessions.remove(session);
+    }
+
+    /// What really exists in a place, stale reads or not.
+    #[must_use]
+    pub fn contents(&self, place: &Place) -> PlaceInventory {
+        self.lock().world.places.get(place).map(world::PlaceState::contents).unwrap_or_default()
+    }
+
+    /// Sets quotas, usually low ones.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        self.lock().world.quotas = quotas;
+    }
+
+    /// All calls since the start or the last [`Self::forget_calls`], in order.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Call> {
+        self.lock().journal.clone()
+    }
+
+    /// Empties the journal and counts calls from 0 again.
+    pub fn forget_calls(&self) {
+        self.lock().journal.clear();
+    }
+
+    /// The next `times` calls of `operation` fail with `kind` and have no effect.
+    pub fn fail_next(&self, operation: &'static str, times: usize, kind: ErrorKind) {
+        self.lock().faults.fail_next(operation, times, kind);
+    }
+
+    /// Every `nth` call of `operation` (counted from now, from 1) fails with `kind` and has no effect.
+    pub fn fail_every(&self, operation: &'static str, nth: usize, kind: ErrorKind) {
+        self.lock().faults.fail_every(operation, nth, kind);
+    }
+
+    /// The next `times` calls of `operation` take effect, but their reply is lost.
+    pub fn lose_replies(&self, operation: &'static str, times: usize) {
+        self.lock().faults.lose_replies(operation, times);
+    }
+
+    /// The next `reads` reads, in any place, show the world as it is at this moment.
+    pub fn go_stale(&self, reads: usize) {
+        let mut shared = self.lock();
+        let frozen = shared.world.places.clone();
+        shared.faults.go_stale(frozen, reads);
+    }
+
+    /// The caller dies at the call with this index in the journal, before or after it takes effect: that call and all later
+    /// ones fail without a reply, and the later ones have no effect.
+    pub fn kill_at(&self, index: usize, when: When) {
+        self.lock().faults.kill_at(index, when);
+    }
+
+    /// Every call to this account is refused, as without permission.
+    pub fn deny(&self, place: &Place) {
+        self.lock().faults.deny(place.clone());
+    }
+
+    /// Every call of `operation` in `place` takes this long.
+    pub fn delay(&self, place: &Place, operation: &'static str, by: Duration) {
+        self.lock().faults.delay(place.clone(), operation, by);
+    }
+
+    /// Throttles as AWS does: one bucket per action, account and Region.
+    pub fn throttle(&self, mutating: Bucket, tagging: Bucket) {
+        self.lock().faults.throttle(mutating, tagging);
+    }
+
+    /// Ends all faults: nothing fails, nothing is stale, the caller lives.
+    pub fn heal(&self) {
+        self.lock().faults = Faults::default();
+    }
+}
+
+#[async_trait]
+impl Cloud for MemoryAws {
+    async fn home(&self) -> Result<Place, AwsError> {
+        Ok(self.home.clone())
+    }
+
+    async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError> {
+        if !self.lock().world.places.contains_key(place) {
+            return Err(AwsError {
+                place: Some(place.clone()),
+                operation: "AssumeRole",
+                kind: ErrorKind::Credentials,
+                code: "(no role)".to_owned(),
+                message: format!("nobody gave a role for account {}", place.account),
+                request_id: None,
+            });
+        }
+        Ok(Arc::new(place::MemoryPlace { aws: self.clone(), place: place.clone() }))
+    }
+}
+
+/// Everything in every place; for comparing worlds.
+impl MemoryAws {
+    /// What really exists, by place.
+    #[must_use]
+    pub fn all_contents(&self) -> BTreeMap<Place, PlaceInventory> {
+        self.lock().world.places.iter().map(|(place, state)| (place.clone(), state.contents())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Builds an inventory: every place at once, every kind of object at once, failures recorded beside what was seen.
+//!
+//! The number of calls depends on how much there is (one per 1,000 objects of a kind), never on how many sessions a fleet has.
+//! A place that cannot be read completely is not read at all: half an account would look like a deletion. Knows nothing of
+//! what the inventory is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use enigma_fleet::ids::{FleetName, InterfaceId, Place};
+use enigma_fleet::inventory::{Inventory, PlaceInventory};
+use enigma_fleet::ownership::FLEET_TAG;
+use futures::StreamExt;
+use futures::stream;
+use tracing::{debug, info, warn};
+
+use crate::ports::{AwsError, Cloud, InterfaceScope, MirrorPlace, MirrorScope};
+
+/// Places read at once. Each makes up to six calls at a time, so this bounds connections to a few hundred; with AWS's usual 30 to
+/// 200 ms a call it keeps hundreds of places within seconds. When all are taken the next place waits.
+const PLACES_AT_ONCE: usize = 32;
+
+/// How much to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything: interfaces, instances, subnets and all mirroring objects. What selection needs.
+    Discovery,
+    /// All mirroring objects, strangers' too, and of the interfaces only these. What a fleet needs to be compared with the
+    /// world: a stranger's session can hold a number or use a target of ours.
+    Mirroring {
+        /// The interfaces to read in each place; none where a place is missing.
+        interfaces: BTreeMap<Place, Vec<InterfaceId>>,
+    },
+    /// Only mirroring objects that carry the fleet's ownership tag. What a question about one fleet alone needs.
+    Owned {
+        /// The fleet.
+        fleet: FleetName,
+    },
+}
+
+/// Reads `places`. Those that fail are in [`Inventory::unread`] with the reason; the others are complete.
+///
+/// Dropping the future is safe: it only reads.
+pub async fn observe(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope) -> Inventory {
+    let reads: Vec<_> =
+        places.iter().map(|place| async move { (place, read_place(cloud, place, scope).await) }).collect();
+    let read = stream::iter(reads).buffer_unordered(PLACES_AT_ONCE).collect::<Vec<_>>().await;
+    let mut inventory = Inventory::default();
+    for (place, result) in read {
+        match result {
+            Ok(seen) => {
+                debug!(
+                    %place,
+                    interfaces = seen.interfaces.len(),
+                    instances = seen.instances.len(),
+                    targets = seen.targets.len(),
+                    filters = seen.filters.len(),
+                    sessions = seen.sessions.len(),
+                    "observed"
+                );
+                inventory.places.insert(place.clone(), seen);
+            }
+            Err(error) => {
+                warn!(%place, %error, "could not be observed");
+                inventory.unread.insert(place.clone(), error.to_string());
+            }
+        }
+    }
+    info!(places = inventory.places.len(), unread = inventory.unread.len(), "observed all places");
+    inventory
+}
+
+async fn read_place(cloud: &dyn Cloud, place: &Place, scope: &Scope) -> Result<PlaceInventory, AwsError> {
+    let open = cloud.open(place).await?;
+    match scope {
+        Scope::Discovery => everything(open.as_ref()).await,
+        Scope::Mirroring { interfaces } => {
+            let wanted = interfaces.get(place).cloned().unwrap_or_default();
+            let read_interfaces = async {
+                match wanted.as_slice() {
+                    [] => Ok(Vec::new()),
+                    _ => open.interfaces(&InterfaceScope::Ids(wanted.clone())).await,
+                }
+            };
+            let (mirroring, interfaces) =
+                futures::try_join!(mirroring(open.as_ref(), &MirrorScope::All), read_interfaces)?;
+            Ok(PlaceInventory { interfaces, ..mirroring })
+        }
+        Scope::Owned { fleet } => {
+            let scope = MirrorScope::Tagged { key: FLEET_TAG.to_owned(), value: fleet.to_string() };
+            mirroring(open.as_ref(), &scope).await
+        }
+    }
+}
+
+async fn everything(open: &dyn MirrorPlace) -> Result<PlaceInventory, AwsError> {
+    let (mirroring, interfaces, instances, subnets) = futures::try_join!(
+        mirroring(open, &MirrorScope::All),
+        open.interfaces(&InterfaceScope::All),
+        open.instances(),
+        open.subnets(),
+    )?;
+    Ok(PlaceInventory { interfaces, instances, subnets, ..mirroring })
+}
+
+async fn mirroring(open: &dyn MirrorPlace, scope: &MirrorScope) -> Result<PlaceInventory, AwsError> {
+    let (targets, filters, sessions) =
+        futures::try_join!(open.targets(scope), open.filters(scope), open.sessions(scope))?;
+    Ok(PlaceInventory { targets, filters, sessions, ..PlaceInventory::default() })
+}
+
+#[cfg(test)]
+mod tests;
