@@ -15,10 +15,10 @@ use crate::journal::{Call, Journal, Outcome};
 use crate::page::Page;
 use crate::query::Params;
 use crate::state::{Credential, State};
-use crate::sts;
 use crate::table::{Moment, Staleness};
 use crate::throttle::{Levels, Throttle};
 use crate::xml::{self, Element};
+use crate::{sts, upstream};
 
 /// A call as it came over the wire.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub(crate) struct Incoming {
     pub(crate) signed: Result<Signed, ApiError>,
     pub(crate) security_token: Option<String>,
     pub(crate) params: Result<Params, ApiError>,
+    /// Found to be the upstream's business.
+    pub(crate) yielded: bool,
 }
 
 /// What the shell has to do about a call.
@@ -37,8 +39,8 @@ pub(crate) struct Answer {
     pub(crate) delay_milliseconds: u64,
     /// Cut the connection instead of replying.
     pub(crate) sever: bool,
-    /// Let the upstream answer.
-    pub(crate) forward: bool,
+    /// Let the upstream answer for this account.
+    pub(crate) forward: Option<String>,
 }
 
 /// Everything behind the lock.
@@ -123,6 +125,7 @@ impl Core {
             Ok(_) if sever && call.outcome == Outcome::Ok => call.outcome = Outcome::ReplyLost,
             Ok(_) => {}
         }
+        let forward = forward.then(|| call.account.clone());
         self.journal.record(call);
         let is_ec2 = signed.service == "ec2";
         let (status, body) = match result {
@@ -172,7 +175,8 @@ impl Core {
         if verdict.lose_request {
             return Ok(Decision::LoseRequest);
         }
-        let reply = if is_ec2 && (ec2::action(action).is_some() || !self.has_upstream) {
+        let yields = incoming.yielded || (self.has_upstream && upstream::knows_better(action));
+        let reply = if is_ec2 && (!self.has_upstream || (!yields && ec2::action(action).is_some())) {
             self.call_ec2((account, region), action, params, foreign, now)?
         } else if signed.service == "sts" && (sts::owns(action) || !self.has_upstream) {
             sts::answer(&mut self.state, &caller, action, params, now)?

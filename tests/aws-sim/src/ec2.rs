@@ -35,7 +35,8 @@ const MAX_CLIENT_TOKEN: usize = 64;
 /// An object of the upstream, with its XML as the upstream gave it.
 #[derive(Debug, Clone)]
 pub(crate) struct Foreign {
-    pub(crate) id: String,
+    /// Its id; several where one list member holds several objects (a reservation).
+    pub(crate) ids: Vec<String>,
     pub(crate) xml: String,
 }
 
@@ -182,7 +183,11 @@ impl Context<'_> {
 
 /// Cuts the asked-for page out of the objects that pass and puts it under `set`.
 fn page_of(query: &Query, set: &str, mut rows: Vec<(String, Element)>, foreign: Vec<Foreign>) -> Element {
-    rows.extend(foreign.into_iter().map(|object| (object.id, Element::raw_item(object.xml))));
+    // Numbered, so that tags of one resource keep their places apart.
+    rows.extend(foreign.into_iter().enumerate().map(|(number, object)| {
+        let id = object.ids.first().map_or("", String::as_str);
+        (format!("{id}/{number:06}"), Element::raw_item(object.xml))
+    }));
     rows.sort_by(|left, right| left.0.cmp(&right.0));
     let (items, next) = query.page.cut(rows);
     Element::new("reply").list(set, items).maybe("nextToken", next)
@@ -212,8 +217,12 @@ fn select_network<'a, T>(
     foreign: &[Foreign],
     missing: impl Fn(&str) -> ApiError,
 ) -> Result<Vec<(String, &'a T)>, ApiError> {
-    let own: Vec<String> =
-        query.ids.iter().filter(|id| foreign.iter().all(|object| object.id != **id)).cloned().collect();
+    let own: Vec<String> = query
+        .ids
+        .iter()
+        .filter(|id| !foreign.iter().any(|object| object.ids.contains(id)))
+        .cloned()
+        .collect();
     if own.is_empty() && !query.ids.is_empty() {
         return Ok(Vec::new());
     }

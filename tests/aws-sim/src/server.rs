@@ -56,13 +56,14 @@ async fn api(
     let is_query = signed.as_ref().map_or(true, |signed| matches!(signed.service.as_str(), "ec2" | "sts"));
     // Other services speak JSON or REST; their bodies are the upstream's business.
     let params = if is_query { Params::from_form(form) } else { Ok(Params::default()) };
-    let incoming = Incoming { signed, security_token: header("x-amz-security-token"), params };
+    let security_token = header("x-amz-security-token");
+    let mut incoming = Incoming { signed, security_token, params, yielded: false };
 
     let mut foreign = Vec::new();
     if let Some(upstream) = &shared.upstream {
-        match upstream.before(&shared, &incoming, &headers).await {
+        match upstream.before(&shared, &mut incoming).await {
             Ok(found) => foreign = found,
-            Err(reply) => return reply,
+            Err(reply) => return *reply,
         }
     }
     let answer = shared.core().answer(incoming, foreign, shared.clock.now());
@@ -72,10 +73,8 @@ async fn api(
     if answer.sever {
         line.cut();
     }
-    if answer.forward
-        && let Some(upstream) = &shared.upstream
-    {
-        return upstream.forward(method, uri, headers, body).await;
+    if let (Some(account), Some(upstream)) = (&answer.forward, &shared.upstream) {
+        return upstream.forward(account, method, uri, headers, body).await;
     }
     Response::builder()
         .status(answer.status)

@@ -77,6 +77,9 @@ pub(crate) struct Space {
     pub(crate) security_groups: BTreeMap<String, SecurityGroup>,
     pub(crate) instances: BTreeMap<String, Instance>,
     pub(crate) interfaces: BTreeMap<String, Interface>,
+    /// Interfaces of the upstream that a target or session has named, and the instances under them.
+    pub(crate) adopted_interfaces: BTreeMap<String, Interface>,
+    pub(crate) adopted_instances: BTreeMap<String, Instance>,
     /// ARN -> `network`, `application` or `gateway`.
     pub(crate) load_balancers: BTreeMap<String, String>,
     pub(crate) gateway_endpoints: BTreeSet<String>,
@@ -228,6 +231,17 @@ impl State {
 }
 
 impl Space {
+    /// An interface of the world or one adopted from the upstream.
+    pub(crate) fn interface(&self, id: &str) -> Option<&Interface> {
+        self.interfaces.get(id).or_else(|| self.adopted_interfaces.get(id))
+    }
+
+    /// The instance that holds an interface.
+    pub(crate) fn instance_of(&self, interface: &Interface) -> Option<&Instance> {
+        let id = interface.attachment.as_ref()?.instance.as_ref()?;
+        self.instances.get(id).or_else(|| self.adopted_instances.get(id))
+    }
+
     /// The target object that delivers to an interface, if any.
     pub(crate) fn target_on(&self, interface: &str) -> Option<&String> {
         let destination = Destination::NetworkInterface(interface.to_owned());

@@ -66,7 +66,7 @@ pub(crate) fn is_source_type(rules: &Rules, kind: &str) -> bool {
 
 /// Checks an interface that is to be mirrored.
 pub(super) fn check_source(space: &Space, rules: &Rules, id: &str) -> Result<(), ApiError> {
-    let interface = space.interfaces.get(id).ok_or_else(|| super::interfaces::not_found(id))?;
+    let interface = space.interface(id).ok_or_else(|| super::interfaces::not_found(id))?;
     let unsupported = |why: String| Err(ApiError::new("NetworkInterfaceNotSupported", why));
     if let Some(target) = space.target_on(id) {
         let message = format!("The network interface '{id}' is in use by target '{target}'");
@@ -89,12 +89,7 @@ pub(super) fn check_source(space: &Space, rules: &Rules, id: &str) -> Result<(),
 }
 
 fn check_instance(space: &Space, rules: &Rules, id: &str, interface: &Interface) -> Result<(), ApiError> {
-    let instance = interface
-        .attachment
-        .as_ref()
-        .and_then(|attachment| attachment.instance.as_ref())
-        .and_then(|instance| space.instances.get(instance));
-    let supported = instance.is_some_and(|instance| {
+    let supported = space.instance_of(interface).is_some_and(|instance| {
         is_source_type(rules, &instance.kind)
             && !(rules.refuse_stopped_sources && instance.state != "running")
     });
@@ -107,7 +102,7 @@ fn check_instance(space: &Space, rules: &Rules, id: &str, interface: &Interface)
 
 /// Checks an interface that is to receive mirrored traffic.
 pub(super) fn check_target_interface(space: &Space, id: &str) -> Result<(), ApiError> {
-    let Some(interface) = space.interfaces.get(id) else {
+    let Some(interface) = space.interface(id) else {
         let message = format!("The interface ID '{id}' does not exist");
         return Err(ApiError::new("InvalidTrafficMirrorTarget", message));
     };
@@ -129,14 +124,8 @@ pub(super) fn check_target_interface(space: &Space, id: &str) -> Result<(), ApiE
 
 /// How many sources an interface target takes.
 pub(super) fn source_limit(space: &Space, quotas: &Quotas, interface: &str) -> usize {
-    let kind = space
-        .interfaces
-        .get(interface)
-        .and_then(|interface| interface.attachment.as_ref())
-        .and_then(|attachment| attachment.instance.as_ref())
-        .and_then(|instance| space.instances.get(instance))
-        .map(|instance| instance.kind.as_str());
-    match kind {
+    let instance = space.interface(interface).and_then(|interface| space.instance_of(interface));
+    match instance.map(|instance| instance.kind.as_str()) {
         Some(kind) if lists(LARGE_TARGETS, kind) => quotas.sources_per_large_interface_target,
         _ => quotas.sources_per_interface_target,
     }
