@@ -36,8 +36,8 @@ pub(crate) enum Existing {
 pub(crate) enum FileError {
     #[error("cannot create the directory {}", path.display())]
     Directory { path: PathBuf, source: io::Error },
-    #[error("cannot write records into {}: another collector writes there (it holds {})", directory.display(), lock.display())]
-    Taken { directory: PathBuf, lock: PathBuf },
+    #[error("cannot write records into {}: another collector writes there", directory.display())]
+    Taken { directory: PathBuf },
     #[error("cannot open {}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("cannot write to {}", path.display())]
@@ -80,19 +80,15 @@ impl FileSet {
     ) -> Result<Self, FileError> {
         fs::create_dir_all(directory)
             .map_err(|source| FileError::Directory { path: directory.to_owned(), source })?;
-        let lock_path = directory.join(".enigma-collector.lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|source| FileError::Open { path: lock_path.clone(), source })?;
+        // The directory itself is locked: no file is left behind, and the lock ends with the process however it ends.
+        let open = |source| FileError::Open { path: directory.to_owned(), source };
+        let lock = File::open(directory).map_err(open)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(FileError::Taken { directory: directory.to_owned(), lock: lock_path });
+                return Err(FileError::Taken { directory: directory.to_owned() });
             }
-            Err(TryLockError::Error(source)) => return Err(FileError::Open { path: lock_path, source }),
+            Err(TryLockError::Error(source)) => return Err(open(source)),
         }
         let mut set =
             Self { directory: directory.to_owned(), rotation, existing, streams: Vec::new(), _lock: lock };

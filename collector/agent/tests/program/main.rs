@@ -1,0 +1,11 @@
+//! The program as a person or a service manager sees it: arguments, files, signals, HTTP, exit codes, and packets over
+//! real sockets on the loopback or in namespaces made for the test.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; helpers included")]
+
+mod captures;
+mod check_config;
+mod collector;
+mod live;
+mod namespaces;
+mod overload;
+mod replay;
