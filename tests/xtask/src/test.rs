@@ -18,7 +18,7 @@ use clap::Args;
 use enigma_test_support::{skip, tools};
 
 use self::report::{Report, Suite};
-use crate::{setup, shell, tidy};
+use crate::{demo, setup, shell, tidy};
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Options {
@@ -48,8 +48,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
         cargo_step(&mut report, "build", &["build", "--quiet", "--locked", "--workspace", "--bins"], &[]);
     if built {
         tests(&mut report)?;
+        demo_step(&mut report);
     } else {
-        report.add(Suite::skipped_whole("tests", "the programs do not build"));
+        report.add(Suite::skipped_whole("tests and demo", "the programs do not build"));
     }
     cargo_step(
         &mut report,
@@ -121,7 +122,7 @@ fn tests(report: &mut Report) -> Result<()> {
         nextest::run(&variables)?
     } else {
         announce("tests (cargo test, because cargo-nextest is not installed)");
-        libtest::run(&["--all-targets"], &variables)?
+        libtest::run(&["--lib", "--bins", "--tests"], &variables)?
     };
     announce("documentation examples");
     let examples = libtest::run(&["--doc"], &variables)?;
@@ -131,6 +132,14 @@ fn tests(report: &mut Report) -> Result<()> {
         report.add(suite);
     }
     Ok(())
+}
+
+/// Runs the demo, which is a test of everything together: its own checks decide.
+fn demo_step(report: &mut Report) {
+    announce("demo");
+    let started = Instant::now();
+    let problem = demo::run(demo::Options::default()).err().map(|error| format!("{error:#}"));
+    report.add(Suite::single("demo", problem, started.elapsed()));
 }
 
 /// Licences, sources, bans and duplicates, where cargo-deny is installed. The advisory database is a download from a

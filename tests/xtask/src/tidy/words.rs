@@ -29,7 +29,7 @@ const WORDS: &[Word] = &[
         why: "say what is wrong as TODO(correctness), with the effect",
     },
     Word {
-        text: ("XX", "X"),
+        text: ("XX", "X:"),
         extensions: TEXT,
         why: "say what is wrong as TODO(correctness), with the effect",
     },
