@@ -26,6 +26,8 @@ pub(crate) struct Incoming {
     pub(crate) signed: Result<Signed, ApiError>,
     pub(crate) security_token: Option<String>,
     pub(crate) params: Result<Params, ApiError>,
+    /// What to call the action of a service that has no `Action` parameter.
+    pub(crate) name: String,
     /// Found to be the upstream's business.
     pub(crate) yielded: bool,
 }
@@ -80,7 +82,9 @@ impl Core {
             service: "ec2".to_owned(),
         });
         let mut params = incoming.params.clone().unwrap_or_default();
-        let action = params.text("Action").unwrap_or_default();
+        let is_query = matches!(signed.service.as_str(), "ec2" | "sts");
+        let unnamed = || if is_query { String::new() } else { incoming.name.clone() };
+        let action = params.text("Action").unwrap_or_else(unnamed);
         let mut parameters = params.pairs().clone();
         parameters.remove("Version");
         let mut call = Call {

@@ -53,11 +53,14 @@ async fn api(
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let signed = auth::parse(header("authorization").as_deref());
     let form = if body.is_empty() { uri.query().unwrap_or_default().as_bytes() } else { &body[..] };
-    let is_query = signed.as_ref().map_or(true, |signed| matches!(signed.service.as_str(), "ec2" | "sts"));
-    // Other services speak JSON or REST; their bodies are the upstream's business.
-    let params = if is_query { Params::from_form(form) } else { Ok(Params::default()) };
+    let is_ours = signed.as_ref().map_or(true, |signed| matches!(signed.service.as_str(), "ec2" | "sts"));
+    let is_form =
+        header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let params = if is_ours || is_form { Params::from_form(form) } else { Ok(Params::default()) };
+    // Services that speak JSON or REST name their action here, or in method and path.
+    let name = header("x-amz-target").unwrap_or_else(|| format!("{method} {}", uri.path()));
     let security_token = header("x-amz-security-token");
-    let mut incoming = Incoming { signed, security_token, params, yielded: false };
+    let mut incoming = Incoming { signed, security_token, params, name, yielded: false };
 
     let mut foreign = Vec::new();
     if let Some(upstream) = &shared.upstream {

@@ -2,6 +2,8 @@
 //!
 //! They keep it honest: none of them knows what its authors think AWS does.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

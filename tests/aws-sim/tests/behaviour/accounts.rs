@@ -1,0 +1,139 @@
+//! Accounts and Regions are separate, and credentials decide which one is meant.
+
+use std::time::Duration;
+
+use enigma_aws_sim::{Change, Options, Outcome, Sim, World};
+
+use crate::client::{Client, eni, start};
+
+#[test]
+fn accounts_and_regions_do_not_see_each_other() {
+    let world = World::parse(
+        r#"
+        accounts = [
+            { id = "111111111111", access_keys = ["test"] },
+            { id = "222222222222", access_keys = ["other"] },
+        ]
+        regions = ["eu-west-1"]
+        vpcs = [
+            { name = "a", account = "111111111111", cidr = "10.0.0.0/16" },
+            { name = "b", account = "222222222222", cidr = "10.0.0.0/16" },
+            { name = "c", account = "111111111111", region = "ap-south-1", cidr = "10.0.0.0/16" },
+        ]
+        "#,
+    )
+    .unwrap();
+    let sim = Sim::start(world).unwrap();
+    let mine = Client::new(&sim);
+    let other = mine.clone().with_key("other");
+    let vpcs = |client: &Client| client.ec2("DescribeVpcs", &[]).ok().all("vpcId");
+    assert_eq!(vpcs(&mine), [World::id_of("vpc", "a")]);
+    assert_eq!(vpcs(&other), [World::id_of("vpc", "b")]);
+    assert_eq!(vpcs(&Client { region: "ap-south-1".to_owned(), ..mine.clone() }), [World::id_of("vpc", "c")]);
+    assert!(vpcs(&Client { region: "eu-west-1".to_owned(), ..mine.clone() }).is_empty());
+    let disabled = Client { region: "eu-north-1".to_owned(), ..mine.clone() }.ec2("DescribeVpcs", &[]);
+    assert_eq!((disabled.status, disabled.code().as_str()), (401, "AuthFailure"));
+
+    mine.ec2("CreateTrafficMirrorFilter", &[]).ok();
+    assert!(other.ec2("DescribeTrafficMirrorFilters", &[]).all("trafficMirrorFilterId").is_empty());
+    let journal = sim.journal();
+    let last = journal.last().unwrap();
+    assert_eq!((last.account.as_str(), last.region.as_str()), ("222222222222", "us-east-1"));
+}
+
+fn assume(client: &Client, more: &[(&str, &str)]) -> crate::client::Reply {
+    let form = [("RoleArn", "arn:aws:iam::111111111111:role/enigma-mirror"), ("RoleSessionName", "tests")];
+    client.sts("AssumeRole", &[&form[..], more].concat())
+}
+
+#[test]
+fn an_assumed_role_acts_in_its_account_until_it_expires() {
+    let (sim, client) = start();
+    let other = client.with_key("other");
+    let reply = assume(&other, &[("ExternalId", "sesame"), ("DurationSeconds", "900")]).ok();
+    let assumed =
+        Client { key: reply.one("AccessKeyId"), token: Some(reply.one("SessionToken")), ..other.clone() };
+    assert_eq!(assumed.sts("GetCallerIdentity", &[]).one("Account"), "111111111111");
+    assert_eq!(assumed.ec2("DescribeInstances", &[]).ok().all("reservationId").len(), 20);
+    assert!(other.ec2("DescribeInstances", &[]).ok().all("reservationId").is_empty());
+    // The key alone is worth nothing, and neither is a token with somebody else's key.
+    assert_eq!(Client { token: None, ..assumed.clone() }.ec2("DescribeVpcs", &[]).code(), "AuthFailure");
+    let mixed = Client { token: assumed.token.clone(), ..other };
+    assert_eq!(mixed.ec2("DescribeVpcs", &[]).code(), "AuthFailure");
+    sim.admin().clock().advance(Duration::from_secs(900));
+    assert_eq!(assumed.ec2("DescribeVpcs", &[]).code(), "RequestExpired");
+    assert_eq!(assumed.sts("GetCallerIdentity", &[]).code(), "ExpiredToken");
+}
+
+#[test]
+fn roles_are_refused_as_aws_refuses_them() {
+    let (_sim, client) = start();
+    for wrong in [&[][..], &[("ExternalId", "guess")]] {
+        let reply = assume(&client, wrong);
+        assert_eq!((reply.status, reply.code().as_str()), (403, "AccessDenied"));
+    }
+    let external = ("ExternalId", "sesame");
+    assert_eq!(assume(&client, &[external, ("DurationSeconds", "899")]).code(), "ValidationError");
+    assert_eq!(assume(&client, &[external, ("Colour", "red")]).code(), "UnknownParameter");
+    let reply = assume(&client, &[external]).ok();
+    let first =
+        Client { key: reply.one("AccessKeyId"), token: Some(reply.one("SessionToken")), ..client.clone() };
+    assert_eq!(assume(&first, &[external, ("DurationSeconds", "3601")]).code(), "ValidationError");
+    assume(&first, &[external]).ok();
+    let unknown = [("RoleArn", "arn:aws:iam::111111111111:role/nobody"), ("RoleSessionName", "tests")];
+    assert_eq!(client.sts("AssumeRole", &unknown).code(), "AccessDenied");
+}
+
+#[test]
+fn a_role_may_be_denied_actions_and_be_closed_to_accounts() {
+    let world = World::parse(
+        r#"
+        accounts = [
+            { id = "111111111111", access_keys = ["test"], roles = [
+                { name = "enigma-mirror", trusted_accounts = ["111111111111"], denied_actions = ["Create*Session"] },
+            ] },
+            { id = "222222222222", access_keys = ["other"] },
+        ]
+        "#,
+    )
+    .unwrap();
+    let sim = Sim::start_with(&world, Options::default()).unwrap();
+    let client = Client::new(&sim);
+    assert_eq!(assume(&client.clone().with_key("other"), &[]).code(), "AccessDenied");
+    let reply = assume(&client, &[]).ok();
+    let assumed = Client { key: reply.one("AccessKeyId"), token: Some(reply.one("SessionToken")), ..client };
+    assumed.ec2("CreateTrafficMirrorFilter", &[]).ok();
+    assert_eq!(
+        assumed.ec2("CreateTrafficMirrorSession", &[("DryRun", "true")]).code(),
+        "UnauthorizedOperation"
+    );
+}
+
+#[test]
+fn somebody_elses_calls_stay_out_of_the_journal() {
+    let (sim, client) = start();
+    let to = client.target_and_filter(&eni("probe"));
+    let call = |action: &str, parameters: &[(&str, &str)]| Change::Call {
+        account: "111111111111".to_owned(),
+        region: "us-east-1".to_owned(),
+        action: action.to_owned(),
+        parameters: parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    };
+    let web = eni("web-1");
+    let stranger = [
+        ("NetworkInterfaceId", web.as_str()),
+        ("TrafficMirrorTargetId", &to.0),
+        ("TrafficMirrorFilterId", &to.1),
+        ("SessionNumber", "1"),
+    ];
+    let reply = sim.admin().change(call("CreateTrafficMirrorSession", &stranger)).unwrap().reply.unwrap();
+    assert!(reply.contains("<trafficMirrorSessionId>tms-"), "{reply}");
+    assert_eq!(sim.journal().len(), 2);
+    assert!(sim.journal().iter().all(|call| call.outcome == Outcome::Ok));
+    assert!(client.session(&web, &to, &[]).body.contains("already being used"));
+    let refused = sim.admin().change(call("CreateTrafficMirrorSession", &stranger)).unwrap_err();
+    assert!(refused.to_string().contains("already being used"), "{refused}");
+}

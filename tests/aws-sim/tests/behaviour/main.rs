@@ -1,0 +1,11 @@
+//! What the simulator does, seen over the wire: no client library smooths anything over.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod accounts;
+mod client;
+mod program;
+mod upstream;
+mod weather;
+mod wire;
+mod world;
