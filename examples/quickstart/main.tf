@@ -25,7 +25,7 @@ resource "enigma_mirror_fleet" "prod" {
     default = { dns = true, rules = [{ action = "accept" }] }
     quiet = {
       rules = [
-        { action = "reject", protocol = "tcp", local_ports = ["3306", "5432"] },
+        { action = "reject", protocol = "tcp", local_ports = ["5432"] },
         { action = "accept" },
       ]
     }
