@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod execute;
+#[cfg(test)]
+mod kit;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 pub mod observe;
 pub mod outcome;
 pub mod pacing;
 pub mod ports;
+#[cfg(test)]
+mod sweep;
 mod token;

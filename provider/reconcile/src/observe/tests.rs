@@ -1,1 +1,99 @@
+//! What is read, what is left out, and how many calls it takes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::kit::{aws_with, home, member, place, whole};
+use crate::memory::MemoryAws;
+use crate::ports::ErrorKind;
+
+async fn filled() -> MemoryAws {
+    let (aws, interfaces) = aws_with(5);
+    let options = crate::execute::Options::new(1, std::sync::Arc::default());
+    let cloud = std::sync::Arc::new(aws.clone());
+    let outcomes = crate::execute::execute(
+        &whole(&interfaces[..3]),
+        cloud,
+        &options,
+        &tokio_util::sync::CancellationToken::new(),
+    )
+    .await;
+    assert!(outcomes.is_complete());
+    assert!(outcomes.session_made_for(&member(&interfaces[0])).is_some());
+    aws.forget_calls();
+    aws
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovery_reads_everything_with_one_call_per_kind() {
+    let aws = filled().await;
+    let seen = observe(&aws, &BTreeSet::from([home()]), &Scope::Discovery).await;
+    assert_eq!(seen.places[&home()], aws.contents(&home()));
+    let mut calls: Vec<&str> = aws.journal().iter().map(|call| call.operation).collect();
+    calls.sort_unstable();
+    assert_eq!(
+        calls,
+        [
+            "DescribeInstances",
+            "DescribeNetworkInterfaces",
+            "DescribeSubnets",
+            "DescribeTrafficMirrorFilters",
+            "DescribeTrafficMirrorSessions",
+            "DescribeTrafficMirrorTargets",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn mirroring_reads_only_the_interfaces_it_is_told() {
+    let aws = filled().await;
+    let wanted = aws.contents(&home()).interfaces[1].id.clone();
+    let gone: InterfaceId = "eni-0000000000000dead".parse().unwrap();
+    let interfaces = BTreeMap::from([(home(), vec![wanted.clone(), gone])]);
+    let seen = observe(&aws, &BTreeSet::from([home()]), &Scope::Mirroring { interfaces }).await;
+    let seen = &seen.places[&home()];
+    assert_eq!(seen.interfaces.iter().map(|i| &i.id).collect::<Vec<_>>(), [&wanted]);
+    assert_eq!(seen.sessions.len(), 3);
+    assert!(seen.instances.is_empty());
+
+    aws.forget_calls();
+    let nothing = Scope::Mirroring { interfaces: BTreeMap::new() };
+    let seen = observe(&aws, &BTreeSet::from([home()]), &nothing).await;
+    assert!(seen.places[&home()].interfaces.is_empty());
+    assert_eq!(aws.journal().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn owned_reads_only_tagged_objects() {
+    let aws = filled().await;
+    let of = |name: &str| Scope::Owned { fleet: name.parse().unwrap() };
+    let seen = observe(&aws, &BTreeSet::from([home()]), &of("prod")).await;
+    // The kit tags sessions only.
+    assert_eq!((seen.places[&home()].sessions.len(), seen.places[&home()].targets.len()), (3, 0));
+    let seen = observe(&aws, &BTreeSet::from([home()]), &of("other")).await;
+    assert_eq!(seen.places[&home()].sessions.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_fails_in_any_part_is_unread_and_the_others_are_complete() {
+    let aws = filled().await;
+    let (denied, partly, unknown) =
+        (place("222222222222/us-east-1"), place("333333333333/us-east-1"), place("444444444444/us-east-1"));
+    aws.add_place(&denied);
+    aws.add_place(&partly);
+    aws.deny(&denied);
+    let places = BTreeSet::from([denied.clone(), unknown.clone()]);
+    let seen = observe(&aws, &places, &Scope::Discovery).await;
+    assert!(seen.places.is_empty());
+    assert!(seen.unread[&denied].contains("UnauthorizedOperation"), "{}", seen.unread[&denied]);
+    assert!(seen.unread[&denied].contains("222222222222/us-east-1"), "{}", seen.unread[&denied]);
+    assert!(seen.unread[&unknown].contains("no role"), "{}", seen.unread[&unknown]);
+
+    aws.fail_next("DescribeSubnets", 1, ErrorKind::Unavailable);
+    let seen = observe(&aws, &BTreeSet::from([partly.clone()]), &Scope::Discovery).await;
+    assert!(seen.places.is_empty() && seen.unread[&partly].contains("DescribeSubnets"));
+
+    let all = BTreeSet::from([home(), denied, partly]);
+    let seen = observe(&aws, &all, &Scope::Discovery).await;
+    assert_eq!((seen.places.len(), seen.unread.len()), (2, 1));
+}
