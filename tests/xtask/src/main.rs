@@ -39,7 +39,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Demo(options) => demo::run(options),
+        Command::Demo(options) => demo::run(&options),
         Command::Setup(options) => setup::run(&options),
         Command::Test(options) => test::run(options),
         Command::Tidy => tidy::run(),

@@ -138,7 +138,7 @@ fn tests(report: &mut Report) -> Result<()> {
 fn demo_step(report: &mut Report) {
     announce("demo");
     let started = Instant::now();
-    let problem = demo::run(demo::Options::default()).err().map(|error| format!("{error:#}"));
+    let problem = demo::run(&demo::Options::default()).err().map(|error| format!("{error:#}"));
     report.add(Suite::single("demo", problem, started.elapsed()));
 }
 
