@@ -1,3 +1,14 @@
-//! terraform-provider-enigma: mirror fleets as one reviewed Terraform resource.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod diagnostics;
+mod interfaces;
+mod member;
+mod mirror_fleet;
+mod provider;
+mod reach;
+mod written;
+
+fn main() -> std::process::ExitCode {
+    enigma_tfplugin::run(provider::Enigma::default(), "registry.terraform.io/enigma/enigma")
+}

@@ -1,0 +1,131 @@
+//! Problems, findings, AWS errors and outcomes as Terraform shows them: the only place that writes to people.
+//!
+//! Each message says what did not happen, to which object, why, and what to do next. One diagnostic per object, up to a bound;
+//! the rest is counted, because Terraform prints every one of them.
+
+use std::collections::BTreeMap;
+
+use enigma_fleet::finding::{Finding, Severity};
+use enigma_fleet::problem::{Path, Problem, Step};
+use enigma_reconcile::outcome::{Outcome, Outcomes, describe};
+use enigma_reconcile::ports::{AwsError, ErrorKind};
+use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics};
+
+/// Failures shown one by one. A thousand sessions that fail for one reason would hide that reason; the summary counts the rest.
+const SHOWN: usize = 20;
+
+/// A mistake in what a person wrote.
+pub(crate) fn problem(problem: &Problem) -> Diagnostic {
+    // Terraform before 1.15 points at the block's first line whatever the path, so the text names it too.
+    let detail = format!("{}\n\nAttribute: {}", problem.detail, problem.path);
+    Diagnostic::error(problem.summary.clone(), detail).at(path(&problem.path))
+}
+
+/// Something a plan found out.
+pub(crate) fn finding(finding: &Finding) -> Diagnostic {
+    let made = match finding.severity() {
+        Severity::Error => Diagnostic::error(finding.summary(), finding.detail()),
+        Severity::Warning => Diagnostic::warning(finding.summary(), finding.detail()),
+    };
+    made.at(path(&finding.path))
+}
+
+fn path(path: &Path) -> AttributePath {
+    path.0.iter().fold(AttributePath::root(), |at, step| match step {
+        Step::Attr(name) => at.attribute(*name),
+        Step::Key(key) => at.key(key),
+        Step::Index(index) => at.index(*index),
+    })
+}
+
+/// A failed AWS call outside of a plan's actions; `doing` is what did not happen.
+pub(crate) fn aws(doing: &str, error: &AwsError) -> Diagnostic {
+    Diagnostic::error("AWS refused a call", format!("{doing}: {error}. {}", advice(error.kind)))
+}
+
+/// What did not take effect, one diagnostic per object and one line for the rest. `as_warnings` where an error would make
+/// Terraform replace what exists.
+pub(crate) fn outcomes(outcomes: &Outcomes, as_warnings: bool) -> Diagnostics {
+    let make = |summary: String, detail: String| {
+        if as_warnings { Diagnostic::warning(summary, detail) } else { Diagnostic::error(summary, detail) }
+    };
+    let mut diagnostics = Diagnostics::new();
+    let mut hidden: BTreeMap<String, usize> = BTreeMap::new();
+    let mut shown = 0;
+    for (_, step) in outcomes.incomplete() {
+        let what = describe(&step.action);
+        let (why, next) = match &step.outcome {
+            Outcome::Done(_) => continue,
+            Outcome::SourceGone(_) => {
+                diagnostics.push(Diagnostic::warning(
+                    format!("Source is gone: {what}"),
+                    "The interface vanished after it was reviewed, so there is nothing to mirror. Its entry has the state \
+                     source_gone and leaves with the next refresh.",
+                ));
+                continue;
+            }
+            Outcome::Failed(error) => (error.to_string(), advice(error.kind)),
+            Outcome::Skipped(_) => {
+                (outcomes.why_skipped(step).unwrap_or_default(), "It is tried again by the next apply.")
+            }
+            Outcome::Cancelled => {
+                ("Terraform was told to stop before its turn".to_owned(), "Apply again to finish.")
+            }
+        };
+        if shown == SHOWN || matches!(step.outcome, Outcome::Cancelled) {
+            *hidden.entry(format!("{why}. {next}")).or_default() += 1;
+            continue;
+        }
+        shown += 1;
+        diagnostics.push(make(format!("Not done: {what}"), format!("{}: {why}. {next}", capital(&what))));
+    }
+    for (why, count) in hidden {
+        diagnostics.push(make(
+            format!("Not done: {count} more actions"),
+            format!("For {count} more actions: {why}"),
+        ));
+    }
+    let counts = outcomes.counts();
+    let open = counts.failed + counts.skipped + counts.cancelled;
+    if open > 0 {
+        diagnostics.push(make(
+            format!("{open} of {} actions were not done", outcomes.steps.len()),
+            format!(
+                "{} took effect and are in the state; {} failed, {} were skipped because of those, {} were not begun. Nothing is lost: \
+                 the next apply does what is missing.",
+                counts.done, counts.failed, counts.skipped, counts.cancelled
+            ),
+        ));
+    }
+    diagnostics
+}
+
+/// What a person can do about an AWS failure.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AlreadyExists => "Somebody made it at the same time: plan again to see what is there now.",
+        ErrorKind::Credentials => "Check the credentials and roles of the provider block, then apply again.",
+        ErrorKind::IdempotencyMismatch => "Apply again; if it repeats, please report it as a defect.",
+        ErrorKind::InUse => "Something else still uses it: remove that use, then apply again.",
+        ErrorKind::Invalid => "Correct the value that AWS names, then apply again.",
+        ErrorKind::NoReply => {
+            "Whether it took effect is unknown; the next plan looks, and continues from what is there."
+        }
+        ErrorKind::NotFound => "Plan again: what it refers to is gone.",
+        ErrorKind::Quota => {
+            "Traffic mirroring quotas cannot be raised: use fewer sources or another account or Region."
+        }
+        ErrorKind::SourceUnsupported => "Exclude the interface with a rule, or wait until AWS supports it.",
+        ErrorKind::Throttled => "Another program uses up the account's API rate; apply again later.",
+        ErrorKind::Unauthorized => {
+            "Grant the action to the provider's role (see the least-privilege policy in the documentation), then apply again."
+        }
+        ErrorKind::Unavailable => "AWS failed on its side: apply again.",
+        _ => "Apply again.",
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}

@@ -1,0 +1,372 @@
+//! `resource "enigma_mirror_fleet"`: targets, filters and sessions of many interfaces as one reviewed object.
+//!
+//! Which function serves which of Terraform's questions, and nothing more: planning is [`planning`], comparing with what exists
+//! [`reading`], carrying out [`applying`], and the state that comes of it [`result`].
+
+mod applying;
+mod convert;
+mod memory;
+mod planning;
+mod reading;
+mod result;
+mod rules;
+mod schema;
+mod spec_tags;
+mod state;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use enigma_fleet::expand::Expansion;
+use enigma_fleet::ids::{FleetName, MemberKey, Place};
+use enigma_fleet::inventory::Inventory;
+use enigma_fleet::ownership::own;
+use enigma_reconcile::observe::{Scope, observe};
+use enigma_reconcile::pacing::Pacer;
+use enigma_reconcile::ports::{Cloud, InterfaceScope};
+use enigma_tfplugin::{
+    Context, Create, Delete, Diagnostic, Diagnostics, Dynamic, Imported, NewState, Plan, Planned, Read,
+    Resource, Schema, Update, Value,
+};
+
+use self::applying::{Means, Occasion};
+use self::memory::Memory;
+use self::planning::{Question, Wanted};
+use self::result::Ended;
+use self::state::Computed;
+use crate::diagnostics;
+use crate::reach::Reach;
+
+/// EC2's describe calls may lag behind its writes. A session that seems to be missing is looked for once more after this long
+/// before anyone is told that it was deleted; it costs a second in plans that show such a drift and nothing in others.
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// The resource type.
+pub(crate) struct MirrorFleet {
+    reach: Reach,
+    pacer: Arc<Pacer>,
+}
+
+impl MirrorFleet {
+    pub(crate) fn new(reach: Reach) -> Self {
+        Self { reach, pacer: Arc::new(Pacer::new()) }
+    }
+
+    fn means<'a>(&self, cloud: Arc<dyn Cloud>, home: &'a Place, cx: &'a Context) -> Means<'a> {
+        Means { cloud, home, pacer: Arc::clone(&self.pacer), stop: cx.stop() }
+    }
+
+    /// Where targets live. While the provider block is not known, where they lived before.
+    async fn home(&self, prior: Option<&Computed>) -> Result<Place, Diagnostics> {
+        let lived = || {
+            let ids = prior?.target_ids.clone().known()?;
+            let key: enigma_fleet::ids::ObjectKey = ids.keys().next()?.parse().ok()?;
+            Some(key.place)
+        };
+        if self.reach.is_postponed()
+            && let Some(place) = lived()
+        {
+            return Ok(place);
+        }
+        Ok(self.reach.home("The fleet was not planned").await?.1)
+    }
+}
+
+#[async_trait]
+impl Resource for MirrorFleet {
+    type State = Dynamic;
+    type Config = Dynamic;
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    async fn validate(&self, _cx: &Context, config: Dynamic) -> Diagnostics {
+        let mut mistakes = planning::specification(&config).err().unwrap_or_default();
+        mistakes.extend(planning::members(&config).err().unwrap_or_default());
+        mistakes
+    }
+
+    async fn plan(
+        &self,
+        _cx: &Context,
+        request: Plan<Dynamic, Dynamic>,
+    ) -> Result<Planned<Dynamic>, Diagnostics> {
+        let prior = request.prior.as_ref().map(Computed::read).transpose()?;
+        let memory = Memory::read(&request.prior_private);
+        let home = self.home(prior.as_ref()).await?;
+        let question =
+            Question { config: &request.config, prior: request.prior.as_ref(), memory: &memory, home: &home };
+        let (decision, mut diagnostics) = planning::decide(&question)?;
+        let Some(decision) = decision else {
+            diagnostics.push(undecided(&request.config, prior.as_ref()));
+            let computed =
+                planning::undecided(prior.as_ref(), request.config.get("name").and_then(Dynamic::as_str));
+            return Ok(Planned::new(computed.write(request.proposed)?).with(diagnostics));
+        };
+        let computed = planning::planned(&question, &decision);
+        Ok(Planned::new(computed.write(request.proposed)?).with(diagnostics))
+    }
+
+    async fn create(
+        &self,
+        cx: &Context,
+        request: Create<Dynamic, Dynamic>,
+    ) -> Result<NewState<Dynamic>, Diagnostics> {
+        let (cloud, home) = self.reach.home("The fleet was not made").await?;
+        let means = self.means(cloud, &home, cx);
+        let memory = Memory::read(&request.planned_private);
+        let question = Question { config: &request.config, prior: None, memory: &memory, home: &home };
+        let (decision, _) = planning::decide(&question)?;
+        let decision = decision.ok_or_else(still_unknown)?;
+        let planned = planning::planned(&question, &decision);
+        let description = convert::describe(&request.planned);
+        let (expansion, applied) =
+            applying::apply(&means, decision.expansion, &description, &Occasion::Create).await?;
+        let counts = applied.outcomes.counts();
+        if counts.done == 0 && applied.owned.is_empty() && !applied.outcomes.steps.is_empty() {
+            return Err(diagnostics::outcomes(&applied.outcomes, false));
+        }
+        let computed = result::stored(&Ended {
+            before: &Computed::default(),
+            planned: &planned,
+            expansion: &expansion,
+            owned: &applied.owned,
+            plan: &applied.plan,
+            outcomes: &applied.outcomes,
+        });
+        let mut told = applied.diagnostics;
+        told.extend(diagnostics::outcomes(&applied.outcomes, true));
+        if counts.failed + counts.skipped + counts.cancelled == 0 {
+            let ids = computed.target_ids.clone().known().unwrap_or_default();
+            told.extend(applying::mark_complete(&means, ids.into_values().filter_map(Value::known)).await);
+        }
+        Ok(NewState::of(computed.write(request.planned)?).with(told))
+    }
+
+    async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
+        if self.reach.is_postponed() {
+            return Ok(NewState::of(request.state).with([Diagnostic::warning(
+                "The fleet was not refreshed",
+                "Part of the provider block depends on something that is made in the same apply, so AWS could not be asked. The plan \
+                 is made from the stored state.",
+            )]));
+        }
+        let before = Computed::read(&request.state)?;
+        let fleet = name(&request.state)?;
+        let (cloud, home) = self.reach.home("The fleet was not refreshed").await?;
+        let places = places_of(&before, &home);
+        let (owned, inventory) = look(cloud.as_ref(), &fleet, &places, &before, cx).await?;
+        let seen = reading::Seen { owned: &owned, inventory: &inventory };
+        let (computed, mut drift) = reading::refresh(&before, &request.state, &seen);
+        for (place, why) in &inventory.unread {
+            drift.push(Diagnostic::warning(
+                format!("{place} could not be read"),
+                format!("The fleet's sessions there are kept as the state knows them, and none of them is removed: {why}."),
+            ));
+        }
+        if owned.is_empty()
+            && inventory.unread.is_empty()
+            && computed.rows().is_empty()
+            && !before.rows().is_empty()
+        {
+            return Ok(NewState::gone().with(drift));
+        }
+        let memory = Memory {
+            stranger_vnis: owned.stranger_vnis(),
+            unread: inventory.unread.keys().cloned().collect(),
+        };
+        Ok(NewState::of(computed.write(request.state)?).with(drift).with_private(memory.write()))
+    }
+
+    async fn update(
+        &self,
+        cx: &Context,
+        request: Update<Dynamic, Dynamic>,
+    ) -> Result<NewState<Dynamic>, Diagnostics> {
+        let (cloud, home) = self.reach.home("The fleet was not changed").await?;
+        let means = self.means(cloud, &home, cx);
+        let memory = Memory::read(&request.planned_private);
+        let question =
+            Question { config: &request.config, prior: Some(&request.prior), memory: &memory, home: &home };
+        let (decision, _) = planning::decide(&question)?;
+        let decision = decision.ok_or_else(still_unknown)?;
+        let planned = planning::planned(&question, &decision);
+        let before = decision.prior;
+        let occasion = Occasion::Update {
+            reviewed: before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
+            former_tags: former_tags(&request.prior),
+        };
+        let description = convert::describe(&request.planned);
+        let (expansion, applied) =
+            applying::apply(&means, decision.expansion, &description, &occasion).await?;
+        let computed = result::stored(&Ended {
+            before: &before,
+            planned: &planned,
+            expansion: &expansion,
+            owned: &applied.owned,
+            plan: &applied.plan,
+            outcomes: &applied.outcomes,
+        });
+        let mut told = applied.diagnostics;
+        told.extend(diagnostics::outcomes(&applied.outcomes, false));
+        Ok(NewState::of(computed.write(request.planned)?).with(told))
+    }
+
+    async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
+        let before = Computed::read(&request.prior)?;
+        let fleet = name(&request.prior)?;
+        let (cloud, home) = self.reach.home("The fleet was not destroyed").await?;
+        let means = self.means(cloud, &home, cx);
+        let places = places_of(&before, &home);
+        let (_, applied) =
+            applying::apply(&means, Expansion::nothing(fleet), "", &Occasion::Destroy(&places)).await?;
+        let mut told = applied.diagnostics;
+        told.extend(diagnostics::outcomes(&applied.outcomes, false));
+        if applied.outcomes.is_complete() {
+            return Ok(NewState::gone().with(told));
+        }
+        let computed = result::left(&before, &applied.owned, &applied.outcomes);
+        Ok(NewState::of(computed.write(request.prior)?).with(told))
+    }
+
+    async fn import(&self, _cx: &Context, id: String) -> Result<Vec<Imported<Dynamic>>, Diagnostics> {
+        let fleet: FleetName = id.parse().map_err(|error| {
+            Diagnostic::error(
+                "Invalid import id",
+                format!("Nothing was imported: {error}. Import a fleet by its name."),
+            )
+        })?;
+        let (cloud, home) = self.reach.home("Nothing was imported").await?;
+        let scope = Scope::Owned { fleet: fleet.clone() };
+        let inventory = observe(cloud.as_ref(), &BTreeSet::from([home.clone()]), &scope).await;
+        if let Some(why) = inventory.unread.get(&home) {
+            return Err(Diagnostic::error(
+                format!("Fleet {fleet} was not imported"),
+                format!("{home} could not be read: {why}."),
+            )
+            .into());
+        }
+        let owned = own(&fleet, &inventory.places);
+        if owned.is_empty() {
+            return Err(Diagnostic::error(
+                format!("There is no fleet {fleet}"),
+                format!(
+                    "Nothing was imported: no traffic mirror target, filter or session in {home} carries the tag enigma:fleet = {fleet}. \
+                     Check the name, the Region and the account of the provider block."
+                ),
+            )
+            .into());
+        }
+        let computed = Computed {
+            id: Value::Known(fleet.to_string()),
+            summary: Value::Known(format!("{fleet}: imported with {} sessions", owned.sessions.len())),
+            ..Computed::default()
+        };
+        let mut inputs = vec![("name".to_owned(), Dynamic::from(fleet.as_str()))];
+        let tags = owned.targets.values().flatten().find_map(|target| spec_tags::read(&target.tags));
+        inputs.extend(tags.iter().flat_map(|json| convert::described(json)));
+        Ok(vec![Imported::new(computed.write(Dynamic::map(inputs))?)])
+    }
+}
+
+/// Reads what the fleet has, and of sessions that seem to be missing or are new whatever tells why.
+async fn look(
+    cloud: &dyn Cloud,
+    fleet: &FleetName,
+    places: &BTreeSet<Place>,
+    before: &Computed,
+    cx: &Context,
+) -> Result<(enigma_fleet::ownership::Owned, Inventory), Diagnostics> {
+    let scope = Scope::Mirroring { interfaces: std::collections::BTreeMap::new() };
+    let mut inventory = observe(cloud, places, &scope).await;
+    let mut owned = own(fleet, &inventory.places);
+    let rows = before.rows();
+    let is_active = |key: &MemberKey| {
+        rows.get(&key.to_string())
+            .is_some_and(|row| row.state() == Some(enigma_fleet::expand::PriorState::Active))
+    };
+    if reading::vanished(before, &owned).iter().any(is_active) {
+        tokio::select! {
+            () = tokio::time::sleep(SECOND_LOOK) => {}
+            () = cx.stop().cancelled() => {
+                return Err(Diagnostic::error(
+                    "Interrupted",
+                    "The fleet was not refreshed to the end, because Terraform was told to stop. The stored state is kept.",
+                ).into());
+            }
+        }
+        inventory = observe(cloud, places, &scope).await;
+        owned = own(fleet, &inventory.places);
+    }
+    let new = reading::unknown_to_state(before, &owned);
+    let questions: Vec<MemberKey> =
+        reading::vanished(before, &owned).into_iter().chain(new.iter().cloned()).collect();
+    for place in places.iter().filter(|place| !inventory.unread.contains_key(place)) {
+        let ids: Vec<_> =
+            questions.iter().filter(|key| key.place == *place).map(|key| key.interface.clone()).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let open =
+            cloud.open(place).await.map_err(|e| diagnostics::aws("The fleet was not refreshed", &e))?;
+        let failed = |e| diagnostics::aws("The fleet was not refreshed", &e);
+        let interfaces = open.interfaces(&InterfaceScope::Ids(ids)).await.map_err(failed)?;
+        let has_new = new.iter().any(|key| key.place == *place);
+        let instances = if has_new { open.instances().await.map_err(failed)? } else { Vec::new() };
+        if let Some(seen) = inventory.places.get_mut(place) {
+            seen.interfaces = interfaces;
+            seen.instances = instances;
+        }
+    }
+    Ok((owned, inventory))
+}
+
+fn places_of(before: &Computed, home: &Place) -> BTreeSet<Place> {
+    let keys = before.rows().into_keys().filter_map(|key| key.parse().ok());
+    keys.map(|key: MemberKey| key.place).chain([home.clone()]).collect()
+}
+
+fn name(state: &Dynamic) -> Result<FleetName, Diagnostics> {
+    state.get("name").and_then(Dynamic::as_str).and_then(|name| name.parse().ok()).ok_or_else(|| {
+        Diagnostic::error(
+            "Stored state cannot be read",
+            "It has no usable `name`, so nothing was done. If the state was edited by hand, undo that.",
+        )
+        .into()
+    })
+}
+
+fn former_tags(prior: &Dynamic) -> BTreeSet<String> {
+    prior.get("tags").and_then(Dynamic::as_map).into_iter().flatten().map(|(key, _)| key.clone()).collect()
+}
+
+fn undecided(config: &Dynamic, prior: Option<&Computed>) -> Diagnostic {
+    let what = match planning::members(config) {
+        Ok(Wanted::Known(_)) => "part of the fleet's arguments",
+        _ => "the members",
+    };
+    let guard = if prior.is_some() {
+        " Every session shows as leaving; none leaves unless the apply finds it is no member, and `safety.max_removals` holds there too."
+    } else {
+        ""
+    };
+    Diagnostic::warning(
+        "Membership is resolved in the apply",
+        format!(
+            "This plan cannot list the sessions, because {what} depend on something that is made in the same apply. They are \
+             resolved in the apply, unreviewed.{guard} To review them, apply what they depend on first."
+        ),
+    )
+}
+
+fn still_unknown() -> Diagnostics {
+    Diagnostic::error(
+        "Arguments are still unknown",
+        "Nothing was done: Terraform passed unknown values to the apply. Please report this as a defect.",
+    )
+    .into()
+}

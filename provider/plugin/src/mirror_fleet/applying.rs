@@ -1,0 +1,210 @@
+//! Carrying out a decision: look at what exists, find the difference, have it checked, execute it.
+//!
+//! The shell around the core for create, update and delete. Everything it needs is passed in; it decides nothing but
+//! what may not be touched: objects that appeared after the review wait for the next plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use enigma_fleet::actions::Resource;
+use enigma_fleet::check;
+use enigma_fleet::diff::{Circumstances, diff};
+use enigma_fleet::expand::Expansion;
+use enigma_fleet::given::Given;
+use enigma_fleet::ids::{FleetName, MemberKey, Place};
+use enigma_fleet::inventory::Tags;
+use enigma_fleet::ownership::{Owned, own};
+use enigma_fleet::plan::Plan;
+use enigma_reconcile::execute::{Options, execute};
+use enigma_reconcile::observe::{Scope, observe};
+use enigma_reconcile::outcome::Outcomes;
+use enigma_reconcile::pacing::Pacer;
+use enigma_reconcile::ports::Cloud;
+use enigma_tfplugin::{Diagnostic, Diagnostics};
+use tokio_util::sync::CancellationToken;
+
+use super::spec_tags;
+use crate::diagnostics;
+
+/// Set on the fleet's targets when its create has ended, so that a create which finds the fleet can tell an interrupted one,
+/// to be finished, from one that another state manages.
+pub(super) const COMPLETE_TAG: &str = "enigma:complete";
+
+/// Most chunks a description can have had: all of them are taken off when a shorter one replaces it.
+const MOST_CHUNKS: usize = 25;
+
+/// The means of one apply.
+pub(super) struct Means<'a> {
+    pub(super) cloud: Arc<dyn Cloud>,
+    pub(super) home: &'a Place,
+    pub(super) pacer: Arc<Pacer>,
+    pub(super) stop: &'a CancellationToken,
+}
+
+/// What came of it.
+pub(super) struct Applied {
+    pub(super) owned: Owned,
+    pub(super) plan: Plan,
+    pub(super) outcomes: Outcomes,
+    /// Warnings of the difference and the check.
+    pub(super) diagnostics: Diagnostics,
+}
+
+/// What kind of apply this is.
+pub(super) enum Occasion<'a> {
+    /// The state knows nothing of the fleet.
+    Create,
+    /// These sources were in the state when the plan was reviewed; others are not touched. `former_tags` are the keys of tags a person had set.
+    Update {
+        /// Keys of the prior state.
+        reviewed: BTreeSet<MemberKey>,
+        /// Tag keys.
+        former_tags: BTreeSet<String>,
+    },
+    /// Everything that carries the fleet's tag goes; these places hold some of it.
+    Destroy(&'a BTreeSet<Place>),
+}
+
+/// Brings `expansion` about.
+///
+/// # Errors
+/// Nothing was done.
+pub(super) async fn apply(
+    means: &Means<'_>,
+    mut expansion: Expansion,
+    description: &str,
+    occasion: &Occasion<'_>,
+) -> Result<(Expansion, Applied), Diagnostics> {
+    let fleet = expansion.fleet.clone();
+    let places = places(means.home, &expansion, occasion);
+    let inventory =
+        observe(means.cloud.as_ref(), &places, &Scope::Mirroring { interfaces: BTreeMap::new() }).await;
+    if let Some((place, why)) = inventory.unread.iter().next() {
+        return Err(Diagnostic::error(
+            format!("Fleet {fleet} was not touched"),
+            format!("What exists in {place} could not be read, so nothing was changed anywhere: {why}. Correct that, then apply again."),
+        )
+        .into());
+    }
+    let mut owned = own(&fleet, &inventory.places);
+    let mut around = Circumstances::default();
+    match occasion {
+        Occasion::Create => {
+            if is_complete(&owned) {
+                return Err(exists(&fleet, &owned).into());
+            }
+            describe(&mut expansion, description, false);
+        }
+        Occasion::Update { reviewed, former_tags } => {
+            leave_unreviewed(&mut owned, &expansion, reviewed);
+            around.former_tags = former_tags.clone();
+            around.former_tags.extend((1..=MOST_CHUNKS).map(|n| format!("{}{n}", spec_tags::PREFIX)));
+            describe(&mut expansion, description, true);
+        }
+        Occasion::Destroy(_) => {}
+    }
+    let plan = diff(&expansion, &owned, &around);
+    let mut findings: Diagnostics = plan.findings.iter().map(diagnostics::finding).collect();
+    findings.extend(check::plan(&plan, &owned).iter().map(diagnostics::finding));
+    if findings.has_errors() {
+        return Err(findings);
+    }
+    let options = Options::new(generation(), Arc::clone(&means.pacer));
+    let outcomes = execute(&plan, Arc::clone(&means.cloud), &options, means.stop).await;
+    Ok((expansion, Applied { owned, plan, outcomes, diagnostics: findings }))
+}
+
+/// Marks a fleet whose create ended as complete.
+///
+/// A failure is a warning: the fleet works, and the next update sets the tag.
+pub(super) async fn mark_complete(means: &Means<'_>, ids: impl IntoIterator<Item = String>) -> Diagnostics {
+    let tags = Tags::from([(COMPLETE_TAG.to_owned(), "true".to_owned())]);
+    let mut diagnostics = Diagnostics::new();
+    let place = match means.cloud.open(means.home).await {
+        Ok(place) => place,
+        Err(error) => {
+            diagnostics.push(unmarked(&error));
+            return diagnostics;
+        }
+    };
+    for id in ids.into_iter().filter_map(|id| id.parse().ok()) {
+        if let Err(error) = place.retag(&Resource::Target(id), &tags, &[]).await {
+            diagnostics.push(unmarked(&error));
+        }
+    }
+    diagnostics
+}
+
+fn unmarked(error: &enigma_reconcile::ports::AwsError) -> Diagnostic {
+    Diagnostic::warning(
+        "The fleet is not marked as complete",
+        format!(
+            "Everything was made, but the tag {COMPLETE_TAG} could not be set: {error}. The next change of the fleet sets it."
+        ),
+    )
+}
+
+fn places(home: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> BTreeSet<Place> {
+    let mut places = BTreeSet::from([home.clone()]);
+    places.extend(expansion.sessions.keys().map(|key| key.place.clone()));
+    match occasion {
+        Occasion::Create => {}
+        Occasion::Update { reviewed, .. } => places.extend(reviewed.iter().map(|key| key.place.clone())),
+        Occasion::Destroy(more) => places.extend(more.iter().cloned()),
+    }
+    places
+}
+
+/// Whether a create of this fleet ended some time.
+fn is_complete(owned: &Owned) -> bool {
+    owned.targets.values().flatten().any(|target| target.tags.contains_key(COMPLETE_TAG))
+}
+
+fn exists(fleet: &FleetName, owned: &Owned) -> Diagnostic {
+    Diagnostic::error(
+        format!("Fleet {fleet} exists already"),
+        format!(
+            "Nothing was made: a fleet of this name with {} sessions exists and this state does not know it. If it is yours, take it over with \
+             `terraform import ADDRESS {fleet}`; if another configuration manages it, choose another `name`.",
+            owned.sessions.len()
+        ),
+    )
+}
+
+/// Objects that nobody reviewed stay: they are hidden from the difference, and what they use counts as used.
+fn leave_unreviewed(owned: &mut Owned, expansion: &Expansion, reviewed: &BTreeSet<MemberKey>) {
+    let unreviewed: Vec<MemberKey> = owned
+        .sessions
+        .keys()
+        .filter(|key| !reviewed.contains(*key) && !expansion.sessions.contains_key(*key))
+        .cloned()
+        .collect();
+    for key in unreviewed {
+        for session in owned.sessions.remove(&key).into_iter().flatten() {
+            owned.targets_of_strangers.insert(session.target);
+            owned.filters_of_strangers.insert(session.filter);
+        }
+    }
+}
+
+/// Writes the fleet's description into the tags of its first target.
+fn describe(expansion: &mut Expansion, description: &str, is_complete: bool) {
+    let chunks = spec_tags::write(description);
+    for (index, target) in expansion.targets.values_mut().enumerate() {
+        let Given::Known(tags) = &mut target.tags else { continue };
+        if index == 0 {
+            tags.extend(chunks.clone());
+        }
+        if is_complete {
+            tags.insert(COMPLETE_TAG.to_owned(), "true".to_owned());
+        }
+    }
+}
+
+/// Client tokens of one apply share it, those of the next do not: AWS answers a repeated token with its first result, also when
+/// that object was deleted since. A repeat after a kill finds by their tags what the first attempt made.
+fn generation() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

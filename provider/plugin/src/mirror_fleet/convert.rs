@@ -1,0 +1,104 @@
+//! The resource's arguments as the core's raw fleet.
+
+use enigma_fleet::spec::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
+use enigma_tfplugin::Dynamic;
+
+use crate::written::{attribute, boolean, list, map, number, text, texts, to_text};
+
+/// The names of the arguments that describe the fleet, beside `name` and `members`: what a description in tags carries.
+pub(super) const DESCRIBED: [&str; 5] = ["filters", "safety", "session", "tags", "targets"];
+
+/// The arguments as written, with unknown leaves.
+pub(super) fn raw(config: &Dynamic) -> RawFleet {
+    RawFleet {
+        name: text(config, "name"),
+        targets: map(config, "targets", |target| Some(raw_target(target))),
+        filters: map(config, "filters", |filter| Some(raw_filter(filter))),
+        session: attribute(config, "session", |session| Some(raw_session(session))),
+        safety: attribute(config, "safety", |safety| {
+            Some(RawSafety {
+                max_removals: text(safety, "max_removals"),
+                on_ineligible: text(safety, "on_ineligible"),
+            })
+        }),
+        tags: map(config, "tags", to_text),
+    }
+}
+
+fn raw_target(target: &Dynamic) -> RawTarget {
+    RawTarget {
+        network_interface_id: text(target, "network_interface_id"),
+        network_load_balancer_arn: text(target, "network_load_balancer_arn"),
+        gateway_load_balancer_endpoint_id: text(target, "gateway_load_balancer_endpoint_id"),
+        availability_zones: texts(target, "availability_zones"),
+        max_sessions: number(target, "max_sessions"),
+    }
+}
+
+fn raw_filter(filter: &Dynamic) -> RawFilter {
+    RawFilter {
+        dns: boolean(filter, "dns"),
+        ip_versions: texts(filter, "ip_versions"),
+        rules: list(filter, "rules", |rule| Some(raw_rule(rule))),
+    }
+}
+
+fn raw_rule(rule: &Dynamic) -> RawFilterRule {
+    RawFilterRule {
+        action: text(rule, "action"),
+        protocol: text(rule, "protocol"),
+        direction: text(rule, "direction"),
+        ports: texts(rule, "ports"),
+        local_ports: texts(rule, "local_ports"),
+        remote_ports: texts(rule, "remote_ports"),
+        local_cidrs: texts(rule, "local_cidrs"),
+        remote_cidrs: texts(rule, "remote_cidrs"),
+    }
+}
+
+fn raw_session(session: &Dynamic) -> RawSession {
+    RawSession {
+        number: number(session, "number"),
+        packet_length: number(session, "packet_length"),
+        vni: attribute(session, "vni", |vni| {
+            Some(RawVniRange { from: number(vni, "from"), to: number(vni, "to") })
+        }),
+    }
+}
+
+/// The described arguments as JSON, for [`super::spec_tags`]; null ones are left out.
+pub(super) fn describe(state: &Dynamic) -> String {
+    let entries = DESCRIBED.iter().filter_map(|name| {
+        let value = state.get(name).filter(|value| !value.is_null())?;
+        Some(((*name).to_owned(), to_json(value)))
+    });
+    serde_json::Value::Object(entries.collect()).to_string()
+}
+
+fn to_json(value: &Dynamic) -> serde_json::Value {
+    match value {
+        Dynamic::Null | Dynamic::Unknown => serde_json::Value::Null,
+        Dynamic::Bool(value) => (*value).into(),
+        Dynamic::Number(number) => number.as_i64().map_or_else(|| number.as_f64().into(), Into::into),
+        Dynamic::String(text) => text.as_str().into(),
+        Dynamic::List(elements) => elements.iter().map(to_json).collect(),
+        // Nulls are what is absent: without them the description is half as long.
+        Dynamic::Map(entries) => serde_json::Value::Object(
+            entries
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), to_json(value)))
+                .collect(),
+        ),
+    }
+}
+
+/// The described arguments of a description; none of a damaged one. Attributes it lacks are filled in as null by the schema.
+pub(super) fn described(json: &str) -> Vec<(String, Dynamic)> {
+    let Ok(serde_json::Value::Object(entries)) = serde_json::from_str(json) else { return Vec::new() };
+    entries
+        .into_iter()
+        .filter(|(name, _)| DESCRIBED.contains(&name.as_str()))
+        .filter_map(|(name, value)| Some((name, Dynamic::from_typed(&value).ok()?)))
+        .collect()
+}

@@ -1,0 +1,31 @@
+//! What the resource remembers beside its state: Terraform's private bytes.
+//!
+//! A plan may depend on configuration, prior state and these bytes, and on nothing else. A refresh therefore writes down here what a
+//! plan has to know of AWS and no person wants to see in a state.
+
+use std::collections::BTreeSet;
+
+use enigma_fleet::ids::Place;
+use enigma_tfplugin::Private;
+use serde::{Deserialize, Serialize};
+
+/// Bytes are JSON; unknown fields of newer versions are ignored, and bytes that cannot be read count as none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    /// VNIs that sessions of others send to the fleet's collectors.
+    pub(super) stranger_vnis: BTreeSet<u32>,
+    /// Places that the last refresh could not read.
+    pub(super) unread: BTreeSet<Place>,
+}
+
+impl Memory {
+    pub(super) fn read(private: &Private) -> Self {
+        serde_json::from_slice(private).unwrap_or_default()
+    }
+
+    pub(super) fn write(&self) -> Private {
+        // Sets of numbers and texts always have a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

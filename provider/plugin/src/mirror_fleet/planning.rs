@@ -1,0 +1,261 @@
+//! The plan: a pure function of configuration, prior state and private memory.
+//!
+//! Terraform plans once for the person and once more inside the apply, and compares. So nothing here looks at AWS; what the core decides
+//! is turned into planned values, known wherever they can be known.
+
+use std::collections::BTreeMap;
+
+use enigma_fleet::expand::{DesiredSession, Expansion, Prior, PriorSession, PriorState, expand};
+use enigma_fleet::given::Given;
+use enigma_fleet::ids::{MemberKey, ObjectKey, Place};
+use enigma_fleet::selection::Member;
+use enigma_fleet::spec::{self, FleetSpec};
+use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Value};
+
+use super::convert;
+use super::memory::Memory;
+use super::rules;
+use super::state::{Computed, Row, Rows};
+use crate::diagnostics;
+use crate::member::{self, Members};
+
+/// The attributes of a target that say where it sends; AWS cannot change them in place.
+const DESTINATION: [&str; 3] =
+    ["gateway_load_balancer_endpoint_id", "network_interface_id", "network_load_balancer_arn"];
+
+/// The members of a configuration.
+pub(super) enum Wanted {
+    /// Who they are.
+    Known(BTreeMap<MemberKey, Member>),
+    /// Decided during apply.
+    Unknown,
+}
+
+/// What a plan is computed from.
+pub(super) struct Question<'a> {
+    /// What a person wrote.
+    pub(super) config: &'a Dynamic,
+    /// The stored state; none for a creation.
+    pub(super) prior: Option<&'a Dynamic>,
+    /// What the last refresh remembered.
+    pub(super) memory: &'a Memory,
+    /// Where targets live.
+    pub(super) home: &'a Place,
+}
+
+/// What the core decided, with everything it was decided from.
+pub(super) struct Decision {
+    pub(super) prior: Computed,
+    pub(super) members: BTreeMap<MemberKey, Member>,
+    pub(super) expansion: Expansion,
+}
+
+/// Reads the members of a configuration; null is an error, because it would look like "remove everything".
+pub(super) fn members(config: &Dynamic) -> Result<Wanted, Diagnostics> {
+    let written = config.get("members").unwrap_or(&Dynamic::Null);
+    if written.is_null() {
+        return Err(Diagnostic::error(
+            "Members are null",
+            "Nothing was planned: `members` has no value, which would mean to remove every session. Set it to `members` of the data \
+             source enigma_mirror_interfaces, and take `members` out of `ignore_changes`: it is write-only, so it never shows as a change. To \
+             mirror nothing, use a rule with `mirror = false`; to remove the fleet, destroy it.",
+        )
+        .at(AttributePath::of("members"))
+        .into());
+    }
+    if !written.is_wholly_known() {
+        return Ok(Wanted::Unknown);
+    }
+    let members: Members = written.clone().into_typed().map_err(|error| {
+        Diagnostic::error("Invalid members", format!("Nothing was planned: {error}."))
+            .at(AttributePath::of("members").join(&error.path))
+    })?;
+    member::to_core(members).map(Wanted::Known)
+}
+
+/// Checks the arguments; the specification is there when everything that decides which sessions exist is known.
+pub(super) fn specification(config: &Dynamic) -> Result<Option<FleetSpec>, Diagnostics> {
+    let (spec, problems) = spec::parse(&convert::raw(config));
+    let mistakes: Diagnostics = problems.iter().map(diagnostics::problem).collect();
+    mistakes.into_result(spec)
+}
+
+/// Decides. `None` while something decisive is unknown. Findings come along; with an error among them there is no decision.
+pub(super) fn decide(question: &Question<'_>) -> Result<(Option<Decision>, Diagnostics), Diagnostics> {
+    let prior = question.prior.map(Computed::read).transpose()?.unwrap_or_default();
+    let (spec, members) = match (specification(question.config), members(question.config)) {
+        (Ok(spec), Ok(members)) => (spec, members),
+        (spec, members) => {
+            let mut mistakes = spec.err().unwrap_or_default();
+            mistakes.extend(members.err().unwrap_or_default());
+            return Err(mistakes);
+        }
+    };
+    let (Some(spec), Wanted::Known(members)) = (spec, members) else {
+        return Ok((None, Diagnostics::new()));
+    };
+    let expansion = expand(&spec, question.home, &members, &remembered(&prior.rows(), question.memory));
+    let findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
+    if findings.has_errors() {
+        return Err(findings);
+    }
+    Ok((Some(Decision { prior, members, expansion }), findings))
+}
+
+/// The planned computed attributes of a decision.
+pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed {
+    let before = &decision.prior;
+    let prior_rows = before.rows();
+    let rows = plan_rows(&prior_rows, decision);
+    let target_ids = decision
+        .expansion
+        .targets
+        .keys()
+        .map(|key| {
+            let kept = known_id(&before.target_ids, key).filter(|_| same_destination(question, key));
+            (key.to_string(), kept.map_or(Value::Unknown, Value::Known))
+        })
+        .collect();
+    let filter_ids = decision
+        .expansion
+        .filters
+        .keys()
+        .map(|key| (key.to_string(), known_id(&before.filter_ids, key).map_or(Value::Unknown, Value::Known)))
+        .collect();
+    let filter_rules = rules::planned(&decision.expansion);
+    let mut after = Computed {
+        id: before.id.clone(),
+        sessions: Value::Known(rows),
+        session_count: Value::Null,
+        pending_count: Value::Null,
+        target_ids: Value::Known(target_ids),
+        filter_ids: Value::Known(filter_ids),
+        filter_rules: filter_rules.map_or(Value::Unknown, Value::Known),
+        summary: before.summary.clone(),
+    };
+    let was_pending = prior_rows.values().any(Row::is_promised);
+    after.count();
+    if question.prior.is_none() {
+        after.id = Value::Known(decision.expansion.fleet.to_string());
+        after.pending_count = Value::Unknown;
+    } else if was_pending {
+        // Known and above zero it would fail the postcondition of the plan that makes it zero.
+        after.pending_count = Value::Unknown;
+    } else {
+        after.pending_count = Value::Known(0);
+    }
+    let changes = |a: &Computed, b: &Computed| {
+        a.sessions != b.sessions
+            || a.target_ids != b.target_ids
+            || a.filter_ids != b.filter_ids
+            || a.filter_rules != b.filter_rules
+    };
+    if !before.summary.is_known() || changes(before, &after) {
+        after.summary = Value::Known(decision.expansion.headline.clone());
+    }
+    after
+}
+
+/// The computed attributes while something decisive is unknown: nothing is promised.
+pub(super) fn undecided(prior: Option<&Computed>, name: Option<&str>) -> Computed {
+    Computed {
+        id: prior
+            .map(|p| p.id.clone())
+            .or_else(|| name.map(|n| Value::Known(n.to_owned())))
+            .unwrap_or(Value::Unknown),
+        sessions: Value::Unknown,
+        session_count: Value::Unknown,
+        pending_count: Value::Unknown,
+        target_ids: Value::Unknown,
+        filter_ids: Value::Unknown,
+        filter_rules: Value::Unknown,
+        summary: Value::Unknown,
+    }
+}
+
+fn plan_rows(prior: &Rows, decision: &Decision) -> Rows {
+    let mut rows = Rows::new();
+    for key in decision.expansion.kept.keys() {
+        let key = key.to_string();
+        if let Some(row) = prior.get(&key) {
+            rows.insert(key, row.clone());
+        }
+    }
+    for (key, desired) in &decision.expansion.sessions {
+        let text = key.to_string();
+        let row = plan_row(prior.get(&text), desired, decision.members.get(key));
+        rows.insert(text, row);
+    }
+    rows
+}
+
+fn plan_row(prior: Option<&Row>, desired: &DesiredSession, member: Option<&Member>) -> Row {
+    let mut row = Row {
+        session_id: Value::Unknown,
+        instance_id: desired.instance.as_ref().map(ToString::to_string),
+        name: member.and_then(|member| member.name.clone()),
+        rule: Some(desired.rule.to_string()),
+        filter: Some(desired.filter.label.to_string()),
+        target: Some(desired.target.label.to_string()),
+        session_number: desired.number.into(),
+        virtual_network_id: Some(desired.vni.into()),
+        packet_length: desired.packet_length.map(i64::from),
+        state: Value::Unknown,
+    };
+    if let Some(prior) = prior.filter(|prior| prior.state() == Some(PriorState::Active)) {
+        row.session_id = prior.session_id.clone();
+        // What only Terraform remembers changes without a call, so nothing can come in between.
+        let in_aws = |row: &Row| {
+            (
+                row.rule.clone(),
+                row.filter.clone(),
+                row.target.clone(),
+                row.session_number,
+                row.virtual_network_id,
+                row.packet_length,
+            )
+        };
+        if in_aws(prior) == in_aws(&row) {
+            row.state = prior.state.clone();
+        }
+    }
+    row
+}
+
+/// The core's memory of what the state says.
+pub(super) fn remembered(rows: &Rows, memory: &Memory) -> Prior {
+    let sessions = rows
+        .iter()
+        .filter_map(|(key, row)| {
+            let session = PriorSession {
+                session: row.session_id.as_ref().known().and_then(|id| id.parse().ok()),
+                target: row.target.as_ref().and_then(|label| label.parse().ok()),
+                filter: row.filter.as_ref().and_then(|label| label.parse().ok()),
+                number: row.session_number.try_into().ok()?,
+                vni: row.virtual_network_id.and_then(|vni| vni.try_into().ok()),
+                packet_length: row.packet_length.and_then(|length| length.try_into().ok()),
+                rule: row.rule.as_ref().and_then(|label| label.parse().ok()),
+                state: row.state().unwrap_or(PriorState::Pending),
+            };
+            Some((key.parse().ok()?, session))
+        })
+        .collect();
+    Prior { sessions, stranger_vnis: memory.stranger_vnis.clone(), unread: memory.unread.clone() }
+}
+
+fn known_id(ids: &Value<BTreeMap<String, Value<String>>>, key: &ObjectKey) -> Option<String> {
+    let Value::Known(ids) = ids else { return None };
+    ids.get(&key.to_string())?.clone().known()
+}
+
+/// Whether a target sends where it sent before; not while that is unknown.
+fn same_destination(question: &Question<'_>, key: &ObjectKey) -> bool {
+    let destination = |object: &Dynamic| -> Option<[Given<String>; 3]> {
+        let target = object.get("targets")?.get(key.label.as_str())?;
+        Some(DESTINATION.map(|name| crate::written::text(target, name)))
+    };
+    let now = destination(question.config);
+    now.is_some()
+        && question.prior.and_then(destination) == now
+        && now.iter().flatten().all(|text| !text.is_unknown())
+}

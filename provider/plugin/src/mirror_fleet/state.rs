@@ -1,0 +1,97 @@
+//! The resource's computed attributes as Rust types.
+//!
+//! Inputs stay as Terraform carries them and are copied through; only what the provider computes is read and written here.
+
+use std::collections::BTreeMap;
+
+use enigma_fleet::expand::PriorState;
+use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
+use serde::{Deserialize, Serialize};
+
+/// One entry of `sessions`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) session_id: Value<String>,
+    pub(super) instance_id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) rule: Option<String>,
+    pub(super) filter: Option<String>,
+    pub(super) target: Option<String>,
+    pub(super) session_number: i64,
+    pub(super) virtual_network_id: Option<i64>,
+    pub(super) packet_length: Option<i64>,
+    pub(super) state: Value<String>,
+}
+
+impl Row {
+    /// The row's state; unknown, and anything a newer version may have written, is `None`.
+    pub(super) fn state(&self) -> Option<PriorState> {
+        let Value::Known(text) = &self.state else { return None };
+        PriorState::parse(text)
+    }
+
+    pub(super) fn set_state(&mut self, state: PriorState) {
+        self.state = Value::Known(state.as_str().to_owned());
+    }
+
+    /// Whether the next apply still has to make it.
+    pub(super) fn is_promised(&self) -> bool {
+        matches!(self.state(), Some(PriorState::Missing | PriorState::Pending))
+    }
+}
+
+/// `sessions`, by `account/region/eni`.
+pub(super) type Rows = BTreeMap<String, Row>;
+
+/// Everything the provider computes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Computed {
+    pub(super) id: Value<String>,
+    pub(super) sessions: Value<Rows>,
+    pub(super) session_count: Value<i64>,
+    pub(super) pending_count: Value<i64>,
+    pub(super) target_ids: Value<BTreeMap<String, Value<String>>>,
+    pub(super) filter_ids: Value<BTreeMap<String, Value<String>>>,
+    pub(super) filter_rules: Value<BTreeMap<String, String>>,
+    pub(super) summary: Value<String>,
+}
+
+impl Computed {
+    /// Reads the computed attributes of a state or plan.
+    pub(super) fn read(state: &Dynamic) -> Result<Self, Diagnostics> {
+        state.clone().into_typed().map_err(|error| {
+            Diagnostic::error(
+                "Stored state cannot be read",
+                format!(
+                    "Nothing was planned or changed: {error}. If the state was edited by hand, undo that; else please report this as a defect."
+                ),
+            )
+            .into()
+        })
+    }
+
+    /// The sessions, none where there are none or they are unknown.
+    pub(super) fn rows(&self) -> Rows {
+        self.sessions.clone().known().unwrap_or_default()
+    }
+
+    /// Brings the counts in line with the sessions.
+    pub(super) fn count(&mut self) {
+        if let Value::Known(rows) = &self.sessions {
+            let pending = rows.values().filter(|row| row.is_promised()).count();
+            self.session_count = Value::Known(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+            self.pending_count = Value::Known(i64::try_from(pending).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// `inputs` with the computed attributes filled in.
+    pub(super) fn write(&self, mut inputs: Dynamic) -> Result<Dynamic, Diagnostics> {
+        let computed = Dynamic::from_typed(self).map_err(|error| {
+            Diagnostic::error("State cannot be written", format!("Please report this as a defect: {error}."))
+        })?;
+        if let (Dynamic::Map(inputs), Dynamic::Map(computed)) = (&mut inputs, computed) {
+            inputs.extend(computed);
+        }
+        Ok(inputs)
+    }
+}
