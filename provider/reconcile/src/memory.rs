@@ -31,6 +31,10 @@ pub struct MemoryAws {
     home: Place,
 }
 
+/// A world of the past.
+#[derive(Clone)]
+pub struct Frozen(BTreeMap<Place, world::PlaceState>);
+
 struct Shared {
     world: World,
     faults: Faults,
@@ -146,11 +150,16 @@ impl MemoryAws {
         self.lock().faults.lose_replies(operation, times);
     }
 
-    /// The next `reads` reads, in any place, show the world as it is at this moment.
-    pub fn go_stale(&self, reads: usize) {
-        let mut shared = self.lock();
-        let frozen = shared.world.places.clone();
-        shared.faults.go_stale(frozen, reads);
+    /// The world as it is at this moment, for [`Self::show`].
+    #[must_use]
+    pub fn freeze(&self) -> Frozen {
+        Frozen(self.lock().world.places.clone())
+    }
+
+    /// The next `reads` reads, in any place, show a world of the past, as an eventually consistent AWS may. Writes see the
+    /// present.
+    pub fn show(&self, past: &Frozen, reads: usize) {
+        self.lock().faults.go_stale(past.0.clone(), reads);
     }
 
     /// The caller dies at the call with this index in the journal, before or after it takes effect: that call and all later
