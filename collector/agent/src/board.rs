@@ -120,6 +120,13 @@ impl Totals {
         Self { workers, sum, export }
     }
 
+    /// Ends the account: what was made and is neither written nor counted as dropped by now is late. That happens
+    /// only when the writer had to be left behind in the middle of a write.
+    pub(crate) fn settle(&mut self) {
+        let settled = self.export.written + self.export_dropped();
+        self.export.too_late += self.sum.records.saturating_sub(settled);
+    }
+
     /// Records that were made and will not be written, whatever the reason.
     pub(crate) fn export_dropped(&self) -> u64 {
         self.sum.queue_dropped + self.export.dropped()

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 /// The commands, one variant each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Receive mirrored packets (VXLAN over UDP) and write records until SIGTERM or SIGINT
+    /// Receive mirrored packets (VXLAN over UDP) and write records until told to stop (SIGTERM, SIGINT)
     Run(RunArgs),
     /// Read capture files through the same pipeline and write the records
     Replay(ReplayArgs),

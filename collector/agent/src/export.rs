@@ -7,6 +7,30 @@ pub(crate) mod file;
 pub(crate) mod queue;
 pub(crate) mod writer;
 
+use enigma_engine::{Record, RecordBatch};
+
+use queue::Outbox;
+
+/// Records that wait and are written together: enough that the queue's cost vanishes beside their own.
+pub(crate) const BATCH: usize = 512;
+
+/// An entry of the queue: at most [`BATCH`] records. However many a pipeline puts out at once, the queue's length
+/// bounds its memory.
+pub(crate) type Batch = Vec<Record>;
+
+/// Moves all of `out` into batches and hands each to `push`, in order.
+pub(crate) fn split(out: &mut RecordBatch, outbox: &Outbox<Batch>, mut push: impl FnMut(Batch)) {
+    let mut records = out.drain();
+    loop {
+        let mut batch = outbox.spare().unwrap_or_default();
+        batch.extend(records.by_ref().take(BATCH));
+        if batch.is_empty() {
+            return;
+        }
+        push(batch);
+    }
+}
+
 /// What has become of the records so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ExportStats {

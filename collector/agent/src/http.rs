@@ -9,10 +9,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use enigma_engine::{DropReason, RecordBatch};
+use enigma_engine::DropReason;
 use serde_json::{Map, Value, json};
 
 use crate::board::{Board, Totals};
+use crate::export::Batch;
 use crate::export::queue::Outbox;
 use crate::health::{Monitor, Phase, Reason};
 use crate::metrics::{self, Gauges};
@@ -25,7 +26,7 @@ pub(crate) struct Console {
     /// Bound addresses, for the status page.
     pub(crate) addresses: Value,
     /// How many batches wait for the writer; empty once the workers have ended.
-    pub(crate) queue: Mutex<Option<Outbox<RecordBatch>>>,
+    pub(crate) queue: Mutex<Option<Outbox<Batch>>>,
 }
 
 impl Console {

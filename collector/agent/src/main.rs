@@ -73,7 +73,10 @@ fn run(args: RunArgs) -> Result<Exit, Exit> {
         say(&format!("cannot start the runtime of signals and HTTP: {error}"));
         Exit::Failed
     })?;
-    let outcome = runtime.block_on(run::run(config, args.ready_file)).map_err(|error| {
+    let outcome = runtime.block_on(run::run(config, args.ready_file));
+    // Not by dropping it: that would wait for a writer that is stuck in a write for ever.
+    runtime.shutdown_background();
+    let outcome = outcome.map_err(|error| {
         say(&format!("nothing was received: {}", report::chain(&error)));
         Exit::Failed
     })?;

@@ -17,7 +17,7 @@ use crate::export::destination::Destination;
 use crate::export::file::{Existing, FileError, FileSet};
 use crate::export::queue::{Outbox, queue};
 use crate::export::writer::Writer;
-use crate::worker::SHIP_RECORDS;
+use crate::export::{self, Batch};
 
 /// Batches between pipeline and writer. Few: when the writer is slower, memory must not grow with the capture.
 const QUEUE: usize = 64;
@@ -96,7 +96,7 @@ pub(crate) fn replay(
 struct Feed {
     pipeline: Pipeline,
     mode: FrameMode,
-    outbox: Outbox<RecordBatch>,
+    outbox: Outbox<Batch>,
     out: RecordBatch,
     view: WorkerView,
 }
@@ -106,18 +106,20 @@ impl Feed {
         let at = Timestamp::from_nanos(frame.at);
         let link = LinkType::from_pcap(frame.link);
         self.pipeline.frame(at, link, frame.data, frame.wire_len, self.mode, &mut self.out);
-        if self.out.len() >= SHIP_RECORDS {
+        if self.out.len() >= export::BATCH {
             self.ship();
         }
     }
 
     fn ship(&mut self) {
-        self.view.records += self.out.len() as u64;
-        let full = std::mem::replace(&mut self.out, self.outbox.spare().unwrap_or_default());
-        if let Err(lost) = self.outbox.push_waiting(full, None) {
-            // Only a dead writer refuses; the join reports it.
-            self.view.queue_dropped += lost.len() as u64;
-        }
+        let Self { outbox, out, view, .. } = self;
+        view.records += out.len() as u64;
+        export::split(out, outbox, |batch| {
+            if let Err(lost) = outbox.push_waiting(batch, None) {
+                // Only a dead writer refuses; the join reports it.
+                view.queue_dropped += lost.len() as u64;
+            }
+        });
     }
 
     fn finish(mut self) -> WorkerView {

@@ -126,11 +126,11 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
     drop(outbox);
     console.monitor().set_phase(Phase::Serving);
     info!(receive = %received_on, http = %http_on, workers = threads.workers.len(), "receiving");
-    if let Some(path) = ready_file {
-        write_ready(&path, &addresses.to_string())?;
-    }
-
-    let fault = serve(&console, &threads, &mut stop).await;
+    let told = ready_file.map_or(Ok(()), |path| write_ready(&path, &addresses.to_string()));
+    let fault = match told {
+        Ok(()) => serve(&console, &threads, &mut stop).await,
+        Err(fault) => Some(fault),
+    };
     if let Some(fault) = &fault {
         error!("stopping: {fault}");
     } else {
@@ -227,15 +227,20 @@ fn uid_seed(index: usize) -> u64 {
     std::hash::RandomState::new().hash_one((index, SystemTime::now(), std::process::id()))
 }
 
-/// SIGTERM and SIGINT alike.
+/// SIGTERM, SIGINT and SIGHUP alike: a closed terminal must not cost the records of live flows.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Stop {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// The next signal. May be cancelled: a signal that comes later is not lost.
@@ -243,6 +248,7 @@ impl Stop {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -274,6 +280,8 @@ impl Threads {
         if timeout(limit, joined).await.is_err() {
             error!("threads did not end within {limit:?}; leaving without them");
         }
-        board.totals()
+        let mut totals = board.totals();
+        totals.settle();
+        totals
     }
 }

@@ -11,11 +11,9 @@ use enigma_engine::{Datagram, Pipeline, RecordBatch, Timestamp};
 
 use crate::board::{Board, WorkerView};
 use crate::export::queue::Outbox;
+use crate::export::{self, Batch};
 use crate::receive::batch::{self, Arena, BATCH};
 use crate::receive::socket::{DropCounter, ReceiveSocket};
-
-/// Records shipped together: enough that the queue's cost vanishes beside the records' own.
-pub(crate) const SHIP_RECORDS: usize = 512;
 
 /// Longest stay of a finished record with its worker, and longest sleep of an idle worker: a tenth of a second is
 /// at once for a reader of records, and ten wake-ups a second are no load.
@@ -29,7 +27,7 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) socket: ReceiveSocket,
     pub(crate) pipeline: Pipeline,
-    pub(crate) outbox: Outbox<RecordBatch>,
+    pub(crate) outbox: Outbox<Batch>,
     pub(crate) board: Arc<Board>,
     pub(crate) batch_wait: Duration,
 }
@@ -150,7 +148,7 @@ impl Turn {
 
 /// Finished records on their way to the queue.
 struct Shipping {
-    outbox: Outbox<RecordBatch>,
+    outbox: Outbox<Batch>,
     out: RecordBatch,
     /// When the oldest record in `out` was first seen here.
     since: Option<Timestamp>,
@@ -163,28 +161,24 @@ impl Shipping {
             return;
         }
         let since = *self.since.get_or_insert(now);
-        if self.out.len() >= SHIP_RECORDS || now.since(since) >= PATIENCE {
-            let full = self.replace();
-            let dropped = &mut self.view.queue_dropped;
-            self.outbox.push(full, |oldest| *dropped += oldest.len() as u64);
+        if self.out.len() >= export::BATCH || now.since(since) >= PATIENCE {
+            let Self { outbox, out, view, .. } = self;
+            view.records += out.len() as u64;
+            let dropped = &mut view.queue_dropped;
+            export::split(out, outbox, |batch| outbox.push(batch, |oldest| *dropped += oldest.len() as u64));
+            self.since = None;
         }
     }
 
-    /// The last batch may be large: it waits for room until the write limit.
+    /// The last records may be all live flows: each batch waits for room until the write limit.
     fn ship_last(&mut self, deadline: Option<Instant>) {
-        if self.out.is_empty() {
-            return;
-        }
-        let full = self.replace();
-        if let Err(late) = self.outbox.push_waiting(full, deadline) {
-            self.view.queue_dropped += late.len() as u64;
-        }
-    }
-
-    fn replace(&mut self) -> RecordBatch {
-        self.since = None;
-        self.view.records += self.out.len() as u64;
-        std::mem::replace(&mut self.out, self.outbox.spare().unwrap_or_default())
+        let Self { outbox, out, view, .. } = self;
+        view.records += out.len() as u64;
+        export::split(out, outbox, |batch| {
+            if let Err(late) = outbox.push_waiting(batch, deadline) {
+                view.queue_dropped += late.len() as u64;
+            }
+        });
     }
 }
 

@@ -185,3 +185,10 @@ fn defaults_are_the_engines_own() {
     assert_eq!(engine.flow_memory, enigma_engine::EngineConfig::default().flow_memory);
     assert_eq!(config.flow.engine(4, config.receive.admission(), 0).flow_memory, engine.flow_memory / 4);
 }
+
+#[test]
+fn the_memory_of_a_full_queue_is_as_the_reference_says() {
+    let bytes = Config::default().export.queue * crate::export::BATCH * size_of::<enigma_engine::Record>();
+    assert!(reference::page().contains("About 30 MiB when full"));
+    assert!((25 << 20..=35 << 20).contains(&bytes), "a full queue holds {bytes} bytes");
+}

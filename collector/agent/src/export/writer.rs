@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::RecvTimeoutError;
-use enigma_engine::RecordBatch;
-
-use super::ExportStats;
 use super::destination::Destination;
 use super::queue::Inbox;
+use super::{Batch, ExportStats};
 use crate::board::Board;
+use crossbeam_channel::RecvTimeoutError;
 
 /// Rendered bytes of one stream that are written with one call. Large enough that the call is nothing beside the
 /// rendering, small enough to stay in the second-level cache.
@@ -21,7 +19,7 @@ const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
 
 /// The writer before it runs.
 pub(crate) struct Writer {
-    pub(crate) inbox: Inbox<RecordBatch>,
+    pub(crate) inbox: Inbox<Batch>,
     pub(crate) destination: Destination,
     pub(crate) flush_interval: Duration,
     pub(crate) board: Arc<Board>,
@@ -58,7 +56,7 @@ impl Writer {
                     } else {
                         output.render(&batch);
                     }
-                    drop(batch.drain());
+                    batch.clear();
                     inbox.recycle(batch);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -78,7 +76,7 @@ impl Writer {
 }
 
 impl Output {
-    fn render(&mut self, batch: &RecordBatch) {
+    fn render(&mut self, batch: &Batch) {
         for record in batch.iter() {
             let stream = record.stream().name();
             let index = match self.pending.iter().position(|pending| pending.stream == stream) {
