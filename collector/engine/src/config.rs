@@ -61,7 +61,7 @@ pub struct Admission {
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// Memory the flow table may grow to, in bytes; see [`EngineConfig::max_flows`]. Default 256 MiB: some
-    /// 800,000 flows, more than one core's share of traffic has been seen to need. When the table is full
+    /// 650,000 flows, more than one core's share of traffic has been seen to need. When the table is full
     /// the idlest flow is written as a record and counted as evicted.
     pub flow_memory: usize,
     /// When flows end.

@@ -134,6 +134,7 @@ impl Pipeline {
         self.now = self.now.max(now);
         let Self { table, recorder, stats, .. } = self;
         table.advance(self.now, |flow| emit(recorder, stats, &flow, out));
+        self.stats.flows_active = self.table.len() as u64;
     }
 
     /// A time by which [`Self::advance`] should be called again; `None` when no flow is waiting.

@@ -1,1 +1,151 @@
+use super::*;
+use crate::{Admission, ConnRecord};
 
+fn udp(vni: u8, fragment: [u8; 2], transport: &[u8]) -> Vec<u8> {
+    let len = (20 + transport.len() as u16).to_be_bytes();
+    [
+        &[0x08, 0, 0, 0, 0, 0, vni, 0][..],
+        &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00],
+        &[0x45, 0, len[0], len[1], 0, 1, fragment[0], fragment[1], 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+        transport,
+    ]
+    .concat()
+}
+
+const QUERY: [u8; 10] = [0x10, 0x92, 0, 53, 0, 10, 0, 0, b'h', b'i'];
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_parts(1_700_000_000 + seconds, 0)
+}
+
+fn send(pipeline: &mut Pipeline, out: &mut RecordBatch, second: i64, source: [u8; 4], payload: &[u8]) {
+    let datagram = Datagram { at: at(second), source: source.into(), source_port: 65_408, payload };
+    pipeline.datagram(&datagram, out);
+}
+
+fn new(config: EngineConfig) -> (Pipeline, RecordBatch) {
+    (Pipeline::new(EngineConfig { flow_memory: 1 << 20, ..config }), RecordBatch::new())
+}
+
+fn finish(mut pipeline: Pipeline, mut out: RecordBatch) -> Vec<ConnRecord> {
+    pipeline.finish(&mut out);
+    assert_eq!((pipeline.stats().flows_active, pipeline.next_deadline()), (0, None));
+    out.drain().map(|Record::Conn(conn)| conn).collect()
+}
+
+/// Two VPCs with the same addresses, and two interfaces that talk to each other.
+#[test]
+fn the_same_addresses_from_another_session_or_sender_are_another_flow() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    for (vni, sender) in [(7, [10, 0, 0, 1]), (8, [10, 0, 0, 1]), (7, [10, 0, 0, 2]), (7, [10, 0, 0, 1])] {
+        send(&mut pipeline, &mut out, 0, sender, &udp(vni, [0, 0], &QUERY));
+    }
+    let records = finish(pipeline, out);
+    assert_eq!(records.len(), 3);
+    assert!(records.iter().all(|record| record.community_id == records[0].community_id));
+    assert_eq!(records.iter().map(|record| record.originator.packets).sum::<u64>(), 4);
+}
+
+#[test]
+fn only_admitted_sessions_and_senders_are_taken() {
+    let admission = Admission { vnis: vec![9, 7], sources: vec![([10, 1, 0, 0].into(), 16)] };
+    let (mut pipeline, mut out) = new(EngineConfig { admission, ..EngineConfig::default() });
+    send(&mut pipeline, &mut out, 0, [10, 1, 200, 1], &udp(7, [0, 0], &QUERY));
+    send(&mut pipeline, &mut out, 0, [10, 1, 200, 1], &udp(8, [0, 0], &QUERY));
+    send(&mut pipeline, &mut out, 0, [10, 2, 0, 1], &udp(7, [0, 0], &QUERY));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.received, stats.decoded), (3, 1));
+    assert_eq!(stats.dropped(DropReason::VniNotAdmitted), 1);
+    assert_eq!(stats.dropped(DropReason::SourceNotAdmitted), 1);
+}
+
+#[test]
+fn later_fragments_count_in_the_flow_of_the_first() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    let sender = [10, 0, 0, 1];
+    // A tail before any head has no ports.
+    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0, 2], b"tail"));
+    let head = [0x10, 0x92, 0, 53, 0, 28, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0x20, 0], &head));
+    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0, 2], b"tail"));
+    // Another session's tail is not this datagram's, and memory of the head ends.
+    send(&mut pipeline, &mut out, 0, sender, &udp(8, [0, 2], b"tail"));
+    send(&mut pipeline, &mut out, 61, sender, &udp(7, [0, 2], b"tail"));
+    assert_eq!(pipeline.stats().dropped(DropReason::FragmentWithoutHead), 3);
+    assert_eq!(pipeline.stats().fragments, 1);
+    let records = finish(pipeline, out);
+    assert_eq!(records.len(), 1);
+    let sent = records[0].originator;
+    assert_eq!((sent.port, sent.packets, sent.bytes, sent.ip_bytes), (4242, 2, 20, 36 + 24));
+}
+
+#[test]
+fn every_drop_has_its_reason() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    let with_type = |high: u8, low: u8| {
+        let mut bytes = udp(7, [0, 0], &QUERY);
+        bytes[20..22].copy_from_slice(&[high, low]);
+        bytes
+    };
+    let whole = udp(7, [0, 0], &QUERY);
+    let mut clear = whole.clone();
+    clear[0] = 0;
+    let mut version = whole.clone();
+    version[22] = 0x95;
+    for (payload, reason) in [
+        (whole[..7].to_vec(), DropReason::VxlanShort),
+        (clear, DropReason::VxlanFlags),
+        (whole[..15].to_vec(), DropReason::LinkHeader),
+        (with_type(0x08, 0x06), DropReason::Arp),
+        (with_type(0x88, 0xcc), DropReason::NotIp),
+        (with_type(0x81, 0x00)[..23].to_vec(), DropReason::Tags),
+        (version, DropReason::IpHeader),
+        (whole[..45].to_vec(), DropReason::UdpHeader),
+    ] {
+        let before = pipeline.stats().dropped(reason);
+        send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &payload);
+        assert_eq!(pipeline.stats().dropped(reason), before + 1, "{}", reason.name());
+    }
+    let frame = &whole[8..];
+    pipeline.frame(at(0), LinkType::Other(147), frame, frame.len() as u32, FrameMode::Auto, &mut out);
+    assert_eq!(pipeline.stats().dropped(DropReason::UnsupportedLink), 1);
+    pipeline.frame(at(0), LinkType::Ethernet, frame, frame.len() as u32, FrameMode::Vxlan, &mut out);
+    assert_eq!(pipeline.stats().dropped(DropReason::NotMirrored), 1);
+    assert_eq!((pipeline.stats().decoded, pipeline.stats().received), (0, 10));
+}
+
+/// Drop reasons are label values and positions: both must be unique and stay in step.
+#[test]
+fn reasons_are_listed_once_and_in_order() {
+    let names: std::collections::BTreeSet<&str> =
+        DropReason::ALL.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), DropReason::ALL.len());
+    for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
+    }
+}
+
+#[test]
+fn deadlines_come_and_advance_meets_them() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    assert_eq!(pipeline.next_deadline(), None);
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &udp(7, [0, 0], &QUERY));
+    let deadline = pipeline.next_deadline().unwrap();
+    assert!(deadline > at(60) && deadline <= at(61), "{deadline:?}");
+    pipeline.advance(at(59), &mut out);
+    assert!(out.is_empty());
+    pipeline.advance(deadline, &mut out);
+    assert_eq!((out.len(), pipeline.next_deadline()), (1, None));
+    assert_eq!(pipeline.stats().flows_active, 0);
+}
+
+#[test]
+fn counters_of_pipelines_add_up() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &udp(7, [0, 0], &QUERY));
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], b"short");
+    let mut sum = *pipeline.stats();
+    sum.merge(pipeline.stats());
+    assert_eq!((sum.received, sum.decoded, sum.dropped_total(), sum.flows_active), (4, 2, 2, 2));
+    assert_eq!(sum.received_bytes, 2 * pipeline.stats().received_bytes);
+}

@@ -1,1 +1,14 @@
+use super::*;
+use crate::EngineConfig;
 
+/// The documentation of the default promises a number of flows.
+#[test]
+fn the_default_budget_holds_what_it_says() {
+    let flows = EngineConfig::default().max_flows();
+    assert!((620_000..680_000).contains(&flows), "{flows} flows of {BYTES_PER_FLOW} bytes");
+}
+
+#[test]
+fn the_bound_has_a_floor() {
+    assert_eq!(EngineConfig { flow_memory: 0, ..EngineConfig::default() }.max_flows(), 16);
+}
