@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints")]
 
 mod demo;
+mod docs;
 mod setup;
 mod shell;
 mod test;
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Show one fleet from plan to record on this machine: simulator, Terraform, provider, collector
     Demo(demo::Options),
+    /// Write the pages that programs print, such as the reference of the collector's configuration
+    Docs(docs::Options),
     /// Find or install what the demo and the tests need, into target/tools
     Setup(setup::Options),
     /// Check format, lints, the repository's own rules, every test and the documentation; a table at the end
@@ -40,8 +43,14 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
+        Command::Docs(options) => docs::run(options),
         Command::Setup(options) => setup::run(&options),
-        Command::Test(options) => test::run(options),
+        Command::Test(options) => match test::run(options) {
+            Ok(true) => Ok(()),
+            // The table has said what failed, and its last line stays the last.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Tidy => tidy::run(),
     };
     match done {
