@@ -95,6 +95,3 @@ impl<'a> Draft<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -148,6 +148,7 @@ pub fn expand(
             }
         }
     }
+    assign::report_unknown(spec, &eligible, &mut plan.findings);
     let filters = objects::choose_filters(spec, &eligible, &mut plan.findings);
     eligible.retain(|key, _| filters.contains_key(key));
     let targets = assign::assign(spec, &eligible, &known, &mut plan);

@@ -4,6 +4,7 @@
 pub mod actions;
 pub mod check;
 pub mod diff;
+pub mod drift;
 pub mod eligibility;
 pub mod expand;
 pub mod filter;

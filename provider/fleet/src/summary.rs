@@ -14,7 +14,7 @@ pub struct Changes {
     pub added: usize,
     /// Those that differ in target, filter, number, VNI or packet length.
     pub changed: usize,
-    /// Those that leave.
+    /// Those that leave, whether they still exist or not.
     pub removed: usize,
 }
 

@@ -1,1 +1,213 @@
+//! A plan that is right has no flaws; each way to break it is found by its name.
 
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::actions::{Action, Ref, Resource, SessionChange, SessionSettings};
+use crate::ids::{MemberKey, ObjectKey, Place};
+use crate::inventory::Destination;
+use crate::inventory::{
+    Direction, FilterRule, MirrorFilter, MirrorSession, MirrorTarget, ObservedRule, PlaceInventory,
+    RuleAction, Tags,
+};
+use crate::ownership::{FLEET_TAG, KEY_TAG, own};
+use crate::plan::{Stage, Wave};
+
+fn place() -> Place {
+    Place { account: "111111111111".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
+}
+
+fn object(label: &str) -> ObjectKey {
+    ObjectKey { place: place(), label: label.parse().unwrap() }
+}
+
+fn member(number: u32) -> MemberKey {
+    MemberKey { place: place(), interface: format!("eni-{number:08x}").parse().unwrap() }
+}
+
+fn ours(key: &str) -> Tags {
+    [(FLEET_TAG, "prod"), (KEY_TAG, key)].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
+fn rule(number: i64) -> FilterRule {
+    FilterRule {
+        direction: Direction::Ingress,
+        number: number.try_into().unwrap(),
+        action: RuleAction::Accept,
+        protocol: None,
+        source: "0.0.0.0/0".parse().unwrap(),
+        destination: "0.0.0.0/0".parse().unwrap(),
+        source_ports: None,
+        destination_ports: None,
+        description: String::new(),
+    }
+}
+
+fn session(number: u32, session_number: i64, tags: Tags) -> MirrorSession {
+    MirrorSession {
+        id: format!("tms-{:08x}", number * 100 + u32::try_from(session_number).unwrap()).parse().unwrap(),
+        owner: place().account,
+        interface: member(number).interface,
+        target: "tmt-00000001".parse().unwrap(),
+        filter: "tmf-00000001".parse().unwrap(),
+        number: session_number.try_into().unwrap(),
+        vni: Some(number),
+        packet_length: None,
+        description: String::new(),
+        tags,
+    }
+}
+
+/// A target, a filter with a rule, sessions on interfaces 1 (beside a stranger's) and 2.
+fn world() -> Owned {
+    let target = |id: &str, tags: Tags| MirrorTarget {
+        id: id.parse().unwrap(),
+        owner: place().account,
+        destination: Destination::Interface(member(90).interface),
+        description: String::new(),
+        tags,
+    };
+    let seen = PlaceInventory {
+        targets: vec![target("tmt-00000001", ours("main")), target("tmt-00000009", Tags::new())],
+        filters: vec![MirrorFilter {
+            id: "tmf-00000001".parse().unwrap(),
+            description: String::new(),
+            amazon_dns: false,
+            rules: vec![ObservedRule {
+                id: "tmfr-00000001".parse().unwrap(),
+                rule: rule(1),
+                tags: Tags::new(),
+            }],
+            tags: ours("default"),
+        }],
+        sessions: vec![session(1, 5, ours("x")), session(1, 6, Tags::new()), session(2, 5, ours("y"))],
+        ..PlaceInventory::default()
+    };
+    own(&"prod".parse().unwrap(), &BTreeMap::from([(place(), seen)]))
+}
+
+fn settings(number: i64, vni: i64) -> SessionSettings {
+    SessionSettings {
+        target: Ref::Existing("tmt-00000001".parse().unwrap()),
+        filter: Ref::Existing("tmf-00000001".parse().unwrap()),
+        number: number.try_into().unwrap(),
+        vni: vni.try_into().unwrap(),
+        packet_length: None,
+        description: String::new(),
+    }
+}
+
+fn create(number: u32, settings: SessionSettings) -> Action {
+    Action::CreateSession { key: member(number), settings, tags: Tags::new() }
+}
+
+fn flaws(waves: Vec<(Stage, Vec<Action>)>) -> Vec<Flaw> {
+    let waves = waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
+    let made = Plan { fleet: "prod".parse().unwrap(), waves, source_gone: [].into(), findings: Vec::new() };
+    let kinds = plan(&made, &world()).into_iter().map(|finding| {
+        assert!(finding.is_error());
+        finding.kind
+    });
+    kinds
+        .map(|kind| match kind {
+            FindingKind::PlanFlawed { flaw } => flaw,
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+fn delete(number: u32) -> Action {
+    Action::DeleteSession { key: member(number), id: session(number, 5, Tags::new()).id }
+}
+
+#[test]
+fn a_right_plan_has_no_flaws() {
+    let replaced = SessionSettings { target: Ref::Planned(object("new")), ..settings(7, 30) };
+    let target = Action::CreateTarget {
+        key: object("new"),
+        destination: Destination::Interface(member(91).interface),
+        description: String::new(),
+        tags: Tags::new(),
+    };
+    let rules = Action::DeleteRule { key: object("default"), id: "tmfr-00000001".parse().unwrap() };
+    let found = flaws(vec![
+        (Stage::NewTargets, vec![target]),
+        (Stage::NewSessions, vec![create(3, replaced)]),
+        (Stage::RemovedSessions, vec![delete(2)]),
+        (Stage::UnusedFilters, vec![rules]),
+    ]);
+    assert_eq!(found, []);
+}
+
+#[test]
+fn references_must_be_made_before() {
+    let dangling = SessionSettings { filter: Ref::Planned(object("new")), ..settings(7, 30) };
+    let found = flaws(vec![(Stage::NewSessions, vec![create(3, dangling)])]);
+    assert!(matches!(found.as_slice(), [Flaw::ReferenceMissing { .. }]), "{found:?}");
+    let strangers =
+        SessionSettings { target: Ref::Existing("tmt-00000009".parse().unwrap()), ..settings(7, 30) };
+    let found = flaws(vec![(Stage::NewSessions, vec![create(3, strangers)])]);
+    assert!(matches!(found.as_slice(), [Flaw::ReferenceMissing { .. }]), "{found:?}");
+}
+
+#[test]
+fn strangers_objects_are_not_touched() {
+    let id = session(1, 6, Tags::new()).id;
+    let key = member(1);
+    for action in [
+        Action::DeleteSession { key: key.clone(), id: id.clone() },
+        Action::ModifySession { key, id: id.clone(), change: SessionChange::default() },
+        Action::Retag {
+            place: place(),
+            resource: Resource::Session(id),
+            set: Tags::new(),
+            remove: Vec::new(),
+        },
+    ] {
+        let found = flaws(vec![(Stage::ChangedSessions, vec![action])]);
+        assert!(matches!(found.as_slice(), [Flaw::NotOurs { .. }]), "{found:?}");
+    }
+    let target = Action::DeleteTarget { key: object("x"), id: "tmt-00000009".parse().unwrap() };
+    assert!(matches!(flaws(vec![(Stage::UnusedTargets, vec![target])]).as_slice(), [Flaw::NotOurs { .. }]));
+}
+
+#[test]
+fn numbers_and_vnis_are_unique_and_slots_are_three() {
+    let taken = flaws(vec![(Stage::NewSessions, vec![create(1, settings(6, 30))])]);
+    assert_eq!(taken, [Flaw::NumberTaken { object: format!("interface {}", member(1)), number: 6 }]);
+    let fourth =
+        flaws(vec![(Stage::NewSessions, vec![create(1, settings(7, 30)), create(1, settings(8, 31))])]);
+    assert!(matches!(fourth.as_slice(), [Flaw::TooMany { count: 4, .. }]), "{fourth:?}");
+    let shared = flaws(vec![(Stage::NewSessions, vec![create(3, settings(7, 2))])]);
+    assert!(matches!(shared.as_slice(), [Flaw::DuplicateVni { vni: 2, .. }]), "{shared:?}");
+}
+
+#[test]
+fn used_things_are_not_deleted() {
+    let filter = || Action::DeleteFilter { key: object("default"), id: "tmf-00000001".parse().unwrap() };
+    let target = || Action::DeleteTarget { key: object("main"), id: "tmt-00000001".parse().unwrap() };
+    let found = flaws(vec![(Stage::UnusedFilters, vec![filter()]), (Stage::UnusedTargets, vec![target()])]);
+    // The filter by its rule and by sessions, the target by sessions.
+    assert_eq!(found.iter().filter(|flaw| matches!(flaw, Flaw::StillUsed { .. })).count(), 3, "{found:?}");
+}
+
+#[test]
+fn a_filter_keeps_ten_rules_with_numbers_of_their_own() {
+    let add = |number| Action::CreateRule {
+        key: object("default"),
+        filter: Ref::Existing("tmf-00000001".parse().unwrap()),
+        rule: rule(number),
+        tags: Tags::new(),
+    };
+    let eleventh = flaws(vec![(Stage::Rules, (2..12).map(add).collect())]);
+    assert!(matches!(eleventh.as_slice(), [Flaw::TooMany { count: 11, .. }]), "{eleventh:?}");
+    let twice = flaws(vec![(Stage::Rules, vec![add(1)])]);
+    assert!(matches!(twice.as_slice(), [Flaw::NumberTaken { number: 1, .. }]), "{twice:?}");
+}
+
+#[test]
+fn waves_come_in_the_order_of_stages() {
+    let found =
+        flaws(vec![(Stage::RemovedSessions, vec![delete(1)]), (Stage::FreedSources, vec![delete(2)])]);
+    assert_eq!(found, [Flaw::WavesOutOfOrder]);
+}

@@ -19,7 +19,6 @@ pub(super) fn assign<'a>(
     prior: &Prior,
     plan: &mut Expansion,
 ) -> BTreeMap<MemberKey, &'a Label> {
-    report_unknown(spec, members, &mut plan.findings);
     let mut load: BTreeMap<&Label, usize> = BTreeMap::new();
     let mut assigned = BTreeMap::new();
     let candidates = |member: &Member| -> Vec<&'a Label> {
@@ -98,7 +97,11 @@ impl Reach {
 }
 
 /// A name that the fleet lacks is a mistake even where the rule names other targets too.
-fn report_unknown(spec: &FleetSpec, members: &BTreeMap<&MemberKey, &Member>, findings: &mut Vec<Finding>) {
+pub(super) fn report_unknown(
+    spec: &FleetSpec,
+    members: &BTreeMap<&MemberKey, &Member>,
+    findings: &mut Vec<Finding>,
+) {
     let mut unknown: BTreeMap<&Label, (BTreeSet<Label>, Vec<MemberKey>)> = BTreeMap::new();
     for (key, member) in members {
         for label in member.targets.iter().filter(|label| !spec.targets.contains_key(*label)) {

@@ -52,7 +52,9 @@ fn count_changes(prior: &Prior, plan: &mut Expansion) {
         })
         .map(|(key, _)| key.clone())
         .collect();
-    changes.removed = plan.removed.len();
+    // Remembered ones that are gone already leave the state too: a reviewer sees their keys go, although nothing is done.
+    let leaves = |key: &&MemberKey| !plan.sessions.contains_key(*key) && !plan.kept.contains_key(*key);
+    changes.removed = prior.sessions.keys().filter(leaves).count();
     plan.changes = changes;
 }
 

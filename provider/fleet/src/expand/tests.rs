@@ -1,1 +1,207 @@
+use std::collections::BTreeMap;
 
+use super::*;
+use crate::given::Given;
+use crate::selection::HeldSession;
+use crate::spec::{RawFleet, RawSafety, RawSession, RawTarget, RawVniRange, parse};
+
+const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:loadbalancer/net/x/0123456789abcdef";
+
+fn place(account: &str) -> Place {
+    Place { account: account.parse().unwrap(), region: "eu-west-1".parse().unwrap() }
+}
+
+fn home() -> Place {
+    place("111111111111")
+}
+
+fn key(number: u32) -> MemberKey {
+    MemberKey { place: home(), interface: format!("eni-{number:08x}").parse().unwrap() }
+}
+
+fn member() -> Member {
+    Member {
+        instance: None,
+        instance_type: None,
+        name: Some("web".to_owned()),
+        vpc: "vpc-00000001".parse().unwrap(),
+        subnet: "subnet-00000001".parse().unwrap(),
+        zone: "eu-west-1a".parse().unwrap(),
+        rule: "everything".parse().unwrap(),
+        targets: Vec::new(),
+        filter: None,
+        number: None,
+        packet_length: None,
+        held: Vec::new(),
+    }
+}
+
+fn held(number: i64, fleet: Option<&str>, vni: u32) -> HeldSession {
+    HeldSession {
+        session: format!("tms-{vni:08x}").parse().unwrap(),
+        fleet: fleet.map(str::to_owned),
+        number: number.try_into().unwrap(),
+        vni: Some(vni),
+    }
+}
+
+fn raw() -> RawFleet {
+    let target =
+        RawTarget { network_load_balancer_arn: Given::Known(ARN.to_owned()), ..RawTarget::default() };
+    RawFleet {
+        name: Given::Known("prod".to_owned()),
+        targets: Given::Known([("main".to_owned(), Given::Known(target))].into()),
+        ..RawFleet::default()
+    }
+}
+
+fn spec() -> FleetSpec {
+    parse(&raw()).0.unwrap()
+}
+
+fn with_session(session: RawSession) -> FleetSpec {
+    parse(&RawFleet { session: Given::Known(session), ..raw() }).0.unwrap()
+}
+
+fn prior(number: i64, vni: i64, state: PriorState) -> PriorSession {
+    PriorSession {
+        session: None,
+        target: Some("main".parse().unwrap()),
+        filter: Some("default".parse().unwrap()),
+        number: number.try_into().unwrap(),
+        vni: vni.try_into().ok(),
+        packet_length: None,
+        rule: None,
+        state,
+    }
+}
+
+fn remembering(sessions: &[(u32, PriorSession)]) -> Prior {
+    let sessions = sessions.iter().map(|(number, session)| (key(*number), session.clone())).collect();
+    Prior { sessions, ..Prior::default() }
+}
+
+fn one(spec: &FleetSpec, member: Member, prior: &Prior) -> Expansion {
+    expand(spec, &home(), &BTreeMap::from([(key(1), member)]), prior)
+}
+
+#[test]
+fn a_deleted_session_comes_back_with_its_number_and_vni() {
+    let plan = one(&spec(), member(), &remembering(&[(1, prior(101, 77, PriorState::Missing))]));
+    let session = &plan.sessions[&key(1)];
+    assert_eq!((session.number.get(), session.vni.get()), (101, 77));
+    assert_eq!(plan.changes.to_string(), "+1 -0 ~0");
+    // Unless a stranger took the number meanwhile.
+    let crowded = Member { held: vec![held(101, None, 5)], ..member() };
+    let plan = one(&spec(), crowded, &remembering(&[(1, prior(101, 77, PriorState::Missing))]));
+    assert_eq!(plan.sessions[&key(1)].number.get(), 100);
+}
+
+#[test]
+fn a_session_that_memory_does_not_know_keeps_what_it_has() {
+    let seen = Member { held: vec![held(102, Some("prod"), 4242)], ..member() };
+    let session = &one(&spec(), seen, &Prior::default()).sessions[&key(1)];
+    assert_eq!((session.number.get(), session.vni.get()), (102, 4242));
+}
+
+#[test]
+fn another_fleets_sessions_are_strangers() {
+    let crowded =
+        Member { held: vec![held(1, Some("a"), 1), held(2, Some("b"), 2), held(3, None, 3)], ..member() };
+    let plan = one(&spec(), crowded, &Prior::default());
+    assert_eq!(plan.not_mirrored[&key(1)].reason, SkipReason::NoSessionSlot);
+}
+
+#[test]
+fn a_live_vni_that_a_stranger_took_later_stays_with_a_word() {
+    let mut before = remembering(&[(1, prior(100, 77, PriorState::Active))]);
+    before.stranger_vnis.insert(77);
+    let plan = one(&spec(), member(), &before);
+    assert_eq!(plan.sessions[&key(1)].vni.get(), 77);
+    assert!(plan.findings.iter().any(|finding| matches!(finding.kind, FindingKind::VniShared { .. })));
+    // One that must be made anyway avoids it.
+    before.sessions.get_mut(&key(1)).unwrap().state = PriorState::Missing;
+    assert_ne!(one(&spec(), member(), &before).sessions[&key(1)].vni.get(), 77);
+}
+
+#[test]
+fn of_two_sources_with_one_vni_the_first_keeps_it() {
+    let members = BTreeMap::from([(key(1), member()), (key(2), member())]);
+    let both = prior(100, 77, PriorState::Active);
+    let plan = expand(&spec(), &home(), &members, &remembering(&[(1, both.clone()), (2, both)]));
+    assert_eq!(plan.sessions[&key(1)].vni.get(), 77);
+    assert_ne!(plan.sessions[&key(2)].vni.get(), 77);
+    assert_eq!(plan.changes.to_string(), "+0 -0 ~1");
+}
+
+#[test]
+fn the_last_number_is_the_last() {
+    let last = with_session(RawSession { number: Given::Known(32766), ..RawSession::default() });
+    let crowded = Member { held: vec![held(32766, None, 5)], ..member() };
+    let plan = one(&last, crowded, &Prior::default());
+    assert!(plan.has_errors());
+    assert!(plan.findings.iter().any(|finding| matches!(finding.kind, FindingKind::NumbersExhausted { .. })));
+    assert!(one(&last, member(), &Prior::default()).sessions.contains_key(&key(1)));
+}
+
+#[test]
+fn a_whole_range_of_vnis_can_be_used() {
+    let range = RawVniRange { from: Given::Known(16_777_206), to: Given::Known(16_777_215) };
+    let spec = with_session(RawSession { vni: Given::Known(range), ..RawSession::default() });
+    let members = (1..=10).map(|number| (key(number), member())).collect();
+    let plan = expand(&spec, &home(), &members, &Prior::default());
+    let vnis: BTreeSet<u32> = plan.sessions.values().map(|session| session.vni.get()).collect();
+    assert_eq!(vnis, (16_777_206..=16_777_215).collect());
+}
+
+#[test]
+fn places_that_could_not_be_read_keep_their_sessions() {
+    let mut before =
+        remembering(&[(1, prior(100, 77, PriorState::Active)), (2, prior(100, 78, PriorState::Active))]);
+    before.unread.insert(home());
+    let plan = expand(&spec(), &home(), &BTreeMap::new(), &before);
+    assert_eq!((plan.kept.len(), plan.removed.len(), plan.has_errors()), (2, 0, false));
+    assert_eq!(plan.filters.len(), 1, "their filter stays wanted");
+}
+
+#[test]
+fn ineligible_members_can_be_an_error() {
+    let safety = RawSafety { on_ineligible: Given::Known("fail".to_owned()), ..RawSafety::default() };
+    let spec = parse(&RawFleet { safety: Given::Known(safety), ..raw() }).0.unwrap();
+    let crowded = Member { held: vec![held(1, None, 1), held(2, None, 2), held(3, None, 3)], ..member() };
+    assert!(one(&spec, crowded, &Prior::default()).has_errors());
+    assert!(!one(&spec, member(), &Prior::default()).has_errors());
+}
+
+#[test]
+fn each_account_gets_a_copy_of_the_filter_and_targets_stay_at_home() {
+    let away = MemberKey { place: place("222222222222"), interface: key(2).interface };
+    let members = BTreeMap::from([(key(1), member()), (away.clone(), member())]);
+    let plan = expand(&spec(), &home(), &members, &Prior::default());
+    let places: Vec<&Place> = plan.filters.keys().map(|key| &key.place).collect();
+    assert_eq!(places, [&home(), &away.place]);
+    assert_eq!(plan.sessions[&away].target.place, home());
+    assert_eq!(plan.sessions[&away].filter.place, away.place);
+}
+
+#[test]
+fn tags_carry_ownership_rule_and_name_within_aws_limits() {
+    let long = Member { name: Some("ü".repeat(300)), ..member() };
+    let plan = one(&spec(), long, &Prior::default());
+    let Given::Known(tags) = &plan.sessions[&key(1)].tags else { panic!("tags are known") };
+    assert_eq!(tags["enigma:fleet"], "prod");
+    assert_eq!(tags["enigma:key"], key(1).to_string());
+    assert_eq!(tags["enigma:rule"], "everything");
+    assert_eq!(tags["Name"].chars().count(), 256);
+}
+
+#[test]
+fn the_summary_stays_while_nothing_changes() {
+    let first = one(&spec(), member(), &Prior::default());
+    let session = &first.sessions[&key(1)];
+    let before = prior(session.number.into(), session.vni.into(), PriorState::Active);
+    let second = one(&spec(), member(), &remembering(&[(1, before)]));
+    assert_eq!(first.summary, second.summary);
+    assert_eq!(first.summary, "prod: 1 of 1 interfaces mirrored");
+    assert_eq!(second.headline, "prod: 1 of 1 interfaces mirrored (+0 -0 ~0)");
+}

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::expand::{Expansion, Prior};
+use crate::expand::{Expansion, Prior, PriorSession, PriorState};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::ids::{MemberKey, Vni};
 use crate::problem::Path;
@@ -44,9 +44,22 @@ pub(super) fn allocate(
     }
     used.extend(prior.sessions.values().filter_map(|session| session.vni).map(Vni::get));
     used.extend(&prior.stranger_vnis);
+    // Nothing can be on the way from a source that is gone, so its VNI need not rest where no other is left.
+    let is_gone = |session: &&PriorSession| session.state == PriorState::SourceGone;
+    let mut spare: BTreeSet<u32> =
+        prior.sessions.values().filter(is_gone).filter_map(|session| session.vni).map(Vni::get).collect();
+    spare.retain(|vni| !vnis.values().any(|kept| kept.get() == *vni) && !prior.stranger_vnis.contains(vni));
     let mut exhausted = Vec::new();
-    for key in members.keys().filter(|key| !prior_has(&vnis, key)).collect::<Vec<_>>() {
-        match derive(key, range, &used) {
+    for key in members.keys() {
+        if vnis.contains_key(*key) {
+            continue;
+        }
+        let fresh = derive(key, range, &used).or_else(|| {
+            used.retain(|vni| !spare.contains(vni));
+            spare.clear();
+            derive(key, range, &used)
+        });
+        match fresh {
             Some(vni) => {
                 used.insert(vni.get());
                 vnis.insert((*key).clone(), vni);
@@ -67,10 +80,6 @@ pub(super) fn allocate(
         plan.findings.push(Finding::at(at, kind));
     }
     vnis
-}
-
-fn prior_has(vnis: &BTreeMap<MemberKey, Vni>, key: &MemberKey) -> bool {
-    vnis.contains_key(key)
 }
 
 /// The first free VNI at or after the hash of the key, around the end of the range.

@@ -18,7 +18,10 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("No target for their zone has room, so mirrored traffic crosses zones, which AWS charges: {}.", list(sources)),
         ),
         Kind::FleetEmptied { removed } => (
-            format!("All {removed} sessions of the fleet will be removed"),
+            match removed {
+                1 => "The fleet's only session will be removed".to_owned(),
+                _ => format!("All {removed} sessions of the fleet will be removed"),
+            },
             "The members are empty, so nothing is mirrored afterwards. If that is not meant, look at the selection's rules."
                 .to_owned(),
         ),
@@ -131,7 +134,7 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             Some(filter) => (
                 format!("There is no filter {filter}"),
                 format!(
-                    "Selection {} for {}. The fleet has {}.{}",
+                    "{} it for {}. The fleet has {}.{}",
                     named(rules),
                     interfaces(sources),
                     labels(known),
@@ -141,8 +144,8 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             None => (
                 "There is no default filter".to_owned(),
                 format!(
-                    "Selection {} no filter for {}, and of {} none is called default. Call one of them default, or name one in \
-                     the rule.",
+                    "{} no filter for {}, and of {} none is called default. Call one of them default, or name one in the \
+                     rule.",
                     named(rules),
                     interfaces(sources),
                     labels(known)
@@ -152,7 +155,7 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
         Kind::UnknownTarget { target, known, rules, sources } => (
             format!("There is no target {target}"),
             format!(
-                "Selection {} it for {}. The fleet has {}.{}",
+                "{} it for {}. The fleet has {}.{}",
                 named(rules),
                 interfaces(sources),
                 labels(known),
@@ -161,7 +164,7 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
         ),
         Kind::ValueUnknown { object, what } => (
             format!("{object} was not made"),
-            format!("Its {what} cannot be known yet. Apply what makes them first."),
+            format!("Its {what} cannot be known yet. Apply what decides that first."),
         ),
         Kind::VniShared { sources } => (
             format!("{} share VNIs with sessions of others", interfaces(sources)),
@@ -197,5 +200,5 @@ fn labels(labels: &[Label]) -> String {
 }
 
 fn named(rules: &[Label]) -> String {
-    if rules.len() == 1 { format!("rule {} names", rules[0]) } else { format!("rules {} name", join(rules)) }
+    if rules.len() == 1 { format!("Rule {} names", rules[0]) } else { format!("Rules {} name", join(rules)) }
 }

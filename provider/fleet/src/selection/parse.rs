@@ -96,7 +96,7 @@ fn parse_rule(notes: &mut Notes, at: &Path, raw: &RawRule) -> Option<Rule> {
         }
     };
     let targets = notes.list(&at.attr("targets"), &raw.targets, Notes::text::<Label>);
-    if targets.as_ref().is_some_and(Vec::is_empty) {
+    if raw.targets.known().is_some_and(Vec::is_empty) {
         notes.problem(
             &at.attr("targets"),
             "Empty list of targets",

@@ -1,7 +1,5 @@
 //! One filter: rules as written to intents, and intents to AWS's rules within the budget.
 
-use std::ops::Not;
-
 use ipnet::IpNet;
 
 use crate::filter::{Directions, Intent, IpVersion, OverBudget, Ports, compile};
@@ -190,8 +188,8 @@ fn parse_rule(notes: &mut Notes, at: &Path, raw: &RawFilterRule) -> Option<Inten
     let ports = parse_ports(notes, at, raw, protocol.unwrap_or_default());
     let local = notes.list(&at.attr("local_cidrs"), &raw.local_cidrs, parse_net);
     let remote = notes.list(&at.attr("remote_cidrs"), &raw.remote_cidrs, parse_net);
-    for (name, nets) in [("local_cidrs", &local), ("remote_cidrs", &remote)] {
-        if nets.as_ref().is_some_and(Vec::is_empty) && !notes.has_unknown {
+    for (name, nets) in [("local_cidrs", &raw.local_cidrs), ("remote_cidrs", &raw.remote_cidrs)] {
+        if nets.known().is_some_and(Vec::is_empty) {
             notes.problem(
                 &at.attr(name),
                 "Empty list of networks",
@@ -224,7 +222,7 @@ fn parse_ports(notes: &mut Notes, at: &Path, raw: &RawFilterRule, protocol: Opti
     for (name, given) in written {
         let at = at.attr(name);
         let list = notes.list(&at, given, parse_range);
-        if list.as_ref().is_some_and(Vec::is_empty) && given.known().is_some_and(Vec::is_empty) {
+        if given.known().is_some_and(Vec::is_empty) {
             notes.problem(
                 &at,
                 "Empty list of ports",
@@ -232,7 +230,7 @@ fn parse_ports(notes: &mut Notes, at: &Path, raw: &RawFilterRule, protocol: Opti
             );
         }
         let has_ports = matches!(protocol, Some(6 | 17));
-        if given.is_absent().not() && !has_ports && !raw.protocol.is_unknown() {
+        if !given.is_absent() && !has_ports && !raw.protocol.is_unknown() {
             notes.problem(
                 &at,
                 format!("Ports with protocol {}", raw.protocol.known().map_or("all", String::as_str)),

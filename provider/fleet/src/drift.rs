@@ -1,0 +1,148 @@
+//! What became of the sessions a fleet remembers, and why.
+//!
+//! [`refresh`] brings memory in line with what exists, by ownership tags and not by ids, so that lost state and another writer's
+//! sessions look alike. It decides nothing about what shall exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::expand::{Prior, PriorSession, PriorState};
+use crate::ids::{FilterId, Label, MemberKey, PacketLength, TargetId, Vni};
+use crate::inventory::{Destination, MirrorSession};
+use crate::ownership::{Owned, RULE_TAG};
+use crate::quota::NLB_PACKET_LENGTH;
+
+/// What happened to one remembered session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// It exists and memory did not know it: another writer made it, or state was lost.
+    Appeared,
+    /// Someone changed it: each field with what it was and what it is.
+    Changed(Vec<(&'static str, String, String)>),
+    /// Someone deleted it; its source is still there.
+    Deleted,
+    /// Its source is gone, and the session with it.
+    SourceGone,
+}
+
+/// Memory as it should be, and what differed.
+#[must_use]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// What exists now, with what was deleted as [`PriorState::Missing`] so that its number and VNI are remembered.
+    pub prior: Prior,
+    /// Only keys where something happened.
+    pub drift: BTreeMap<MemberKey, Drift>,
+}
+
+/// Compares memory with what exists. `gone` are sources that were looked for and are not there; keys in `prior.unread` stay as they
+/// are, since nothing is known about them.
+///
+/// A source that is gone is remembered once as [`PriorState::SourceGone`], so that a plan can say so, and dropped the next time.
+pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refreshed {
+    let index = Index::of(owned);
+    let mut refreshed = Refreshed::default();
+    refreshed.prior.unread.clone_from(&prior.unread);
+    refreshed.prior.stranger_vnis = owned.stranger_vnis();
+    for (key, before) in &prior.sessions {
+        if owned.sessions.contains_key(key) {
+            continue;
+        }
+        let mut after = before.clone();
+        if !prior.unread.contains(&key.place) {
+            match before.state {
+                PriorState::SourceGone => continue,
+                PriorState::Active if gone.contains(key) => {
+                    after.state = PriorState::SourceGone;
+                    refreshed.drift.insert(key.clone(), Drift::SourceGone);
+                }
+                PriorState::Active => {
+                    after.state = PriorState::Missing;
+                    refreshed.drift.insert(key.clone(), Drift::Deleted);
+                }
+                PriorState::Missing | PriorState::Pending if gone.contains(key) => {
+                    after.state = PriorState::SourceGone;
+                }
+                PriorState::Missing | PriorState::Pending => {}
+            }
+            after.session = None;
+        }
+        refreshed.prior.sessions.insert(key.clone(), after);
+    }
+    for (key, sessions) in &owned.sessions {
+        let before = prior.sessions.get(key);
+        // The remembered one of several; a plan removes the others.
+        let remembered = before.and_then(|before| before.session.as_ref());
+        let Some(session) =
+            sessions.iter().find(|session| Some(&session.id) == remembered).or_else(|| sessions.first())
+        else {
+            continue;
+        };
+        let after = index.describe(session, before);
+        match before.filter(|before| before.state.is_live()) {
+            None => {
+                refreshed.drift.insert(key.clone(), Drift::Appeared);
+            }
+            Some(before) => {
+                let changed = differences(before, &after);
+                if !changed.is_empty() {
+                    refreshed.drift.insert(key.clone(), Drift::Changed(changed));
+                }
+            }
+        }
+        refreshed.prior.sessions.insert(key.clone(), after);
+    }
+    refreshed
+}
+
+/// Labels of the fleet's objects by id.
+struct Index<'a> {
+    targets: BTreeMap<&'a TargetId, (&'a Label, bool)>,
+    filters: BTreeMap<&'a FilterId, &'a Label>,
+}
+
+impl<'a> Index<'a> {
+    fn of(owned: &'a Owned) -> Self {
+        let targets = owned.targets.iter().flat_map(|(key, list)| {
+            list.iter().map(move |target| {
+                let is_nlb = matches!(target.destination, Destination::NetworkLoadBalancer(_));
+                (&target.id, (&key.label, is_nlb))
+            })
+        });
+        let filters =
+            owned.filters.iter().flat_map(|(key, list)| list.iter().map(|one| (&one.id, &key.label)));
+        Self { targets: targets.collect(), filters: filters.collect() }
+    }
+
+    fn describe(&self, session: &MirrorSession, before: Option<&PriorSession>) -> PriorSession {
+        let target = self.targets.get(&session.target);
+        // AWS reports its default for load balancers as if someone had asked for it.
+        let observed = session.packet_length;
+        let is_default = target.is_some_and(|(_, is_nlb)| *is_nlb)
+            && observed.map(PacketLength::get) == Some(NLB_PACKET_LENGTH)
+            && before.and_then(|before| before.packet_length) != observed;
+        PriorSession {
+            session: Some(session.id.clone()),
+            target: target.map(|(label, _)| (*label).clone()),
+            filter: self.filters.get(&session.filter).map(|label| (*label).clone()),
+            number: session.number,
+            vni: session.vni.and_then(|vni| Vni::try_from(i64::from(vni)).ok()),
+            packet_length: observed.filter(|_| !is_default),
+            rule: session.tags.get(RULE_TAG).and_then(|label| label.parse().ok()),
+            state: PriorState::Active,
+        }
+    }
+}
+
+fn differences(before: &PriorSession, after: &PriorSession) -> Vec<(&'static str, String, String)> {
+    fn show<T: ToString>(value: Option<&T>) -> String {
+        value.map_or_else(|| "none".to_owned(), ToString::to_string)
+    }
+    let fields = [
+        ("target", show(before.target.as_ref()), show(after.target.as_ref())),
+        ("filter", show(before.filter.as_ref()), show(after.filter.as_ref())),
+        ("session_number", before.number.to_string(), after.number.to_string()),
+        ("virtual_network_id", show(before.vni.as_ref()), show(after.vni.as_ref())),
+        ("packet_length", show(before.packet_length.as_ref()), show(after.packet_length.as_ref())),
+    ];
+    fields.into_iter().filter(|(_, was, is)| was != is).collect()
+}

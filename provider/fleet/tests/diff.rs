@@ -1,0 +1,189 @@
+//! Plans on a small world, where the order of actions or what is left alone matters.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod world;
+
+use std::collections::BTreeMap;
+
+use enigma_fleet::actions::{Action, Resource};
+use enigma_fleet::check;
+use enigma_fleet::diff::{Circumstances, diff};
+use enigma_fleet::expand::{Expansion, Prior, expand};
+use enigma_fleet::finding::FindingKind;
+use enigma_fleet::given::Given;
+use enigma_fleet::plan::{Lane, Plan, Stage};
+use enigma_fleet::selection::{self, RawRule, RawSelection, select};
+use enigma_fleet::spec::{self, FleetSpec, RawFleet, RawSafety, RawTarget};
+use world::{ARN, World, eni, home, key};
+
+fn known(text: &str) -> Given<String> {
+    Given::Known(text.to_owned())
+}
+
+fn fleet(target: RawTarget, tags: &[(&str, &str)]) -> FleetSpec {
+    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), known(value))).collect();
+    let raw = RawFleet {
+        name: known("prod"),
+        targets: Given::Known([("main".to_owned(), Given::Known(target))].into()),
+        safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
+        tags: Given::Known(tags),
+        ..RawFleet::default()
+    };
+    let (spec, problems) = spec::parse(&raw);
+    assert_eq!(problems, []);
+    spec.unwrap()
+}
+
+fn nlb() -> RawTarget {
+    RawTarget { network_load_balancer_arn: known(ARN), ..RawTarget::default() }
+}
+
+fn interface(number: u32) -> RawTarget {
+    RawTarget { network_interface_id: known(eni(number).as_str()), ..RawTarget::default() }
+}
+
+fn wanted(world: &World, spec: &FleetSpec) -> Expansion {
+    let rules = [("everything".to_owned(), Given::Known(RawRule::default()))].into();
+    let selection = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
+    let members = select(&selection::parse(&selection).0.unwrap(), &world.inventory()).members;
+    let prior = world.refresh(&Prior::default(), &spec.name).prior;
+    expand(spec, &home(), &members, &prior)
+}
+
+fn plan(world: &World, spec: &FleetSpec, around: &Circumstances) -> Plan {
+    let owned = world.owned(&spec.name);
+    let plan = diff(&wanted(world, spec), &owned, around);
+    assert_eq!(check::plan(&plan, &owned), []);
+    plan
+}
+
+fn apply(world: &mut World, spec: &FleetSpec) {
+    let plan = plan(world, spec, &Circumstances::default());
+    world.apply(&plan, usize::MAX);
+}
+
+fn stages(plan: &Plan) -> Vec<(Stage, usize)> {
+    plan.waves.iter().map(|wave| (wave.stage, wave.actions.len())).collect()
+}
+
+fn with_instances(numbers: impl IntoIterator<Item = u32>) -> World {
+    let mut world = World::new();
+    for number in numbers {
+        world.launch(number, "m5.large", 0, &[]);
+    }
+    world
+}
+
+#[test]
+fn a_full_interface_target_is_freed_before_it_is_filled() {
+    let mut world = with_instances(1..=10);
+    let spec = fleet(interface(900), &[]);
+    apply(&mut world, &spec);
+    for number in 1..=3 {
+        world.seen.instances.retain(|one| one.id != world::instance_id(number));
+        world.seen.interfaces.iter_mut().find(|one| one.id == eni(number)).unwrap().attachment = None;
+        world.launch(number + 100, "m5.large", 0, &[]);
+    }
+    let plan = plan(&world, &spec, &Circumstances::default());
+    assert_eq!(stages(&plan), [(Stage::FreedSources, 3), (Stage::NewSessions, 3)]);
+}
+
+#[test]
+fn with_room_for_all_coverage_comes_before_removal() {
+    let mut world = with_instances(1..=3);
+    let spec = fleet(nlb(), &[]);
+    apply(&mut world, &spec);
+    world.seen.interfaces.iter_mut().find(|one| one.id == eni(1)).unwrap().attachment = None;
+    world.launch(9, "m5.large", 0, &[]);
+    let plan = plan(&world, &spec, &Circumstances::default());
+    assert_eq!(stages(&plan), [(Stage::NewSessions, 1), (Stage::RemovedSessions, 1)]);
+}
+
+#[test]
+fn a_source_that_is_gone_is_said_and_not_tried() {
+    let world = with_instances(1..=2);
+    let spec = fleet(nlb(), &[]);
+    let around = Circumstances { source_gone: [key(2)].into(), ..Circumstances::default() };
+    let plan = plan(&world, &spec, &around);
+    assert_eq!(plan.source_gone, [key(2)].into());
+    let made = plan.actions().filter(|action| matches!(action, Action::CreateSession { .. })).count();
+    assert_eq!(made, 1);
+}
+
+#[test]
+fn tags_follow_the_person_and_others_tags_stay() {
+    let mut world = with_instances(1..=1);
+    apply(&mut world, &fleet(nlb(), &[("team", "secops"), ("stage", "prod")]));
+    world.seen.sessions[0].tags.insert("cost-center".to_owned(), "42".to_owned());
+    let spec = fleet(nlb(), &[("team", "blue")]);
+    let around = Circumstances {
+        former_tags: ["team", "stage"].map(str::to_owned).into(),
+        ..Circumstances::default()
+    };
+    let changed = plan(&world, &spec, &around);
+    // Target, filter, four rules and the session.
+    assert_eq!(stages(&changed), [(Stage::Tags, 7)]);
+    world.apply(&changed, usize::MAX);
+    let tags: BTreeMap<&str, &str> =
+        world.seen.sessions[0].tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!((tags["team"], tags["cost-center"], tags.get("stage")), ("blue", "42", None));
+    assert!(plan(&world, &spec, &around).is_empty());
+}
+
+#[test]
+fn objects_that_others_use_stay_and_are_named() {
+    let mut world = with_instances(1..=1);
+    let spec = fleet(nlb(), &[]);
+    apply(&mut world, &spec);
+    let id = world.stranger(1, 1, 5);
+    let (target, filter) = (world.seen.targets[0].id.clone(), world.seen.filters[0].id.clone());
+    let session = world.seen.sessions.iter_mut().find(|one| one.id == id).unwrap();
+    (session.target, session.filter) = (target, filter);
+    let owned = world.owned(&spec.name);
+    let destroy = diff(&Expansion::nothing(spec.name.clone()), &owned, &Circumstances::default());
+    assert_eq!(check::plan(&destroy, &owned), []);
+    assert_eq!(stages(&destroy), [(Stage::RemovedSessions, 1)]);
+    let in_use =
+        destroy.findings.iter().filter(|one| matches!(one.kind, FindingKind::ObjectInUseByOthers { .. }));
+    assert_eq!(in_use.count(), 2);
+}
+
+#[test]
+fn duplicates_and_objects_without_a_key_go() {
+    let mut world = with_instances(1..=1);
+    let spec = fleet(nlb(), &[]);
+    apply(&mut world, &spec);
+    let mut twin = world.seen.targets[0].clone();
+    twin.id = "tmt-ffffffff".parse().unwrap();
+    let mut keyless = world.seen.filters[0].clone();
+    keyless.id = "tmf-ffffffff".parse().unwrap();
+    keyless.rules.clear();
+    keyless.tags.remove("enigma:key");
+    world.seen.targets.push(twin);
+    world.seen.filters.push(keyless);
+    let plan = plan(&world, &spec, &Circumstances::default());
+    assert_eq!(stages(&plan), [(Stage::UnusedFilters, 1), (Stage::UnusedTargets, 1)]);
+}
+
+#[test]
+fn a_tag_of_ours_that_someone_removed_is_set_again() {
+    let mut world = with_instances(1..=1);
+    let spec = fleet(nlb(), &[]);
+    apply(&mut world, &spec);
+    world.seen.sessions[0].tags.remove("enigma:rule");
+    let plan = plan(&world, &spec, &Circumstances::default());
+    let [action] = plan.actions().collect::<Vec<_>>()[..] else { panic!("{plan:?}") };
+    let Action::Retag { resource: Resource::Session(_), set, remove, .. } = action else {
+        panic!("{action:?}")
+    };
+    assert_eq!((set["enigma:rule"].as_str(), set.len(), remove.len()), ("everything", 1, 0));
+}
+
+#[test]
+fn steps_of_one_filter_are_one_lane() {
+    let world = with_instances(1..=1);
+    let plan = plan(&world, &fleet(nlb(), &[]), &Circumstances::default());
+    let rules = plan.waves.iter().find(|wave| wave.stage == Stage::Rules).unwrap();
+    let lanes: Vec<Lane> = rules.actions.iter().map(Action::lane).collect();
+    assert!(lanes.len() > 4 && lanes.windows(2).all(|pair| pair[0] == pair[1]), "{lanes:?}");
+}
