@@ -181,15 +181,28 @@ impl Context<'_> {
     }
 }
 
-/// Cuts the asked-for page out of the objects that pass and puts it under `set`.
-fn page_of(query: &Query, set: &str, mut rows: Vec<(String, Element)>, foreign: Vec<Foreign>) -> Element {
+/// Cuts the asked-for page out of the objects that pass and puts their shapes under `set`. Only what is on the page
+/// is shaped: a world may hold ten thousand instances.
+fn page_of<T>(
+    query: &Query,
+    set: &str,
+    rows: Vec<(String, T)>,
+    foreign: Vec<Foreign>,
+    shape: impl Fn(&str, T) -> Element,
+) -> Element {
+    let own = rows.into_iter().map(|(id, object)| (id, Ok(object)));
     // Numbered, so that tags of one resource keep their places apart.
-    rows.extend(foreign.into_iter().enumerate().map(|(number, object)| {
+    let others = foreign.into_iter().enumerate().map(|(number, object)| {
         let id = object.ids.first().map_or("", String::as_str);
-        (format!("{id}/{number:06}"), Element::raw_item(object.xml))
-    }));
+        (format!("{id}/{number:06}"), Err(object.xml))
+    });
+    let mut rows: Vec<(String, Result<T, String>)> = own.chain(others).collect();
     rows.sort_by(|left, right| left.0.cmp(&right.0));
-    let (items, next) = query.page.cut(rows);
+    let (page, next) = query.page.cut(rows);
+    let items = page.into_iter().map(|(id, object)| match object {
+        Ok(object) => shape(&id, object),
+        Err(xml) => Element::raw_item(xml),
+    });
     Element::new("reply").list(set, items).maybe("nextToken", next)
 }
 

@@ -1,5 +1,7 @@
 //! `enigma-aws-sim`: the simulator as a program, for people, scripts and other languages.
 
+#![forbid(unsafe_code)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

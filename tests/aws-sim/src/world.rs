@@ -4,8 +4,10 @@
 //! names unless given. [`build`] turns the description into state.
 
 mod build;
+mod machines;
 
-pub(crate) use build::{add_instances, add_interfaces, names_of};
+pub(crate) use build::names_of;
+pub(crate) use machines::{add_instances, add_interfaces};
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -125,12 +125,11 @@ pub(super) fn describe_instance_types(context: &mut Context<'_>, mut params: Par
                 _ => one(Some(kind)),
             })
         })
-        .map(|kind| {
-            let item = Element::new("item").field("instanceType", &kind).field("bareMetal", is_metal(&kind));
-            (kind, item)
-        })
+        .map(|kind| (kind, ()))
         .collect();
-    Ok(page_of(&query, "instanceTypeSet", rows, Vec::new()))
+    Ok(page_of(&query, "instanceTypeSet", rows, Vec::new(), |kind, ()| {
+        Element::new("item").field("instanceType", kind).field("bareMetal", is_metal(kind))
+    }))
 }
 
 pub(super) fn describe_account_attributes(context: &mut Context<'_>, mut params: Params) -> Reply {

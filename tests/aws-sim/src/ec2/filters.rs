@@ -92,8 +92,9 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     let filters = &space.filters;
     let rows = select(&query.ids, |id| filters.seen(id, moment), || filters.all_seen(moment), not_found)?;
     let rows = passing(rows, &query.filters, |filter| &filter.tags, field);
-    let rows = rows.into_iter().map(|(id, filter)| (id.clone(), shape(space, &id, filter, moment))).collect();
-    let reply = page_of(&query, "trafficMirrorFilterSet", rows, Vec::new());
+    let reply = page_of(&query, "trafficMirrorFilterSet", rows, Vec::new(), |id, filter| {
+        shape(space, id, filter, moment)
+    });
     let space = context.space_mut();
     space.filters.settle(moment);
     space.filter_rules.settle(moment);

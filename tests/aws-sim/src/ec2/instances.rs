@@ -1,5 +1,7 @@
 //! DescribeInstances. Every instance is a reservation of its own.
 
+use std::collections::BTreeMap;
+
 use super::{Context, Reply, interfaces, one, page_of, passing, select_network};
 use crate::error::ApiError;
 use crate::page::CLASSIC;
@@ -49,25 +51,21 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     context.ready(params)?;
     let foreign = std::mem::take(&mut context.foreign);
     let (space, account) = (context.space(), context.account());
+    let attached = Attached::of(space);
     let rows = select_network(&query, &space.instances, &foreign, not_found)?;
     let rows = passing(
         rows,
         &query.filters,
         |instance| &instance.tags,
-        |id, instance, name| field(space, account, id, instance, name),
+        |id, instance, name| field(space, &attached, account, id, instance, name),
     );
-    let rows = rows
-        .into_iter()
-        .map(|(id, instance)| {
-            let item = Element::new("item")
-                .field("reservationId", reservation(&id))
-                .field("ownerId", account)
-                .list("groupSet", [])
-                .list("instancesSet", [shape(space, account, &id, instance)]);
-            (id, item)
-        })
-        .collect();
-    Ok(page_of(&query, "reservationSet", rows, foreign))
+    Ok(page_of(&query, "reservationSet", rows, foreign, |id, instance| {
+        Element::new("item")
+            .field("reservationId", reservation(id))
+            .field("ownerId", account)
+            .list("groupSet", [])
+            .list("instancesSet", [shape(space, &attached, account, id, instance)])
+    }))
 }
 
 fn reservation(instance: &str) -> String {
@@ -85,27 +83,45 @@ fn state_code(state: &str) -> u32 {
     }
 }
 
-/// Interfaces of an instance in device order.
-fn attached<'a>(space: &'a Space, id: &'a str) -> Vec<(&'a String, &'a Interface)> {
-    let mut attached: Vec<_> = space
-        .interfaces
-        .iter()
-        .filter(|(_, interface)| {
-            interface.attachment.as_ref().is_some_and(|attachment| attachment.instance.as_deref() == Some(id))
-        })
-        .collect();
-    attached.sort_by_key(|(_, interface)| {
-        interface.attachment.as_ref().map(|attachment| attachment.device_index)
-    });
-    attached
+/// Interfaces by the instance that holds them, in device order: looked up once per call, not once per instance.
+struct Attached<'a>(BTreeMap<&'a str, Vec<(&'a String, &'a Interface)>>);
+
+impl<'a> Attached<'a> {
+    fn of(space: &'a Space) -> Self {
+        let mut attached: BTreeMap<&str, Vec<(&String, &Interface)>> = BTreeMap::new();
+        for (id, interface) in &space.interfaces {
+            let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance.as_deref());
+            if let Some(holder) = holder {
+                attached.entry(holder).or_default().push((id, interface));
+            }
+        }
+        for interfaces in attached.values_mut() {
+            interfaces.sort_by_key(|(_, interface)| {
+                interface.attachment.as_ref().map(|attachment| attachment.device_index)
+            });
+        }
+        Self(attached)
+    }
+
+    fn to(&self, instance: &str) -> &[(&'a String, &'a Interface)] {
+        self.0.get(instance).map_or(&[], Vec::as_slice)
+    }
 }
 
-fn field(space: &Space, account: &str, id: &str, instance: &Instance, name: &str) -> Vec<String> {
+fn field(
+    space: &Space,
+    attached: &Attached<'_>,
+    account: &str,
+    id: &str,
+    instance: &Instance,
+    name: &str,
+) -> Vec<String> {
     let subnet = space.subnets.get(&instance.subnet);
     let is_gone = instance.state == "terminated";
     if let Some(rest) = name.strip_prefix("network-interface.") {
-        return attached(space, id)
-            .into_iter()
+        return attached
+            .to(id)
+            .iter()
             .flat_map(|(id, interface)| interfaces::field(space, account, id, interface, rest))
             .collect();
     }
@@ -118,12 +134,10 @@ fn field(space: &Space, account: &str, id: &str, instance: &Instance, name: &str
         "instance-state-name" => one(Some(&instance.state)),
         "instance-type" => one(Some(&instance.kind)),
         "instance.group-id" => {
-            attached(space, id).first().map(|(_, first)| first.groups.clone()).unwrap_or_default()
+            attached.to(id).first().map(|(_, first)| first.groups.clone()).unwrap_or_default()
         }
         "owner-id" => one(Some(account)),
-        "private-ip-address" => {
-            one(attached(space, id).first().and_then(|(_, first)| first.private_ip.as_ref()))
-        }
+        "private-ip-address" => one(attached.to(id).first().and_then(|(_, first)| first.private_ip.as_ref())),
         "reservation-id" => one(Some(reservation(id))),
         "subnet-id" if !is_gone => one(Some(&instance.subnet)),
         "vpc-id" if !is_gone => one(subnet.map(|subnet| &subnet.vpc)),
@@ -140,9 +154,9 @@ fn architecture(kind: &str) -> &'static str {
     if after.starts_with('g') || family == "a1" { "arm64" } else { "x86_64" }
 }
 
-fn shape(space: &Space, account: &str, id: &str, instance: &Instance) -> Element {
+fn shape(space: &Space, attached: &Attached<'_>, account: &str, id: &str, instance: &Instance) -> Element {
     let subnet = space.subnets.get(&instance.subnet);
-    let interfaces = attached(space, id);
+    let interfaces = attached.to(id);
     let primary = interfaces.first().map(|(_, interface)| *interface);
     let code = state_code(&instance.state);
     let is_gone = instance.state == "terminated";
@@ -180,7 +194,7 @@ fn shape(space: &Space, account: &str, id: &str, instance: &Instance) -> Element
         .field("hypervisor", "xen")
         .list(
             "networkInterfaceSet",
-            interfaces.into_iter().map(|(id, interface)| interfaces::summary(space, account, id, interface)),
+            interfaces.iter().map(|(id, interface)| interfaces::summary(space, account, id, interface)),
         )
         .field("ebsOptimized", false)
 }

@@ -58,14 +58,9 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         |interface| &interface.tags,
         |id, interface, name| field(space, account, id, interface, name),
     );
-    let rows = rows
-        .into_iter()
-        .map(|(id, interface)| {
-            let item = full(space, account, &id, interface);
-            (id, item)
-        })
-        .collect();
-    Ok(page_of(&query, "networkInterfaceSet", rows, foreign))
+    Ok(page_of(&query, "networkInterfaceSet", rows, foreign, |id, interface| {
+        full(space, account, id, interface)
+    }))
 }
 
 fn status(interface: &Interface) -> &'static str {

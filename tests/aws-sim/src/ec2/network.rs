@@ -61,8 +61,7 @@ pub(super) fn describe_vpcs(context: &mut Context<'_>, mut params: Params) -> Re
         _ => Vec::new(),
     };
     let rows = passing(rows, &query.filters, |vpc| &vpc.tags, field);
-    let rows = rows.into_iter().map(|(id, vpc)| (id.clone(), vpc_shape(account, &id, vpc))).collect();
-    Ok(page_of(&query, "vpcSet", rows, foreign))
+    Ok(page_of(&query, "vpcSet", rows, foreign, |id, vpc| vpc_shape(account, id, vpc)))
 }
 
 fn association(kind: &str, set: &str, block: &str, state: &str, cidr: impl ToString, id: &str) -> Element {
@@ -148,8 +147,7 @@ pub(super) fn describe_subnets(context: &mut Context<'_>, mut params: Params) ->
             .field("ipv6Native", subnet.is_ipv6_only())
             .child(tag_set(&subnet.tags))
     };
-    let rows = rows.into_iter().map(|(id, subnet)| (id.clone(), shape(&id, subnet))).collect();
-    Ok(page_of(&query, "subnetSet", rows, foreign))
+    Ok(page_of(&query, "subnetSet", rows, foreign, shape))
 }
 
 fn free_addresses(subnet: &Subnet) -> u64 {
@@ -184,6 +182,5 @@ pub(super) fn describe_security_groups(context: &mut Context<'_>, mut params: Pa
             .list("ipPermissionsEgress", [])
             .child(tag_set(&group.tags))
     };
-    let rows = rows.into_iter().map(|(id, group)| (id.clone(), shape(&id, group))).collect();
-    Ok(page_of(&query, "securityGroupInfo", rows, foreign))
+    Ok(page_of(&query, "securityGroupInfo", rows, foreign, shape))
 }

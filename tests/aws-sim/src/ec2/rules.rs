@@ -153,9 +153,10 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     let rows = rows
         .into_iter()
         .filter(|(_, rule)| filter.as_ref().is_none_or(|filter| *filter == rule.filter))
-        .map(|(id, rule)| (id.clone(), shape(&id, rule).child(tag_set(&rule.tags))))
         .collect();
-    let reply = page_of(&query, "trafficMirrorFilterRuleSet", rows, Vec::new());
+    let reply = page_of(&query, "trafficMirrorFilterRuleSet", rows, Vec::new(), |id, rule| {
+        shape(id, rule).child(tag_set(&rule.tags))
+    });
     context.space_mut().filter_rules.settle(moment);
     Ok(reply)
 }

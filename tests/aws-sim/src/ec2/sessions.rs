@@ -143,8 +143,8 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         |session| &session.tags,
         |id, session, name| field(space, id, session, name),
     );
-    let rows = rows.into_iter().map(|(id, session)| (id.clone(), shape(space, &id, session))).collect();
-    let reply = page_of(&query, "trafficMirrorSessionSet", rows, Vec::new());
+    let reply =
+        page_of(&query, "trafficMirrorSessionSet", rows, Vec::new(), |id, session| shape(space, id, session));
     context.space_mut().sessions.settle(moment);
     Ok(reply)
 }
@@ -209,15 +209,13 @@ fn check_target_room(
 
 /// AWS draws at random, unique inside the source account; here the draw follows from the id.
 fn draw_vni(state: &State, account: &str, seed: &str) -> i64 {
-    let used: std::collections::BTreeSet<i64> = state
-        .spaces
-        .iter()
-        .filter(|((owner, _), _)| owner == account)
-        .flat_map(|(_, space)| space.sessions.values().map(|session| session.vni))
-        .collect();
+    let is_used = |vni: i64| {
+        let mut own = state.spaces.iter().filter(|((owner, _), _)| owner == account);
+        own.any(|(_, space)| space.sessions.values().any(|session| session.vni == vni))
+    };
     (0u32..)
         .map(|attempt| i64::from(crate::id::number(&format!("{seed}/{attempt}")) >> 8))
-        .find(|vni| NETWORK_IDS.contains(vni) && !used.contains(vni))
+        .find(|vni| NETWORK_IDS.contains(vni) && !is_used(*vni))
         .expect("an account has at most 10,000 sessions and there are 16 million ids")
 }
 

@@ -176,14 +176,12 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
                 _ => one(Some(&row.value)),
             })
         })
-        .map(|(id, row)| {
-            let item = Element::new("item")
-                .field("resourceId", &row.resource)
-                .field("resourceType", row.kind)
-                .field("key", &row.key)
-                .field("value", &row.value);
-            (id, item)
-        })
         .collect();
-    Ok(page_of(&query, "tagSet", rows, foreign))
+    Ok(page_of(&query, "tagSet", rows, foreign, |_, row: Row| {
+        Element::new("item")
+            .field("resourceId", row.resource)
+            .field("resourceType", row.kind)
+            .field("key", row.key)
+            .field("value", row.value)
+    }))
 }

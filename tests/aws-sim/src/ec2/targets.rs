@@ -98,8 +98,7 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     let targets = &context.space().targets;
     let rows = select(&query.ids, |id| targets.seen(id, moment), || targets.all_seen(moment), not_found)?;
     let rows = passing(rows, &query.filters, |target| &target.tags, field);
-    let rows = rows.into_iter().map(|(id, target)| (id.clone(), shape(&id, target))).collect();
-    let reply = page_of(&query, "trafficMirrorTargetSet", rows, Vec::new());
+    let reply = page_of(&query, "trafficMirrorTargetSet", rows, Vec::new(), shape);
     context.space_mut().targets.settle(moment);
     Ok(reply)
 }

@@ -43,12 +43,12 @@ resource "aws_ec2_traffic_mirror_filter" "f" {
 resource "aws_ec2_traffic_mirror_filter_rule" "in" {
   traffic_mirror_filter_id = aws_ec2_traffic_mirror_filter.f.id
   # Provider 3.39 crashes when it changes a rule's number (its issue 32594), so that one stays.
-  rule_number              = 1
-  rule_action              = var.port == 443 ? "accept" : "reject"
-  traffic_direction        = "ingress"
-  protocol                 = 6
-  source_cidr_block        = "0.0.0.0/0"
-  destination_cidr_block   = "10.0.0.0/8"
+  rule_number            = 1
+  rule_action            = var.port == 443 ? "accept" : "reject"
+  traffic_direction      = "ingress"
+  protocol               = 6
+  source_cidr_block      = "0.0.0.0/0"
+  destination_cidr_block = "10.0.0.0/8"
   destination_port_range {
     from_port = var.port
     to_port   = var.port
