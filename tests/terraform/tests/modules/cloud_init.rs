@@ -11,7 +11,7 @@ use enigma_test_support::{bin, tools};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::module::{SMALLEST_COLLECTOR, here, needs, root};
+use crate::module::{COLLECTOR, SMALLEST_COLLECTOR, here, needs, root};
 use crate::need;
 
 /// The files of one rendered cloud-config, below a directory that stands for the instance's root.
@@ -39,7 +39,7 @@ impl Rendered {
 /// Plans `call` with an AWS that does not answer, which a plan with an image given does not need, and unpacks the
 /// user data of its instances.
 pub(crate) fn render(terraform: &Path, call: &str) -> Result<Rendered> {
-    let workspace = root(terraform, "http://127.0.0.1:9", call)?;
+    let workspace = root(terraform, "http://127.0.0.1:9", &[COLLECTOR], call)?;
     workspace.init()?;
     let plan = workspace.plan::<&str>(&[])?;
     let dir = tempfile::tempdir()?;
@@ -114,7 +114,7 @@ fn user_data_is_the_same_for_every_order_of_planning() {
 
 #[test]
 fn shell_checkers_accept_the_install_script() {
-    let script = crate::module::COLLECTOR.dir().join("templates/install.sh");
+    let script = COLLECTOR.dir().join("templates/install.sh");
     assert_accepts(&Command::new("bash").arg("-n").arg(&script).output().unwrap());
     let shellcheck = need!(tools::tool("shellcheck"));
     assert_accepts(&Command::new(shellcheck).args(["--severity", "style"]).arg(&script).output().unwrap());

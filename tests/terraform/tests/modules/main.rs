@@ -9,6 +9,7 @@
 
 mod apply;
 mod cloud_init;
+mod fleet;
 mod install;
 mod module;
 mod moto;

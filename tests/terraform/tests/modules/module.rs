@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use enigma_test_support::terraform::Workspace;
 use enigma_test_support::tools::{self, Missing};
-use enigma_test_support::workspace_root;
+use enigma_test_support::{bin, workspace_root};
 
 /// A module of this repository, by the name of its folder.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Module(pub(crate) &'static str);
 
-/// The group of collectors.
+/// The group of collectors, made by hashicorp/aws.
 pub(crate) const COLLECTOR: Module = Module("collector");
 
-/// Every module, each of which needs hashicorp/aws.
-pub(crate) const ALL: &[Module] = &[COLLECTOR];
+/// The fleet, made by our provider.
+pub(crate) const FLEET: Module = Module("fleet");
+
+/// Every module.
+pub(crate) const ALL: &[Module] = &[COLLECTOR, FLEET];
 
 /// The smallest sensible call, with an image given so that planning it asks AWS nothing.
 pub(crate) const SMALLEST_COLLECTOR: &str = r#"
@@ -42,7 +45,7 @@ impl Module {
     /// A workspace whose root is a copy of this module, initialised.
     pub(crate) fn workspace(self, terraform: &Path) -> Result<Workspace> {
         let mut workspace = Workspace::new(terraform)?;
-        workspace.install_aws_provider()?;
+        install(&mut workspace, &[self])?;
         workspace.copy_from(&self.dir())?;
         workspace.init()?;
         Ok(workspace)
@@ -59,16 +62,31 @@ pub(crate) fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules").join(name)
 }
 
-/// A workspace with `main` as its `main.tf`, all modules below `./modules`, and hashicorp/aws pointed at `endpoint`.
-pub(crate) fn root(terraform: &Path, endpoint: &str, main: &str) -> Result<Workspace> {
+/// A workspace with `main` as its `main.tf`, `modules` below `./modules`, and hashicorp/aws, where one of them needs it,
+/// pointed at `endpoint`.
+pub(crate) fn root(terraform: &Path, endpoint: &str, modules: &[Module], main: &str) -> Result<Workspace> {
     let mut workspace = Workspace::new(terraform)?;
-    workspace.install_aws_provider()?;
-    for module in ALL {
+    install(&mut workspace, modules)?;
+    for module in modules {
         copy(&module.dir(), &workspace.root().join("modules").join(module.0))?;
     }
-    workspace.write("provider.tf", &aws_provider(endpoint))?;
+    if modules.contains(&COLLECTOR) {
+        workspace.write("aws.tf", &aws_provider(endpoint))?;
+    }
     workspace.write("main.tf", main)?;
     Ok(workspace)
+}
+
+/// Makes the providers of `modules` installable: ours as a person without a registry would install it.
+fn install(workspace: &mut Workspace, modules: &[Module]) -> Result<()> {
+    if modules.contains(&COLLECTOR) {
+        workspace.install_aws_provider()?;
+    }
+    if modules.contains(&FLEET) {
+        let binary = bin("terraform-provider-enigma")?;
+        workspace.install_provider("enigma/enigma", env!("CARGO_PKG_VERSION"), &binary)?;
+    }
+    Ok(())
 }
 
 /// Provider configuration of hashicorp/aws 3.39 for one endpoint that serves everything.

@@ -71,7 +71,7 @@ fn examples_are_short_and_valid() {
     for module in ALL {
         let example = example(*module);
         assert!(example.lines().count() < 25, "{module:?}: the smallest example has 25 lines or more");
-        let workspace = root(&terraform, "http://127.0.0.1:9", &example).unwrap();
+        let workspace = root(&terraform, "http://127.0.0.1:9", &[*module], &example).unwrap();
         workspace.init().unwrap();
         let validated = workspace.validate().unwrap();
         assert_eq!(validated["valid"], true, "{module:?}: {validated:#}");
@@ -106,9 +106,8 @@ fn blocks(file: &Path, kind: &str) -> Vec<Block> {
             if value.ends_with(['(', '{', '[']) {
                 let more =
                     lines.by_ref().take_while(|line| !line.starts_with("  }") && !line.starts_with("  ]"));
-                let inner: Vec<_> = more.map(collapse).collect();
-                let closing = if value.ends_with("({") { " })" } else { " }" };
-                value = format!("{value} {}{closing}", inner.join(", "));
+                let closing = if value.ends_with("({") { "})" } else { "}" };
+                value = one_line(&value, more, closing);
             }
             match argument.trim_end() {
                 "description" => block.about = serde_json::from_str(&value).expect("a plain string"),
@@ -122,9 +121,18 @@ fn blocks(file: &Path, kind: &str) -> Vec<Block> {
     found
 }
 
-/// One line of an object type without its alignment.
-fn collapse(line: &str) -> String {
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Joins an object type, whose first line is `opening`, into one line without its alignment.
+fn one_line<'a>(opening: &str, lines: impl Iterator<Item = &'a str>, closing: &'a str) -> String {
+    let mut text = opening.to_owned();
+    for line in lines.chain([closing]) {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.is_empty() {
+            continue;
+        }
+        text.push_str(if text.ends_with('{') || line.starts_with('}') { " " } else { ", " });
+        text.push_str(&line);
+    }
+    text
 }
 
 fn table(blocks: &[Block], inputs: bool) -> String {
