@@ -92,3 +92,43 @@ impl Default for LocalNets {
         Self { v4: PRIVATE_V4.to_vec(), v6: PRIVATE_V6.iter().copied().chain(six_to_four).collect() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_local(nets: &LocalNets, address: &str) -> bool {
+        nets.contains_ip(address.parse().unwrap())
+    }
+
+    #[test]
+    fn private_space_is_local_by_default_also_as_6to4() {
+        let nets = LocalNets::default();
+        for local in [
+            "10.255.0.1",
+            "172.31.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "fd00::1",
+            "fe80::1",
+            "::1",
+            "2002:a00:1::1",
+        ] {
+            assert!(is_local(&nets, local), "{local}");
+        }
+        for remote in ["172.32.0.1", "100.128.0.1", "8.8.8.8", "2600::1", "2002:808:808::1"] {
+            assert!(!is_local(&nets, remote), "{remote}");
+        }
+    }
+
+    #[test]
+    fn prefixes_from_nothing_to_everything() {
+        let nets = LocalNets::new([("10.1.0.0".parse().unwrap(), 16), ("2001:db8::".parse().unwrap(), 32)]);
+        assert!(is_local(&nets, "10.1.255.255") && !is_local(&nets, "10.2.0.0"));
+        assert!(is_local(&nets, "2001:db8:ffff::1") && !is_local(&nets, "2001:db9::"));
+        let all = LocalNets::new([("0.0.0.0".parse().unwrap(), 0)]);
+        assert!(is_local(&all, "255.1.2.3") && !is_local(&all, "::1"));
+        let host = LocalNets::new([("10.1.2.3".parse().unwrap(), 99)]);
+        assert!(is_local(&host, "10.1.2.3") && !is_local(&host, "10.1.2.2"));
+    }
+}

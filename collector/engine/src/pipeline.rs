@@ -237,11 +237,12 @@ impl Pipeline {
         };
         let hash = self.table.hash(&key);
         let known = self.table.find(hash, &key);
-        // Late packets do not turn time back: a flow is due by the latest time told.
         let now = self.now;
         let slot = match known {
             Some(slot) => match self.table.flow_mut(slot) {
-                Some(flow) if flow.due > now && !flow.is_reused_by(packet) => slot,
+                // By the packet's own time: one frame with a clock from the future must not end all other flows
+                // with each of their packets.
+                Some(flow) if flow.due > at && !flow.is_reused_by(packet) => slot,
                 _ => {
                     if let Some(flow) = self.table.remove(slot) {
                         emit(&self.recorder, &mut self.stats, &flow, out);

@@ -149,3 +149,42 @@ fn counters_of_pipelines_add_up() {
     assert_eq!((sum.received, sum.decoded, sum.dropped_total(), sum.flows_active), (4, 2, 2, 2));
     assert_eq!(sum.received_bytes, 2 * pipeline.stats().received_bytes);
 }
+
+/// One frame whose clock is off by a century: the others' flows go on.
+#[test]
+fn a_timestamp_from_the_future_does_not_cut_the_flows_after_it() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    let other = [0x20, 0x92, 0, 53, 0, 10, 0, 0, b'h', b'i'];
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &udp(7, [0, 0], &QUERY));
+    send(&mut pipeline, &mut out, 3_000_000_000, [10, 0, 0, 1], &udp(7, [0, 0], &other));
+    for second in 1..100 {
+        send(&mut pipeline, &mut out, second, [10, 0, 0, 1], &udp(7, [0, 0], &QUERY));
+    }
+    out.drain();
+    let records = finish(pipeline, out);
+    assert_eq!(records.len(), 2);
+    assert!(records.iter().any(|record| record.originator.packets == 99));
+}
+
+/// GENEVE > IPv4 > UDP > VXLAN: the vantage is the inner sender, not the load balancer.
+#[test]
+fn packets_by_way_of_a_gateway_load_balancer_have_the_same_vantage() {
+    let vxlan = udp(7, [0, 0], &QUERY);
+    let (len, udp_len) = ((28 + vxlan.len() as u16).to_be_bytes(), (8 + vxlan.len() as u16).to_be_bytes());
+    let geneve = [
+        &[0, 0, 0x08, 0x00, 0, 0, 0, 0][..],
+        &[0x45, 0, len[0], len[1], 0, 0, 0, 0, 255, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 9],
+        &[0xff, 0x80, 0x12, 0xb5, udp_len[0], udp_len[1], 0, 0],
+        &vxlan,
+    ]
+    .concat();
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &vxlan);
+    let datagram = Datagram { at: at(0), source: [172, 16, 0, 1].into(), source_port: 1, payload: &geneve };
+    pipeline.geneve_datagram(&datagram, &mut out);
+    let cut = Datagram { payload: &geneve[..30], ..datagram };
+    pipeline.geneve_datagram(&cut, &mut out);
+    assert_eq!(pipeline.stats().dropped(DropReason::Geneve), 1);
+    let records = finish(pipeline, out);
+    assert_eq!((records.len(), records[0].originator.packets), (1, 2));
+}

@@ -80,6 +80,10 @@ impl Holes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn of(ranges: &[(i64, i64)]) -> Holes {
@@ -109,5 +113,26 @@ mod tests {
         assert_eq!(ends.len(), 8);
         assert_eq!(ends[1], (10, 14));
         assert_eq!(ends[7], (70, 71));
+    }
+
+    proptest! {
+        /// Against a set of single positions: the same as long as no range had to be merged, never less.
+        #[test]
+        fn ranges_hold_what_was_put_in(inserts in prop::collection::vec((0_i64..60, 1_i64..8), 1..24)) {
+            let mut holes = Holes::default();
+            let mut model = BTreeSet::new();
+            let mut was_full = false;
+            for &(start, len) in &inserts {
+                holes.insert(start, start + len);
+                model.extend(start..start + len);
+                let runs = model.iter().filter(|at| !model.contains(&(**at - 1))).count();
+                was_full |= runs > CAPACITY;
+                let held: BTreeSet<i64> =
+                    holes.ranges[..holes.len].iter().flat_map(|&(start, end)| start..end).collect();
+                prop_assert!(held.is_superset(&model));
+                prop_assert!(was_full || held == model);
+                prop_assert!(holes.ranges[..holes.len].windows(2).all(|pair| pair[0].1 < pair[1].0));
+            }
+        }
     }
 }

@@ -188,3 +188,28 @@ fn silence_ends_connections_when_it_should() {
     let idle = |gap_ms| play(gap_ms, &[Step('>', "A", 1, 1, 10), Step('<', "A", 1, 11, 10)]).len();
     assert_eq!((idle(299_900), idle(300_000)), (1, 2));
 }
+
+/// An SSH session may be silent for an hour: longer than one turn of the timer wheel.
+#[test]
+fn interactive_sessions_outlive_the_wheel() {
+    let to_ssh = |step: &Step| {
+        let mut bytes = packet(step);
+        let ports = if step.0 == '>' { 44..46 } else { 42..44 };
+        bytes[ports].copy_from_slice(&22_u16.to_be_bytes());
+        bytes
+    };
+    let (mut pipeline, mut out) = (Pipeline::new(EngineConfig::default()), RecordBatch::new());
+    let second = |second: i64| Timestamp::from_parts(1_700_000_000 + second, 0);
+    for step in &HANDSHAKE {
+        let payload = to_ssh(step);
+        let (at, source) = (second(0), [10, 9, 8, 7].into());
+        pipeline.datagram(&Datagram { at, source, source_port: 1, payload: &payload }, &mut out);
+    }
+    for minute in 1..60 {
+        pipeline.advance(second(minute * 60), &mut out);
+        assert!(out.is_empty(), "after {minute} minutes");
+        assert!(pipeline.next_deadline().is_some_and(|at| at > second(minute * 60)));
+    }
+    pipeline.advance(second(3_601), &mut out);
+    assert_eq!(out.len(), 1);
+}
