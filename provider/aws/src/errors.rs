@@ -108,7 +108,9 @@ fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         "invalidnetworkinterfaceid.notfound" => ErrorKind::InterfaceNotFound,
         // Seen in the field: CreateTrafficMirrorTarget answers an unknown interface with this general code and "The interface
         // ID 'eni-...' does not exist".
-        "invalidtrafficmirrortarget" if says("does not exist") => ErrorKind::InterfaceNotFound,
+        "invalidtrafficmirrortarget" if says("the interface id") && says("does not exist") => {
+            ErrorKind::InterfaceNotFound
+        }
         // Seen in the field, code not recorded: "eni-... is in use by target tmt-..." for a source that is a mirror target,
         // "already being used" for a conflict (such as the session number) on the source.
         _ if says("is in use by target") => ErrorKind::SourceUnsupported,

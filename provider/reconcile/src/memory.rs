@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use enigma_fleet::ids::{InstanceId, InterfaceId, Place, SessionId};
+use enigma_fleet::ids::{InstanceId, InterfaceId, Place, SessionId, SubnetId};
 use enigma_fleet::inventory::{Interface, PlaceInventory, Tags};
 
 use crate::pacing::Bucket;
@@ -80,14 +80,9 @@ impl MemoryAws {
         }
     }
 
-    /// Makes the subnet of an interface IPv6-only.
-    pub fn make_subnet_ipv6_only(&self, place: &Place, interface: &InterfaceId) {
-        let mut shared = self.lock();
-        let state = shared.world.at(place);
-        let Some(subnet) = state.interfaces.get(interface).map(|i| i.subnet.clone()) else { return };
-        if let Some(subnet) = state.subnets.get_mut(&subnet) {
-            subnet.is_ipv6_only = true;
-        }
+    /// Makes a subnet in the place's first zone.
+    pub fn add_subnet(&self, place: &Place, id: SubnetId, is_ipv6_only: bool) {
+        self.lock().world.add_subnet(place, id, is_ipv6_only);
     }
 
     /// Deletes an interface as terminating its instance does: AWS deletes its sessions too, targets on it stay.

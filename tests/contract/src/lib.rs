@@ -1,1 +1,2 @@
-//! The in-memory AWS, the simulator and the adapter give the same answers.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]

@@ -51,6 +51,8 @@ fn documented_codes_have_their_meaning() {
 fn messages_decide_where_one_code_has_two_meanings() {
     let missing = "The interface ID 'eni-0123456789abcdef0' does not exist";
     assert_eq!(kind_of("InvalidTrafficMirrorTarget", missing, 400), ErrorKind::InterfaceNotFound);
+    let balancer = "The load balancer 'arn:aws:...' does not exist";
+    assert_eq!(kind_of("InvalidTrafficMirrorTarget", balancer, 400), ErrorKind::Invalid);
     let target = "eni-0123456789abcdef0 is in use by target tmt-1";
     assert_eq!(kind_of("InvalidParameterValue", target, 400), ErrorKind::SourceUnsupported);
     assert_eq!(

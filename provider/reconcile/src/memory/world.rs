@@ -138,11 +138,16 @@ impl World {
         if let Some(known) = self.at(place).subnets.values().find(|subnet| !subnet.is_ipv6_only) {
             return known.clone();
         }
+        let id = self.fresh("subnet");
+        self.add_subnet(place, id, false)
+    }
+
+    pub(super) fn add_subnet(&mut self, place: &Place, id: SubnetId, is_ipv6_only: bool) -> Subnet {
         let subnet = Subnet {
-            id: self.fresh("subnet"),
+            id,
             vpc: self.fresh("vpc"),
             zone: format!("{}a", place.region).parse().expect("a Region and a letter are a zone"),
-            is_ipv6_only: false,
+            is_ipv6_only,
             tags: Tags::new(),
         };
         self.at(place).subnets.insert(subnet.id.clone(), subnet.clone());

@@ -1,0 +1,347 @@
+//! The adapter over the wire against the simulator: what only a real HTTP exchange can show. That single calls mean the same as in
+//! the memory AWS is proved by the contract suite.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use enigma_aws::{AssumeRole, AwsCloud, AwsConfig, Endpoints, StaticKeys};
+use enigma_aws_sim::{Call, Fault, Outcome, Scope, Sim, Throttle, World};
+use enigma_fleet::actions::Resource;
+use enigma_fleet::ids::{InterfaceId, Place};
+use enigma_fleet::inventory::{Destination, Tags};
+use enigma_reconcile::ports::{
+    ClientToken, Cloud, ErrorKind, InterfaceScope, MirrorPlace, MirrorScope, NewSession, SessionPatch,
+};
+
+const ARN: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/net/collectors/0123456789abcdef";
+
+fn sim(machines: usize) -> Sim {
+    let world = format!(
+        r#"
+        account = "111111111111"
+        region = "us-east-1"
+        regions = ["us-east-1", "eu-west-1"]
+        [[accounts]]
+        id = "111111111111"
+        access_keys = ["home"]
+        [[accounts]]
+        id = "222222222222"
+        [[accounts.roles]]
+        name = "enigma-mirror"
+        external_id = "sesame"
+        [[vpcs]]
+        name = "prod"
+        cidr = "10.0.0.0/8"
+        [[subnets]]
+        name = "app"
+        vpc = "prod"
+        cidr = "10.0.0.0/12"
+        [[instances]]
+        name = "web-{{n}}"
+        count = {machines}
+        type = "m5.large"
+        subnet = "app"
+        [[load_balancers]]
+        name = "collectors"
+        arn = "{ARN}"
+        "#
+    );
+    Sim::start(World::parse(&world).unwrap()).unwrap()
+}
+
+fn config(sim: &Sim) -> AwsConfig {
+    let endpoint = Some(sim.endpoint().to_owned());
+    AwsConfig {
+        region: Some("us-east-1".parse().unwrap()),
+        static_keys: Some(StaticKeys { access_key: "home".into(), secret_key: "secret".into(), token: None }),
+        endpoints: Endpoints { ec2: endpoint.clone(), sts: endpoint },
+        max_retries: Some(3),
+        ..AwsConfig::default()
+    }
+}
+
+fn place(text: &str) -> Place {
+    let (account, region) = text.split_once('/').unwrap();
+    Place { account: account.parse().unwrap(), region: region.parse().unwrap() }
+}
+
+fn token(text: &str) -> ClientToken {
+    ClientToken(text.to_owned())
+}
+
+async fn home(sim: &Sim) -> Arc<dyn MirrorPlace> {
+    let cloud = AwsCloud::new(config(sim)).await.unwrap();
+    let home = cloud.home().await.unwrap();
+    let open = cloud.open(&home).await.unwrap();
+    sim.admin().clear_journal();
+    open
+}
+
+fn calls(sim: &Sim, action: &str) -> Vec<Call> {
+    sim.journal().into_iter().filter(|call| call.action == action).collect()
+}
+
+#[tokio::test]
+async fn reads_take_one_call_per_thousand_objects() {
+    let sim = sim(2300);
+    let open = home(&sim).await;
+    let interfaces = open.interfaces(&InterfaceScope::All).await.unwrap();
+    assert_eq!(interfaces.len(), 2300);
+    assert_eq!(calls(&sim, "DescribeNetworkInterfaces").len(), 3);
+    let instances = open.instances().await.unwrap();
+    assert_eq!(instances.len(), 2300);
+    assert_eq!(calls(&sim, "DescribeInstances").len(), 3);
+    let unique: BTreeSet<_> = interfaces.iter().map(|i| &i.id).collect();
+    assert_eq!(unique.len(), 2300);
+    assert_eq!(open.subnets().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn interfaces_by_id_cost_at_most_twice_the_cheaper_way_and_unknown_ids_fail_nothing() {
+    let sim = sim(2300);
+    let open = home(&sim).await;
+    let all: Vec<InterfaceId> =
+        open.interfaces(&InterfaceScope::All).await.unwrap().into_iter().map(|i| i.id).collect();
+    let unknown: InterfaceId = "eni-0000000000000dead".parse().unwrap();
+    for (wanted, most_calls) in [(0, 0), (1, 1), (200, 1), (201, 4), (900, 5), (2300, 3)] {
+        sim.admin().clear_journal();
+        let mut ids = all[all.len() - wanted..].to_vec();
+        // A name that does not exist takes the place of one that does.
+        if wanted == 200 {
+            ids[0] = unknown.clone();
+        }
+        let found = open.interfaces(&InterfaceScope::Ids(ids.clone())).await.unwrap();
+        let expected: BTreeSet<_> = ids.iter().filter(|id| **id != unknown).collect();
+        assert_eq!(found.iter().map(|i| &i.id).collect::<BTreeSet<_>>(), expected, "{wanted}");
+        let made = if wanted == 0 { 0 } else { calls(&sim, "DescribeNetworkInterfaces").len() };
+        assert!(made <= most_calls, "{wanted} ids took {made} calls");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_repeated_with_the_same_token_and_makes_one_object() {
+    let sim = sim(1);
+    let open = home(&sim).await;
+    sim.admin().fault(Fault::Lose {
+        scope: Scope::action("CreateTrafficMirrorTarget"),
+        times: 2,
+        effect: true,
+        skip: 0,
+    });
+    let destination = Destination::NetworkLoadBalancer(ARN.to_owned());
+    let id = open.create_target(&destination, "d", &Tags::new(), &token("once")).await.unwrap();
+    let made = calls(&sim, "CreateTrafficMirrorTarget");
+    assert_eq!(made.len(), 3);
+    assert!(made.iter().all(|call| call.parameters["ClientToken"] == "once"), "{made:?}");
+    let targets = open.targets(&MirrorScope::All).await.unwrap();
+    assert_eq!(targets.iter().map(|t| &t.id).collect::<Vec<_>>(), [&id]);
+}
+
+#[tokio::test]
+async fn a_delete_whose_reply_was_lost_is_done() {
+    let sim = sim(1);
+    let open = home(&sim).await;
+    let id = open.create_filter("d", &Tags::new(), &token("f")).await.unwrap();
+    sim.admin().fault(Fault::Lose {
+        scope: Scope::action("DeleteTrafficMirrorFilter"),
+        times: 1,
+        effect: true,
+        skip: 0,
+    });
+    open.delete_filter(&id).await.unwrap();
+    let outcomes: Vec<Outcome> =
+        calls(&sim, "DeleteTrafficMirrorFilter").into_iter().map(|call| call.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [Outcome::ReplyLost, Outcome::Error("InvalidTrafficMirrorFilterId.NotFound".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn throttled_writes_come_back_at_once_throttled_reads_are_repeated() {
+    let sim = sim(1);
+    let open = home(&sim).await;
+    for action in ["CreateTrafficMirrorFilter", "DescribeTrafficMirrorFilters"] {
+        sim.admin().fault(Fault::FailNext {
+            scope: Scope::action(action),
+            code: "RequestLimitExceeded".to_owned(),
+            times: 1,
+        });
+    }
+    let error = open.create_filter("d", &Tags::new(), &token("f")).await.unwrap_err();
+    assert_eq!((error.kind, error.operation), (ErrorKind::Throttled, "CreateTrafficMirrorFilter"));
+    assert_eq!(calls(&sim, "CreateTrafficMirrorFilter").len(), 1);
+    assert!(error.request_id.is_some(), "{error:?}");
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap(), []);
+    assert_eq!(calls(&sim, "DescribeTrafficMirrorFilters").len(), 2);
+}
+
+#[tokio::test]
+async fn a_failing_service_is_tried_again_as_often_as_configured() {
+    let sim = sim(1);
+    let open = home(&sim).await;
+    sim.admin().fault(Fault::FailEvery {
+        scope: Scope::action("CreateTrafficMirrorFilter"),
+        code: "InternalError".to_owned(),
+        every: 1,
+        seen: 0,
+    });
+    let error = open.create_filter("d", &Tags::new(), &token("f")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert_eq!(calls(&sim, "CreateTrafficMirrorFilter").len(), 4, "max_retries = 3");
+}
+
+#[tokio::test]
+async fn another_account_is_reached_through_its_role() {
+    let sim = sim(1);
+    let member = place("222222222222/eu-west-1");
+    let role = |external_id: &str| AssumeRole {
+        role_arn: "arn:aws:iam::222222222222:role/enigma-mirror".to_owned(),
+        external_id: Some(external_id.to_owned()),
+        ..AssumeRole::default()
+    };
+    let mut config = config(&sim);
+    config.accounts = BTreeMap::from([(member.account.clone(), role("sesame"))]);
+    let cloud = AwsCloud::new(config.clone()).await.unwrap();
+    assert_eq!(cloud.home().await.unwrap(), place("111111111111/us-east-1"));
+    let open = cloud.open(&member).await.unwrap();
+    open.create_filter("d", &Tags::new(), &token("f")).await.unwrap();
+    let made = calls(&sim, "CreateTrafficMirrorFilter");
+    assert_eq!((made[0].account.as_str(), made[0].region.as_str()), ("222222222222", "eu-west-1"));
+    // One role, two Regions, one AssumeRole.
+    let other = cloud.open(&place("222222222222/us-east-1")).await.unwrap();
+    other.filters(&MirrorScope::All).await.unwrap();
+    assert_eq!(calls(&sim, "AssumeRole").len(), 1);
+
+    config.accounts = BTreeMap::from([(member.account.clone(), role("wrong"))]);
+    let cloud = AwsCloud::new(config.clone()).await.unwrap();
+    let error = cloud.open(&member).await.unwrap().filters(&MirrorScope::All).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Credentials, "{error}");
+    assert!(
+        error.to_string().contains("AccessDenied") || error.to_string().contains("not authorized"),
+        "{error}"
+    );
+
+    config.accounts.clear();
+    let error = AwsCloud::new(config).await.unwrap().open(&member).await.err().unwrap();
+    assert_eq!(error.kind, ErrorKind::Credentials);
+    assert!(error.to_string().contains("add it there"), "{error}");
+}
+
+#[tokio::test]
+async fn the_home_credentials_may_be_a_role_too() {
+    let sim = sim(1);
+    let mut config = config(&sim);
+    config.assume_role = Some(AssumeRole {
+        role_arn: "arn:aws:iam::222222222222:role/enigma-mirror".to_owned(),
+        external_id: Some("sesame".to_owned()),
+        ..AssumeRole::default()
+    });
+    let cloud = AwsCloud::new(config).await.unwrap();
+    assert_eq!(cloud.home().await.unwrap(), place("222222222222/us-east-1"));
+}
+
+#[tokio::test]
+async fn wrong_keys_are_an_error_about_credentials() {
+    let sim = sim(1);
+    let mut config = config(&sim);
+    config.static_keys =
+        Some(StaticKeys { access_key: "nobody".into(), secret_key: "x".into(), token: None });
+    let error = AwsCloud::new(config).await.unwrap().home().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Credentials, "{error}");
+}
+
+#[tokio::test]
+async fn a_profile_that_is_named_goes_before_the_environment_and_reads_the_given_files() {
+    let sim = sim(1);
+    let folder = std::env::temp_dir().join(format!("enigma-aws-profile-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("credentials");
+    std::fs::write(&file, "[security]\naws_access_key_id = home\naws_secret_access_key = secret\n").unwrap();
+    let config = AwsConfig {
+        static_keys: None,
+        profile: Some("security".to_owned()),
+        shared_credentials_files: vec![file],
+        ..config(&sim)
+    };
+    let found = AwsCloud::new(config).await.unwrap().home().await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(found.unwrap(), place("111111111111/us-east-1"));
+}
+
+#[tokio::test]
+async fn tag_scopes_are_filters_of_the_call_and_mean_the_exact_value() {
+    let sim = sim(1);
+    let open = home(&sim).await;
+    let fleet = |name: &str| Tags::from([("enigma:fleet".to_owned(), name.to_owned())]);
+    for name in ["prod", "prod-2", "p*d"] {
+        open.create_filter("d", &fleet(name), &token(name)).await.unwrap();
+    }
+    for (name, found) in [("prod", 1), ("p*d", 1), ("none", 0)] {
+        let scope = MirrorScope::Tagged { key: "enigma:fleet".to_owned(), value: name.to_owned() };
+        let filters = open.filters(&scope).await.unwrap();
+        assert_eq!(filters.len(), found, "{name}");
+        assert!(filters.iter().all(|filter| filter.tags == fleet(name)));
+    }
+}
+
+#[tokio::test]
+async fn cleared_fields_are_removed_and_tags_change() {
+    let sim = sim(2);
+    let open = home(&sim).await;
+    let interface = open.interfaces(&InterfaceScope::All).await.unwrap()[0].id.clone();
+    let destination = Destination::NetworkLoadBalancer(ARN.to_owned());
+    let target = open.create_target(&destination, "", &Tags::new(), &token("t")).await.unwrap();
+    let filter = open.create_filter("", &Tags::new(), &token("f")).await.unwrap();
+    let session = NewSession {
+        interface,
+        target,
+        filter,
+        number: 7.try_into().unwrap(),
+        vni: 16_777_215.try_into().unwrap(),
+        packet_length: Some(100.try_into().unwrap()),
+        description: "first".to_owned(),
+        tags: Tags::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())]),
+        token: token("s"),
+    };
+    let id = open.create_session(&session).await.unwrap();
+    let seen = open.sessions(&MirrorScope::All).await.unwrap();
+    assert_eq!((seen[0].packet_length, seen[0].vni), (Some(100.try_into().unwrap()), Some(16_777_215)));
+    assert_eq!(seen[0].tags, session.tags);
+
+    let patch = SessionPatch {
+        packet_length: Some(None),
+        description: Some(String::new()),
+        ..SessionPatch::default()
+    };
+    open.modify_session(&id, &patch).await.unwrap();
+    let set = Tags::from([("c".to_owned(), "3".to_owned())]);
+    open.retag(&Resource::Session(id), &set, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+    let seen = open.sessions(&MirrorScope::All).await.unwrap();
+    // A load balancer's default.
+    assert_eq!(seen[0].packet_length, Some(8500.try_into().unwrap()));
+    assert_eq!((seen[0].description.as_str(), &seen[0].tags), ("", &set));
+}
+
+#[tokio::test]
+async fn reads_survive_the_real_buckets() {
+    let sim = sim(1);
+    let cloud = AwsCloud::new(AwsConfig { max_retries: None, ..config(&sim) }).await.unwrap();
+    let open = cloud.open(&cloud.home().await.unwrap()).await.unwrap();
+    // 100 at once and 200 per second, where 180 come at once.
+    sim.admin().throttle(Throttle { enabled: true, time_scale: 10.0, ..Throttle::default() });
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..180 {
+        let open = Arc::clone(&open);
+        reads.spawn(async move { open.sessions(&MirrorScope::All).await });
+    }
+    for read in reads.join_all().await {
+        read.unwrap();
+    }
+    let throttled = calls(&sim, "DescribeTrafficMirrorSessions")
+        .iter()
+        .filter(|call| call.outcome == Outcome::Error("RequestLimitExceeded".to_owned()))
+        .count();
+    assert!(throttled > 0, "the test would prove nothing");
+}
