@@ -46,21 +46,26 @@ pub(super) fn allocate(
     used.extend(&prior.stranger_vnis);
     // Nothing can be on the way from a source that is gone, so its VNI need not rest where no other is left.
     let is_gone = |session: &&PriorSession| session.state == PriorState::SourceGone;
+    let staying: BTreeSet<u32> = vnis.values().map(|vni| vni.get()).collect();
     let mut spare: BTreeSet<u32> =
         prior.sessions.values().filter(is_gone).filter_map(|session| session.vni).map(Vni::get).collect();
-    spare.retain(|vni| !vnis.values().any(|kept| kept.get() == *vni) && !prior.stranger_vnis.contains(vni));
+    spare.retain(|vni| !staying.contains(vni) && !prior.stranger_vnis.contains(vni));
+    let within = |used: &BTreeSet<u32>| used.range(range.0.get()..=range.1.get()).count();
+    let mut busy = within(&used);
     let mut exhausted = Vec::new();
     for key in members.keys() {
         if vnis.contains_key(*key) {
             continue;
         }
-        let fresh = derive(key, range, &used).or_else(|| {
+        let fresh = derive(key, range, &used, busy).or_else(|| {
             used.retain(|vni| !spare.contains(vni));
             spare.clear();
-            derive(key, range, &used)
+            busy = within(&used);
+            derive(key, range, &used, busy)
         });
         match fresh {
             Some(vni) => {
+                busy += 1;
                 used.insert(vni.get());
                 vnis.insert((*key).clone(), vni);
             }
@@ -82,14 +87,14 @@ pub(super) fn allocate(
     vnis
 }
 
-/// The first free VNI at or after the hash of the key, around the end of the range.
-fn derive(key: &MemberKey, (from, to): (Vni, Vni), used: &BTreeSet<u32>) -> Option<Vni> {
+/// The first free VNI at or after the hash of the key, around the end of the range, of which `busy` are used.
+fn derive(key: &MemberKey, (from, to): (Vni, Vni), used: &BTreeSet<u32>, busy: usize) -> Option<Vni> {
     let size = to.get() - from.get() + 1;
     let digest = Sha256::digest(key.to_string().as_bytes());
     let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     let start = u32::try_from(number % u64::from(size)).ok()?;
-    // The used ones inside the range bound the search, however large the range is.
-    let tries = u32::try_from(used.range(from.get()..=to.get()).count()).ok()?.saturating_add(1).min(size);
+    // One try more than are used finds a free one, however large the range is.
+    let tries = u32::try_from(busy).ok()?.saturating_add(1).min(size);
     (0..tries)
         .map(|step| from.get() + (start + step) % size)
         .find(|vni| !used.contains(vni))

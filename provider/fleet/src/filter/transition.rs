@@ -4,6 +4,9 @@
 //! moment, and, where possible, nothing is mirrored that neither wants. Judged exactly on classes of packets, not by rule of
 //! thumb.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
 use crate::filter::space::{Region, classes};
 use crate::ids::{FilterRuleId, RuleNumber};
 use crate::inventory::{Direction, FilterRule, ObservedRule, RuleAction};
@@ -36,7 +39,8 @@ pub enum RuleStep {
 pub struct Transition {
     /// To be carried out one after another.
     pub steps: Vec<RuleStep>,
-    /// Whether some packet that both rule sets mirror is not mirrored for a moment, because ten rules leave no room.
+    /// Whether some packet that both rule sets mirror may not be mirrored for a moment: ten rules leave no room, or there are too many
+    /// kinds of packets to tell.
     pub is_narrower_for_a_moment: bool,
 }
 
@@ -61,39 +65,106 @@ pub fn transition(current: &[ObservedRule], desired: &[FilterRule]) -> Transitio
     if old.is_empty() && new.is_empty() {
         return Transition::default();
     }
-    // Bits of a class mask are positions here: kept rules, then old ones, then new ones.
-    let rules: Vec<&FilterRule> =
-        kept.iter().copied().chain(old.iter().map(|have| &have.rule)).chain(new.iter().copied()).collect();
-    let first_new = kept.len() + old.len();
-    let mut edits = pair(&rules, kept.len(), first_new);
-    let judge = Judge::new(&rules, kept.len(), first_new);
+    // Bits of a class mask are positions here: kept rules, then old ones, then new ones, then old ones on their way.
+    let mut rules: Vec<FilterRule> = kept
+        .into_iter()
+        .chain(old.iter().map(|have| &have.rule))
+        .chain(new.iter().copied())
+        .cloned()
+        .collect();
+    let first_new = rules.len() - new.len();
+    let first_old = first_new - old.len();
+    let mut ids: BTreeMap<usize, &FilterRuleId> =
+        old.iter().enumerate().map(|(index, have)| (first_old + index, &have.id)).collect();
+    let mut edits = pair(&rules, first_old, first_new);
+    let mut judge = Judge::new(&rules, first_old, first_new);
     let mut state: Vec<usize> = (0..first_new).collect();
-    let mut transition = Transition::default();
+    let mut transition =
+        Transition { is_narrower_for_a_moment: judge.classes.is_none(), ..Transition::default() };
     while !edits.is_empty() {
         let (position, is_narrower) = judge.choose(&rules, &state, &edits);
-        let edit = if let Some(position) = position {
-            edits.remove(position)
-        } else {
-            // Two rules want each other's number: free one of them.
-            break_cycle(&mut edits)
+        let edit = match position.filter(|_| !is_narrower) {
+            Some(position) => edits.remove(position),
+            None => {
+                match relocate(&mut rules, &mut judge, &state, &mut edits, first_new..first_new + new.len()) {
+                    Some((old, moved)) => {
+                        ids.extend(ids.get(&old).copied().map(|id| (moved, id)));
+                        Edit::Modify { old, new: moved }
+                    }
+                    None => {
+                        transition.is_narrower_for_a_moment = true;
+                        match position {
+                            Some(position) => edits.remove(position),
+                            None => break_cycle(&mut edits),
+                        }
+                    }
+                }
+            }
         };
-        transition.is_narrower_for_a_moment |= is_narrower;
         state = after(&state, &edit);
-        transition.steps.push(match edit {
-            Edit::Create(new) => RuleStep::Create(rules[new].clone()),
-            Edit::Delete(position) => RuleStep::Delete(old[position - kept.len()].id.clone()),
-            Edit::Modify { old: position, new } => RuleStep::Modify {
-                id: old[position - kept.len()].id.clone(),
-                before: rules[position].clone(),
+        let id = |position: usize| ids.get(&position).map(|id| (*id).clone());
+        transition.steps.extend(match edit {
+            Edit::Create(new) => Some(RuleStep::Create(rules[new].clone())),
+            Edit::Delete(old) => id(old).map(RuleStep::Delete),
+            Edit::Modify { old, new } => id(old).map(|id| RuleStep::Modify {
+                id,
+                before: rules[old].clone(),
                 after: rules[new].clone(),
-            },
+            }),
         });
     }
     transition
 }
 
+/// Gives an old rule that stands in a new one's place another number, so that both can be there for a while: what it does stays
+/// the same. Returns its old and its new position.
+fn relocate(
+    rules: &mut Vec<FilterRule>,
+    judge: &mut Judge,
+    state: &[usize],
+    edits: &mut Vec<Edit>,
+    wanted: Range<usize>,
+) -> Option<(usize, usize)> {
+    for position in 0..edits.len() {
+        let Edit::Modify { old, new } = edits[position] else { continue };
+        // A rule on its way moves on to its end only; so this comes to an end.
+        if old >= wanted.end || rules.len() >= u64::BITS as usize {
+            continue;
+        }
+        let direction = rules[old].direction;
+        let taken: BTreeSet<RuleNumber> = state
+            .iter()
+            .copied()
+            .chain(wanted.clone())
+            .filter(|rule| rules[*rule].direction == direction)
+            .map(|rule| rules[rule].number)
+            .collect();
+        let beside = |number: &RuleNumber| [i64::from(*number) - 1, i64::from(*number) + 1];
+        let free = taken.iter().flat_map(beside).filter_map(|number| RuleNumber::try_from(number).ok());
+        for number in free.filter(|number| !taken.contains(number)) {
+            let moved = rules.len();
+            rules.push(FilterRule { number, ..rules[old].clone() });
+            judge.copy(old, moved);
+            if judge.judge(rules, &after(state, &Edit::Modify { old, new: moved })).0 {
+                rules.pop();
+                judge.forget(moved);
+                continue;
+            }
+            edits.remove(position);
+            // With room the new one comes before the old one goes.
+            if state.len() < RULES_PER_FILTER && Region::of(&rules[old]) != Region::of(&rules[new]) {
+                edits.extend([Edit::Create(new), Edit::Delete(moved)]);
+            } else {
+                edits.push(Edit::Modify { old: moved, new });
+            }
+            return Some((old, moved));
+        }
+    }
+    None
+}
+
 /// Pairs rules that become one another (same number, else same packets), so that a change is one call and costs no room.
-fn pair(rules: &[&FilterRule], first_old: usize, first_new: usize) -> Vec<Edit> {
+fn pair(rules: &[FilterRule], first_old: usize, first_new: usize) -> Vec<Edit> {
     let mut old: Vec<usize> = (first_old..first_new).collect();
     let mut new: Vec<usize> = (first_new..rules.len()).collect();
     let mut edits = Vec::new();
@@ -102,7 +173,7 @@ fn pair(rules: &[&FilterRule], first_old: usize, first_new: usize) -> Vec<Edit> 
         |a: &FilterRule, b: &FilterRule| a.action == b.action && Region::of(a) == Region::of(b);
     for is_pair in [&same_packets as &dyn Fn(&FilterRule, &FilterRule) -> bool, &same_number] {
         new.retain(|&wanted| {
-            let found = old.iter().position(|&have| is_pair(rules[have], rules[wanted]));
+            let found = old.iter().position(|&have| is_pair(&rules[have], &rules[wanted]));
             found
                 .map(|position| edits.push(Edit::Modify { old: old.remove(position), new: wanted }))
                 .is_none()
@@ -148,9 +219,9 @@ struct Judge {
 }
 
 impl Judge {
-    fn new(rules: &[&FilterRule], kept: usize, first_new: usize) -> Self {
+    fn new(rules: &[FilterRule], kept: usize, first_new: usize) -> Self {
         // A mask has 64 bits; ten old and ten new rules need twenty, a filter edited by others at most as many again.
-        let regions: Vec<Region> = rules.iter().map(|rule| Region::of(rule)).collect();
+        let regions: Vec<Region> = rules.iter().map(Region::of).collect();
         let masks = if rules.len() <= 64 { classes(&regions, MAX_CLASSES) } else { None };
         let before: Vec<usize> = (0..first_new).collect();
         let end: Vec<usize> = (0..kept).chain(first_new..rules.len()).collect();
@@ -163,9 +234,30 @@ impl Judge {
         Self { classes }
     }
 
+    /// Whether something is not mirrored that must be, and whether something is that neither wants.
+    fn judge(&self, rules: &[FilterRule], state: &[usize]) -> (bool, bool) {
+        self.classes.iter().flatten().fold((false, false), |(narrower, beyond), (mask, old, new)| {
+            let now = mirrors(rules, state, *mask);
+            (narrower || (*old && *new && !now), beyond || (now && !*old && !*new))
+        })
+    }
+
+    /// A rule at a new position matches what the one at `old` does.
+    fn copy(&mut self, old: usize, new: usize) {
+        for (mask, _, _) in self.classes.iter_mut().flatten() {
+            *mask |= (*mask >> old & 1) << new;
+        }
+    }
+
+    fn forget(&mut self, position: usize) {
+        for (mask, _, _) in self.classes.iter_mut().flatten() {
+            *mask &= !(1 << position);
+        }
+    }
+
     /// The first possible edit that keeps both promises, else the first that keeps the important one, else the first possible;
     /// and whether something is not mirrored meanwhile that must be.
-    fn choose(&self, rules: &[&FilterRule], state: &[usize], edits: &[Edit]) -> (Option<usize>, bool) {
+    fn choose(&self, rules: &[FilterRule], state: &[usize], edits: &[Edit]) -> (Option<usize>, bool) {
         let mut wider = None;
         let mut any = None;
         for (position, edit) in edits.iter().enumerate() {
@@ -174,12 +266,7 @@ impl Judge {
             if !is_possible(rules, &next, RULES_PER_FILTER.max(state.len())) {
                 continue;
             }
-            let (narrower, beyond) = self.classes.as_ref().map_or((false, false), |classes| {
-                classes.iter().fold((false, false), |(narrower, beyond), (mask, old, new)| {
-                    let now = mirrors(rules, &next, *mask);
-                    (narrower || (*old && *new && !now), beyond || (now && !*old && !*new))
-                })
-            });
+            let (narrower, beyond) = self.judge(rules, &next);
             match (narrower, beyond) {
                 (false, false) => return (Some(position), false),
                 (false, true) => {
@@ -194,7 +281,7 @@ impl Judge {
     }
 }
 
-fn is_possible(rules: &[&FilterRule], state: &[usize], room: usize) -> bool {
+fn is_possible(rules: &[FilterRule], state: &[usize], room: usize) -> bool {
     let mut numbers: Vec<(Direction, RuleNumber)> =
         state.iter().map(|rule| (rules[*rule].direction, rules[*rule].number)).collect();
     numbers.sort_unstable();
@@ -203,7 +290,7 @@ fn is_possible(rules: &[&FilterRule], state: &[usize], room: usize) -> bool {
     count <= room && numbers.len() == count
 }
 
-fn mirrors(rules: &[&FilterRule], state: &[usize], mask: u64) -> bool {
+fn mirrors(rules: &[FilterRule], state: &[usize], mask: u64) -> bool {
     // All rules of a class have one direction, so numbers alone order them.
     state
         .iter()
