@@ -124,6 +124,8 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
         threads.workers.push(spawn(&format!("receive-{index}"), move || worker.run())?);
     }
     drop(outbox);
+    // The first look is where the first window begins; it must not come after the first loss.
+    console.monitor().observe(started.elapsed(), &board.totals());
     console.monitor().set_phase(Phase::Serving);
     info!(receive = %received_on, http = %http_on, workers = threads.workers.len(), "receiving");
     let told = ready_file.map_or(Ok(()), |path| write_ready(&path, &addresses.to_string()));

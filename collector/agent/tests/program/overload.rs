@@ -12,7 +12,7 @@ use super::collector::{Collector, LIMIT};
 #[test]
 fn sent_is_received_plus_dropped_and_health_recovers() {
     let collector =
-        Collector::start("shutdown.drain = \"0s\"\nreceive.buffer = \"64KiB\"\nhealth.window = \"2s\"\n");
+        Collector::start("shutdown.drain = \"0s\"\nreceive.buffer = \"64KiB\"\nhealth.window = \"5s\"\n");
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     let frame =
         ethernet(&udp("10.1.0.1:1024".parse().unwrap(), "10.1.0.2:9000".parse().unwrap(), &[0; 1000]));

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use enigma_test_support::packets::{Capture, Exchange, ethernet, tcp_conversation, udp, udp_exchange, vxlan};
 use serde_json::{Value, json};
 
-use super::collector::{number, output, records};
+use super::collector::{number, output, program, records};
 
 const START: Duration = Duration::from_secs(1_700_000_000);
 
@@ -147,12 +148,27 @@ fn flows_go_on_from_one_file_to_the_next() {
     }
     let output = output(["replay", files[0].to_str().unwrap(), files[1].to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0));
-    let records: Vec<Value> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    check(&records);
+    check(&lines(&output.stdout));
+}
+
+/// Records from standard output.
+fn lines(stdout: &[u8]) -> Vec<Value> {
+    std::str::from_utf8(stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_capture_can_come_through_a_pipe() {
+    let mut child = program()
+        .args(["replay", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&zstd::encode_all(&traffic().to_pcap()[..], 3).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    check(&lines(&output.stdout));
 }
 
 #[test]
