@@ -30,9 +30,9 @@ pub enum Dynamic {
     /// Text.
     String(String),
     /// A list, set or tuple.
-    List(Vec<Dynamic>),
+    List(Vec<Self>),
     /// A map or object.
-    Map(BTreeMap<String, Dynamic>),
+    Map(BTreeMap<String, Self>),
 }
 
 impl Dynamic {
@@ -120,6 +120,25 @@ impl Dynamic {
             (Self::List(elements), Step::Index(index)) => elements.get(usize::try_from(*index).ok()?),
             _ => None,
         })
+    }
+
+    /// Makes the value at `path` unknown; false if there is none, or it is already.
+    pub(crate) fn make_unknown(&mut self, path: &AttributePath) -> bool {
+        let mut place = self;
+        for step in path.steps() {
+            let inner = match (place, step) {
+                (Self::Map(entries), Step::Attribute(key) | Step::Key(key)) => entries.get_mut(key),
+                (Self::List(elements), Step::Index(index)) => {
+                    usize::try_from(*index).ok().and_then(|index| elements.get_mut(index))
+                }
+                _ => None,
+            };
+            match inner {
+                Some(inner) => place = inner,
+                None => return false,
+            }
+        }
+        !matches!(std::mem::replace(place, Self::Unknown), Self::Unknown)
     }
 
     /// What it is, in Terraform's words, for messages.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::data_source::{DataSource, Found};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::dynamic::Dynamic;
+use crate::dynamic::{Dynamic, ValueError};
 use crate::function::{Function, FunctionError, Signature};
 use crate::provider::{Context, Provider, Registry};
 use crate::resource::{
@@ -27,15 +27,41 @@ pub(crate) struct Typed<T>(pub(crate) T);
 /// Configuration as a Rust type. What does not fit is the person's mistake: a number out of range, null
 /// where something is needed, a value that must be known by now.
 fn config<T: DeserializeOwned>(value: Dynamic) -> Result<T, Diagnostics> {
-    value.into_typed().map_err(|error| {
-        let detail = format!("This value cannot be used: {}.", error.message);
-        let summary = if error.path.is_root() {
-            "Invalid configuration".to_owned()
-        } else {
-            format!("Invalid value for {}", error.path)
-        };
-        Diagnostic::error(summary, detail).at(error.path).into()
-    })
+    value.into_typed().map_err(|error| misfit(&error).into())
+}
+
+fn misfit(error: &ValueError) -> Diagnostic {
+    let detail = format!("This value cannot be used: {}.", error.message);
+    let summary = if error.path.is_root() {
+        "Invalid configuration".to_owned()
+    } else {
+        format!("Invalid value for {}", error.path)
+    };
+    Diagnostic::error(summary, detail).at(error.path.clone())
+}
+
+/// So many values that do not fit are reported one by one; each costs a copy of the configuration.
+const MISFITS: usize = 50;
+
+/// Configuration to validate. A value that does not fit is reported and then counts as unknown, so that
+/// the rules about everything else are still checked in the same run.
+fn config_to_validate<T: DeserializeOwned>(mut value: Dynamic, found: &mut Diagnostics) -> Option<T> {
+    for _ in 0..MISFITS {
+        match value.clone().into_typed() {
+            Ok(typed) => return Some(typed),
+            Err(error) => {
+                let goes_on = !error.path.is_root() && value.make_unknown(&error.path);
+                // The second complaint about a place is about the unknown that was put there.
+                if !found.iter().any(|d| d.attribute == error.path) {
+                    found.push(misfit(&error));
+                }
+                if !goes_on {
+                    return None;
+                }
+            }
+        }
+    }
+    None
 }
 
 /// A stored or planned state as a Rust type.
@@ -84,10 +110,11 @@ impl<P: Provider> Provider for Typed<P> {
     }
 
     async fn validate(&self, cx: &Context, value: Dynamic) -> Diagnostics {
-        match config(value) {
-            Ok(config) => self.0.validate(cx, config).await,
-            Err(diagnostics) => diagnostics,
+        let mut found = Diagnostics::new();
+        if let Some(config) = config_to_validate(value, &mut found) {
+            found.extend(self.0.validate(cx, config).await);
         }
+        found
     }
 
     async fn configure(&self, cx: &Context, value: Dynamic, terraform_version: &str) -> Diagnostics {
@@ -108,10 +135,11 @@ impl<R: Resource> Resource for Typed<R> {
     }
 
     async fn validate(&self, cx: &Context, value: Dynamic) -> Diagnostics {
-        match config(value) {
-            Ok(config) => self.0.validate(cx, config).await,
-            Err(diagnostics) => diagnostics,
+        let mut found = Diagnostics::new();
+        if let Some(config) = config_to_validate(value, &mut found) {
+            found.extend(self.0.validate(cx, config).await);
         }
+        found
     }
 
     async fn plan(
@@ -221,10 +249,11 @@ impl<D: DataSource> DataSource for Typed<D> {
     }
 
     async fn validate(&self, cx: &Context, value: Dynamic) -> Diagnostics {
-        match config(value) {
-            Ok(config) => self.0.validate(cx, config).await,
-            Err(diagnostics) => diagnostics,
+        let mut found = Diagnostics::new();
+        if let Some(config) = config_to_validate(value, &mut found) {
+            found.extend(self.0.validate(cx, config).await);
         }
+        found
     }
 
     async fn read(&self, cx: &Context, value: Dynamic) -> Result<Found<Dynamic>, Diagnostics> {

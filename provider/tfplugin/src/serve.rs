@@ -7,6 +7,7 @@ mod connection;
 mod signals;
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -224,7 +225,7 @@ impl Socket {
     /// In a directory that only this user may enter.
     fn bind(parent: Option<&Path>) -> Result<Self, ServeError> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("tfplugin");
+        builder.prefix("tfplugin").permissions(std::fs::Permissions::from_mode(0o700));
         let dir = match parent {
             Some(parent) => builder.tempdir_in(parent),
             None => builder.tempdir(),

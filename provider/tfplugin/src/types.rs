@@ -16,19 +16,19 @@ pub enum Type {
     /// `bool`
     Bool,
     /// `list(T)`
-    List(Box<Type>),
+    List(Box<Self>),
     /// `map(T)`, keys are text.
-    Map(Box<Type>),
+    Map(Box<Self>),
     /// `number`
     Number,
     /// `object({...})`; every attribute is present, possibly null.
-    Object(BTreeMap<String, Type>),
+    Object(BTreeMap<String, Self>),
     /// `set(T)`; order means nothing.
-    Set(Box<Type>),
+    Set(Box<Self>),
     /// `string`
     String,
     /// `tuple([...])`
-    Tuple(Vec<Type>),
+    Tuple(Vec<Self>),
 }
 
 /// A value that does not conform to its type.

@@ -32,10 +32,12 @@ impl Mistakes<'_> {
     }
 }
 
+type Check = dyn Fn(&Dynamic, &mut Mistakes<'_>) + Send + Sync;
+
 /// A check of one attribute's value.
 pub struct Validator {
     description: String,
-    check: Box<dyn Fn(&Dynamic, &mut Mistakes<'_>) + Send + Sync>,
+    check: Box<Check>,
 }
 
 impl fmt::Debug for Validator {
@@ -65,7 +67,7 @@ impl Validator {
                     }
                 }
                 Err(error) => {
-                    mistakes.add_at(&error.path, format!("This value cannot be used: {}.", error.message))
+                    mistakes.add_at(&error.path, format!("This value cannot be used: {}.", error.message));
                 }
             }
         })

@@ -1,6 +1,6 @@
 //! Values between the wire and `Dynamic`, and the checks of configuration that need only the schema.
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::dynamic::Dynamic;
 use crate::path::AttributePath;
 use crate::proto::tfplugin6 as pb;
@@ -88,4 +88,15 @@ pub(super) fn check_config(
         }
     });
     found
+}
+
+/// Adds what validation by the provider's own types found. A value that a validator has refused already is not
+/// refused a second time because it does not fit its Rust type either.
+pub(super) fn add_own(found: &mut Diagnostics, own: Diagnostics) {
+    let refused: Vec<_> =
+        found.iter().filter(|d| d.severity == Severity::Error).map(|d| d.summary.clone()).collect();
+    found.extend(
+        own.into_iter()
+            .filter(|d| !(refused.contains(&d.summary) && d.summary.starts_with("Invalid value for "))),
+    );
 }

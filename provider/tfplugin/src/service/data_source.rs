@@ -1,7 +1,7 @@
 //! Data sources and functions: the calls that read and compute, and change nothing.
 
 use super::catalogue::Catalogue;
-use super::convert::{check_config, decode, encode, nonconforming};
+use super::convert::{add_own, check_config, decode, encode, nonconforming};
 use crate::diagnostics::Diagnostics;
 use crate::function::FunctionError;
 use crate::plan;
@@ -25,7 +25,7 @@ async fn validated(
     let offer = catalogue.data_source(&request.type_name)?;
     let config = decode(request.config.as_ref(), &offer.ty, "The configuration")?;
     let mut found = check_config(&offer.schema, &config, None);
-    found.extend(offer.of.validate(cx, config).await);
+    add_own(&mut found, offer.of.validate(cx, config).await);
     Ok(found)
 }
 

@@ -1,7 +1,7 @@
 //! The provider's own configuration.
 
 use super::catalogue::Catalogue;
-use super::convert::{check_config, decode};
+use super::convert::{add_own, check_config, decode};
 use crate::diagnostics::Diagnostics;
 use crate::proto::tfplugin6 as pb;
 use crate::provider::Context;
@@ -23,7 +23,7 @@ async fn validated(
     let offer = &catalogue.provider;
     let config = decode(request.config.as_ref(), &offer.ty, "The provider's configuration")?;
     let mut found = check_config(&offer.schema, &config, None);
-    found.extend(offer.of.validate(cx, config).await);
+    add_own(&mut found, offer.of.validate(cx, config).await);
     Ok(found)
 }
 

@@ -3,7 +3,7 @@
 mod apply;
 
 use super::catalogue::{Catalogue, Offer};
-use super::convert::{check_config, decode, decode_json, encode, nonconforming};
+use super::convert::{add_own, check_config, decode, decode_json, encode, nonconforming};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
 use crate::erased::BoxedResource;
@@ -32,7 +32,7 @@ async fn validated(
     let offer = catalogue.resource(&request.type_name)?;
     let config = decode(request.config.as_ref(), &offer.ty, "The configuration")?;
     let mut found = check_config(&offer.schema, &config, Some(cx.client()));
-    found.extend(offer.of.validate(cx, config).await);
+    add_own(&mut found, offer.of.validate(cx, config).await);
     Ok(found)
 }
 
