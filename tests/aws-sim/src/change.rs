@@ -152,7 +152,7 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
         Change::DeleteInterface { interface } => {
             let place =
                 holder(core, "interface", &interface, |space| space.interfaces.contains_key(&interface))?;
-            delete_interface(space(core, &place), &interface, moment);
+            space(core, &place).delete_interface(&interface, moment);
             Ok(vec![interface].into())
         }
         Change::Detach { interface } => {
@@ -247,7 +247,7 @@ fn terminate(core: &mut Core, wanted: &str, moment: Moment) -> Result<Changed, C
         .collect();
     for (interface, goes) in held {
         if goes {
-            delete_interface(space, &interface, moment);
+            space.delete_interface(&interface, moment);
         } else if let Some(found) = space.interfaces.get_mut(&interface) {
             found.attachment = None;
         }
@@ -256,15 +256,6 @@ fn terminate(core: &mut Core, wanted: &str, moment: Moment) -> Result<Changed, C
         "terminated".clone_into(&mut found.state);
     }
     Ok(vec![id].into())
-}
-
-/// AWS deletes the sessions of a source interface together with it; targets on it stay.
-fn delete_interface(space: &mut Space, interface: &str, moment: Moment) {
-    space.interfaces.remove(interface);
-    let sessions: Vec<String> = space.sessions_on(interface).map(|(id, _)| id.clone()).collect();
-    for session in sessions {
-        space.sessions.remove(&session, moment);
-    }
 }
 
 fn retag(

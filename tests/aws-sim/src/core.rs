@@ -283,3 +283,6 @@ fn request_id(serial: u64) -> String {
     let digits = crate::id::derive("request", &serial.to_string()).replace("request-", "");
     format!("{}-{}-4{}-8{}-{serial:012}", &digits[..8], &digits[8..12], &digits[12..15], &digits[13..16])
 }
+
+#[cfg(test)]
+mod proptests;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::quota::Quotas;
-use crate::table::Table;
+use crate::table::{Moment, Table};
 use crate::tag::Tags;
 
 /// Account id and Region: nothing in EC2 is shared across this border.
@@ -240,6 +240,16 @@ impl Space {
     pub(crate) fn instance_of(&self, interface: &Interface) -> Option<&Instance> {
         let id = interface.attachment.as_ref()?.instance.as_ref()?;
         self.instances.get(id).or_else(|| self.adopted_instances.get(id))
+    }
+
+    /// AWS deletes the sessions of a source interface together with it; targets on it stay.
+    pub(crate) fn delete_interface(&mut self, id: &str, moment: Moment) {
+        self.interfaces.remove(id);
+        self.adopted_interfaces.remove(id);
+        let sessions: Vec<String> = self.sessions_on(id).map(|(session, _)| session.clone()).collect();
+        for session in sessions {
+            self.sessions.remove(&session, moment);
+        }
     }
 
     /// The target object that delivers to an interface, if any.

@@ -18,6 +18,7 @@ use crate::ec2::Foreign;
 use crate::query::Params;
 use crate::server::Shared;
 use crate::state::{Attachment, Instance, Interface, Place, Space};
+use crate::table::Moment;
 use wire::{Document, Sent};
 
 /// Where the upstream listens.
@@ -108,6 +109,9 @@ impl Upstream {
                 if let Some(id) = get("GatewayLoadBalancerEndpointId") {
                     asking.adopt_endpoint(shared, &id).await;
                 }
+            }
+            _ if action.ends_with("TrafficMirrorSession") || action.ends_with("TrafficMirrorSessions") => {
+                asking.drop_vanished(shared).await;
             }
             _ => {
                 if let Some(joined) = joined(&action) {
@@ -304,6 +308,37 @@ impl Asking<'_> {
         space.adopted_interfaces.insert(found, interface);
         if let (Some(holder), Some(instance)) = (holder, instance) {
             space.adopted_instances.insert(holder, instance);
+        }
+    }
+
+    /// Lets go of adopted interfaces that the upstream has deleted since; their sessions go with them, as on AWS.
+    async fn drop_vanished(&self, shared: &Shared) {
+        let adopted: Vec<String> = {
+            let core = shared.core();
+            let space = core.state.spaces.get(&self.place);
+            space.map(|space| space.adopted_interfaces.keys().cloned().collect()).unwrap_or_default()
+        };
+        if adopted.is_empty() {
+            return;
+        }
+        let values =
+            adopted.iter().zip(1..).map(|(id, number)| (format!("Filter.1.Value.{number}"), id.clone()));
+        let mut pairs: BTreeMap<String, String> = values.collect();
+        for (name, value) in [
+            ("Action", "DescribeNetworkInterfaces"),
+            ("Version", crate::ec2::VERSION),
+            ("Filter.1.Name", "network-interface-id"),
+        ] {
+            pairs.insert(name.to_owned(), value.to_owned());
+        }
+        let Ok(text) = self.call("ec2", &pairs).await else { return };
+        let left = Document::parse(&text).texts("networkInterfaceId");
+        let now = shared.clock.now();
+        let mut core = shared.core();
+        let moment = Moment { now, staleness: core.staleness };
+        let space = core.state.spaces.entry(self.place.clone()).or_default();
+        for gone in adopted.iter().filter(|id| !left.contains(id)) {
+            space.delete_interface(gone, moment);
         }
     }
 

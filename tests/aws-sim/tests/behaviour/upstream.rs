@@ -106,6 +106,14 @@ fn what_the_simulator_does_not_own_comes_from_upstream() {
         client.ec2("CreateTrafficMirrorTarget", &[("NetworkLoadBalancerArn", &format!("{balancer}0"))]);
     assert_eq!(unknown.code(), "InvalidTrafficMirrorTarget");
 
+    // An interface that the upstream deletes takes its session along.
+    assert_eq!(client.sessions().len(), 2);
+    client.ec2("TerminateInstances", &[("InstanceId.1", &machine)]).ok();
+    // moto keeps the interface of a terminated instance unless told otherwise at its launch.
+    client.ec2("DeleteNetworkInterface", &[("NetworkInterfaceId", &interface)]).ok();
+    let left = client.ec2("DescribeTrafficMirrorSessions", &[]).ok();
+    assert_eq!(left.one("networkInterfaceId"), eni("web-1"));
+
     // The other account sees none of it, upstream included.
     let other = client.with_key("other");
     assert!(!other.ec2("DescribeVpcs", &[]).ok().all("vpcId").contains(&vpc));
