@@ -139,7 +139,7 @@ pub fn expand(
     let known = prior.with_observed(&spec.name, members);
     let mut eligible = BTreeMap::new();
     for (key, member) in members {
-        match reason_against(spec, key, member) {
+        match reason_against(spec, home, key, member) {
             Some(skipped) => {
                 plan.not_mirrored.insert(key.clone(), skipped);
             }
@@ -203,7 +203,12 @@ fn strangers<'a>(
 }
 
 /// What the selection could not know: it knows neither the fleet's name nor its targets.
-fn reason_against(spec: &FleetSpec, key: &MemberKey, member: &Member) -> Option<Skipped> {
+fn reason_against(spec: &FleetSpec, home: &Place, key: &MemberKey, member: &Member) -> Option<Skipped> {
+    if key.place.region != home.region {
+        let detail =
+            format!("the fleet's targets are in {}, and AWS mirrors within a Region only", home.region);
+        return Some(Skipped { reason: SkipReason::NoTarget, detail });
+    }
     let is_target = |target: &&Label| {
         spec.targets[*target].destination == Given::Known(Destination::Interface(key.interface.clone()))
     };

@@ -62,6 +62,8 @@ impl Sources {
 pub enum FindingKind {
     /// Sources send to a target that serves other zones.
     CrossesZones { target: Label, sources: Sources },
+    /// A load balancer lies in another Region than the fleet's targets.
+    DestinationElsewhere { target: Label, region: String, home: Place },
     /// All sessions of the fleet leave.
     FleetEmptied { removed: usize },
     /// The filter cannot be changed without missing some wanted packets for a moment.
@@ -122,7 +124,8 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         use FindingKind as Kind;
         match self.kind {
-            Kind::Ineligible { .. }
+            Kind::DestinationElsewhere { .. }
+            | Kind::Ineligible { .. }
             | Kind::NumbersExhausted { .. }
             | Kind::OverlappingRules { .. }
             | Kind::PacketLengthOverNlb { .. }

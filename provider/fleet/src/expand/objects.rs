@@ -6,7 +6,7 @@ use crate::expand::{DesiredFilter, DesiredTarget, Expansion};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
 use crate::ids::{Label, MemberKey, ObjectKey, Place};
-use crate::inventory::Tags;
+use crate::inventory::{Destination, Tags};
 use crate::ownership::{self, RULE_TAG};
 use crate::problem::Path;
 use crate::quota::TAG_VALUE_LENGTH;
@@ -62,6 +62,17 @@ pub(super) fn session_tags(spec: &FleetSpec, key: &MemberKey, member: &Member) -
 /// Every target of the specification: a person who wrote one expects it, and it costs nothing.
 pub(super) fn place_targets(spec: &FleetSpec, home: &Place, plan: &mut Expansion) {
     for (label, target) in &spec.targets {
+        if let Given::Known(Destination::NetworkLoadBalancer(arn)) = &target.destination
+            && let Some(region) = arn.split(':').nth(3).filter(|region| *region != home.region.as_str())
+        {
+            let kind = FindingKind::DestinationElsewhere {
+                target: label.clone(),
+                region: region.to_owned(),
+                home: home.clone(),
+            };
+            let at = Path::root().attr("targets").key(label.as_str()).attr("network_load_balancer_arn");
+            plan.findings.push(Finding::at(at, kind));
+        }
         let desired = DesiredTarget {
             destination: target.destination.clone(),
             capacity: target.capacity(),

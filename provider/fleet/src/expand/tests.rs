@@ -185,6 +185,20 @@ fn each_account_gets_a_copy_of_the_filter_and_targets_stay_at_home() {
 }
 
 #[test]
+fn mirroring_stays_within_a_region() {
+    let elsewhere = Place { region: "us-east-1".parse().unwrap(), ..home() };
+    let plan = expand(&spec(), &elsewhere, &BTreeMap::from([(key(1), member())]), &Prior::default());
+    assert_eq!(plan.not_mirrored[&key(1)].reason, SkipReason::NoTarget);
+    let found = plan
+        .findings
+        .iter()
+        .find(|one| matches!(one.kind, FindingKind::DestinationElsewhere { .. }))
+        .unwrap();
+    assert!(found.is_error());
+    assert_eq!(found.path.to_string(), "targets[\"main\"].network_load_balancer_arn");
+}
+
+#[test]
 fn tags_carry_ownership_rule_and_name_within_aws_limits() {
     let long = Member { name: Some("ü".repeat(300)), ..member() };
     let plan = one(&spec(), long, &Prior::default());

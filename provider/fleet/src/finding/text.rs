@@ -17,6 +17,14 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("{} sent to target {target} in other zones", interfaces(sources)),
             format!("No target for their zone has room, so mirrored traffic crosses zones, which AWS charges: {}.", list(sources)),
         ),
+        Kind::DestinationElsewhere { target, region, home } => (
+            format!("The load balancer of target {target} is in {region}"),
+            format!(
+                "Mirror targets of this fleet are made in {}, and AWS mirrors within a Region only. Write a load balancer of that \
+                 Region, or set the provider's region to {region}.",
+                home.region
+            ),
+        ),
         Kind::FleetEmptied { removed } => (
             match removed {
                 1 => "The fleet's only session will be removed".to_owned(),

@@ -97,6 +97,8 @@ reasons! {
     IsTarget = "is_target",
     /// Other sessions hold all three slots.
     NoSessionSlot = "no_session_slot",
+    /// The fleet has no target in its Region; AWS mirrors within a Region only.
+    NoTarget = "no_target",
     /// Another account owns it; only the owner can mirror it.
     NotOwner = "not_owner",
     /// An AWS service manages it that AWS does not mirror.
