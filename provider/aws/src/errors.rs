@@ -56,8 +56,8 @@ pub(crate) fn local(
 }
 
 /// Deletes succeed when the object is gone already.
-pub(crate) fn gone_is_done(result: Result<(), AwsError>) -> Result<(), AwsError> {
-    match result {
+pub(crate) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsError>>) -> Result<(), AwsError> {
+    match delete.await {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
         other => other,
     }

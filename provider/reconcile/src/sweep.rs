@@ -81,7 +81,6 @@ fn fleet(wish: Wish, collector: &InterfaceId) -> FleetSpec {
         filters: Given::Known(filters),
         safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
         tags: Given::Known(tags),
-        ..RawFleet::default()
     };
     let (spec, problems) = spec::parse(&raw);
     assert_eq!(problems, []);
@@ -336,7 +335,7 @@ async fn a_destroy_killed_at_every_call_converges() {
 async fn a_killed_create_that_the_next_attempt_cannot_see_yet_makes_nothing_twice() {
     let calls = {
         let rig = ready_for(Wish::Before).await;
-        rig.attempt(Wish::Before).await.unwrap().1.counts();
+        assert!(rig.attempt(Wish::Before).await.unwrap().1.is_complete());
         rig.aws.journal().len()
     };
     for index in 0..calls {

@@ -111,7 +111,7 @@ fn only_fields_that_were_there_are_cleared() {
         protocol: None,
         source_ports: None,
         description: String::new(),
-        ..observed.rule.clone()
+        ..observed.rule
     };
     use sdk::TrafficMirrorFilterRuleField as Field;
     assert_eq!(cleared(&observed.rule, &bare), [Field::SourcePortRange, Field::Protocol, Field::Description]);

@@ -35,15 +35,19 @@ impl Ec2Place {
             .send()
             .await
             .map_err(|e| translate(Some(&self.place), operation, &e))?;
-        self.made(operation, reply.traffic_mirror_target().and_then(|t| t.traffic_mirror_target_id()))
+        let id = reply.traffic_mirror_target().and_then(|t| t.traffic_mirror_target_id());
+        made(id).ok_or_else(|| self.unreadable(operation, id))
     }
 
     pub(super) async fn drop_target(&self, id: &TargetId) -> Result<(), AwsError> {
-        let reply =
-            self.writes.delete_traffic_mirror_target().traffic_mirror_target_id(id.as_str()).send().await;
-        gone_is_done(
-            reply.map(drop).map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorTarget", &e)),
-        )
+        let call = self.writes.delete_traffic_mirror_target().traffic_mirror_target_id(id.as_str());
+        gone_is_done(async {
+            call.send()
+                .await
+                .map(drop)
+                .map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorTarget", &e))
+        })
+        .await
     }
 
     pub(super) async fn make_filter(
@@ -62,7 +66,8 @@ impl Ec2Place {
             .send()
             .await
             .map_err(|e| translate(Some(&self.place), operation, &e))?;
-        self.made(operation, reply.traffic_mirror_filter().and_then(|f| f.traffic_mirror_filter_id()))
+        let id = reply.traffic_mirror_filter().and_then(|f| f.traffic_mirror_filter_id());
+        made(id).ok_or_else(|| self.unreadable(operation, id))
     }
 
     pub(super) async fn switch_amazon_dns(&self, id: &FilterId, enabled: bool) -> Result<(), AwsError> {
@@ -78,11 +83,14 @@ impl Ec2Place {
     }
 
     pub(super) async fn drop_filter(&self, id: &FilterId) -> Result<(), AwsError> {
-        let reply =
-            self.writes.delete_traffic_mirror_filter().traffic_mirror_filter_id(id.as_str()).send().await;
-        gone_is_done(
-            reply.map(drop).map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorFilter", &e)),
-        )
+        let call = self.writes.delete_traffic_mirror_filter().traffic_mirror_filter_id(id.as_str());
+        gone_is_done(async {
+            call.send()
+                .await
+                .map(drop)
+                .map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorFilter", &e))
+        })
+        .await
     }
 
     pub(super) async fn make_rule(
@@ -114,10 +122,8 @@ impl Ec2Place {
             .send()
             .await
             .map_err(|e| translate(Some(&self.place), operation, &e))?;
-        self.made(
-            operation,
-            reply.traffic_mirror_filter_rule().and_then(|r| r.traffic_mirror_filter_rule_id()),
-        )
+        let id = reply.traffic_mirror_filter_rule().and_then(|r| r.traffic_mirror_filter_rule_id());
+        made(id).ok_or_else(|| self.unreadable(operation, id))
     }
 
     /// Always sends the protocol: AWS refuses a port range whose call does not name the protocol, even when the rule has it.
@@ -148,15 +154,14 @@ impl Ec2Place {
     }
 
     pub(super) async fn drop_rule(&self, id: &FilterRuleId) -> Result<(), AwsError> {
-        let reply = self
-            .writes
-            .delete_traffic_mirror_filter_rule()
-            .traffic_mirror_filter_rule_id(id.as_str())
-            .send()
-            .await;
-        gone_is_done(
-            reply.map(drop).map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorFilterRule", &e)),
-        )
+        let call = self.writes.delete_traffic_mirror_filter_rule().traffic_mirror_filter_rule_id(id.as_str());
+        gone_is_done(async {
+            call.send()
+                .await
+                .map(drop)
+                .map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorFilterRule", &e))
+        })
+        .await
     }
 
     pub(super) async fn make_session(&self, new: &NewSession) -> Result<SessionId, AwsError> {
@@ -179,7 +184,8 @@ impl Ec2Place {
             .send()
             .await
             .map_err(|e| translate(Some(&self.place), operation, &e))?;
-        self.made(operation, reply.traffic_mirror_session().and_then(|s| s.traffic_mirror_session_id()))
+        let id = reply.traffic_mirror_session().and_then(|s| s.traffic_mirror_session_id());
+        made(id).ok_or_else(|| self.unreadable(operation, id))
     }
 
     pub(super) async fn change_session(&self, id: &SessionId, patch: &SessionPatch) -> Result<(), AwsError> {
@@ -207,11 +213,14 @@ impl Ec2Place {
     }
 
     pub(super) async fn drop_session(&self, id: &SessionId) -> Result<(), AwsError> {
-        let reply =
-            self.writes.delete_traffic_mirror_session().traffic_mirror_session_id(id.as_str()).send().await;
-        gone_is_done(
-            reply.map(drop).map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorSession", &e)),
-        )
+        let call = self.writes.delete_traffic_mirror_session().traffic_mirror_session_id(id.as_str());
+        gone_is_done(async {
+            call.send()
+                .await
+                .map(drop)
+                .map_err(|e| translate(Some(&self.place), "DeleteTrafficMirrorSession", &e))
+        })
+        .await
     }
 
     /// Sets before it removes, so that an object never lacks its ownership tag. When the second call fails the first one's effect
@@ -251,13 +260,16 @@ impl Ec2Place {
         Ok(())
     }
 
-    /// The id of what a create made. A success without a readable id is reported like a lost reply, because the object exists.
-    fn made<T: std::str::FromStr>(&self, operation: &'static str, id: Option<&str>) -> Result<T, AwsError> {
-        id.and_then(|id| id.parse().ok()).ok_or_else(|| {
-            let message = format!("AWS reported success with the id {id:?}, which is not one");
-            local(Some(&self.place), operation, ErrorKind::NoReply, "(unreadable reply)", message)
-        })
+    /// A success without a readable id is reported like a lost reply, because the object exists.
+    fn unreadable(&self, operation: &'static str, id: Option<&str>) -> AwsError {
+        let message = format!("AWS reported success with the id {id:?}, which is not one");
+        local(Some(&self.place), operation, ErrorKind::NoReply, "(unreadable reply)", message)
     }
+}
+
+/// The id of what a create made.
+fn made<T: std::str::FromStr>(id: Option<&str>) -> Option<T> {
+    id?.parse().ok()
 }
 
 fn vni(vni: enigma_fleet::ids::Vni) -> i32 {

@@ -24,7 +24,7 @@ async fn run(aws: &MemoryAws, plan: &Plan) -> Outcomes {
     execute(plan, Arc::new(aws.clone()), &options(), &CancellationToken::new()).await
 }
 
-fn outcomes_of<'a>(outcomes: &'a Outcomes, stage: Stage) -> Vec<&'a Outcome> {
+fn outcomes_of(outcomes: &Outcomes, stage: Stage) -> Vec<&Outcome> {
     outcomes.steps.iter().filter(|step| step.stage == stage).map(|step| &step.outcome).collect()
 }
 

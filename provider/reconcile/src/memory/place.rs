@@ -114,8 +114,8 @@ fn in_scope(scope: &MirrorScope, tags: &Tags) -> bool {
     }
 }
 
-fn gone_is_done(result: Result<(), AwsError>) -> Result<(), AwsError> {
-    match result {
+async fn gone_is_done(delete: impl Future<Output = Result<(), AwsError>>) -> Result<(), AwsError> {
+    match delete.await {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
         other => other,
     }
@@ -199,21 +199,19 @@ impl MirrorPlace for MemoryPlace {
     }
 
     async fn delete_target(&self, id: &TargetId) -> Result<(), AwsError> {
-        let result = self
-            .call("DeleteTrafficMirrorTarget", id.to_string(), |world, place| {
-                let state = world.at(place);
-                if !state.targets.contains_key(id) {
-                    return Err(Refusal::no_target(id.as_str()));
-                }
-                if let Some(session) = state.sessions.values().find(|session| session.target == *id) {
-                    let message = format!("'{id}' is in use by session '{}'", session.id);
-                    return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorTargetInUseException", message));
-                }
-                state.targets.remove(id);
-                Ok(())
-            })
-            .await;
-        gone_is_done(result)
+        let delete = self.call("DeleteTrafficMirrorTarget", id.to_string(), |world, place| {
+            let state = world.at(place);
+            if !state.targets.contains_key(id) {
+                return Err(Refusal::no_target(id.as_str()));
+            }
+            if let Some(session) = state.sessions.values().find(|session| session.target == *id) {
+                let message = format!("'{id}' is in use by session '{}'", session.id);
+                return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorTargetInUseException", message));
+            }
+            state.targets.remove(id);
+            Ok(())
+        });
+        gone_is_done(delete).await
     }
 
     async fn create_filter(
@@ -253,26 +251,24 @@ impl MirrorPlace for MemoryPlace {
     }
 
     async fn delete_filter(&self, id: &FilterId) -> Result<(), AwsError> {
-        let result = self
-            .call("DeleteTrafficMirrorFilter", id.to_string(), |world, place| {
-                let state = world.at(place);
-                if !state.filters.contains_key(id) {
-                    return Err(Refusal::no_filter(id.as_str()));
-                }
-                let session = state.sessions.values().find(|session| session.filter == *id);
-                // Whether AWS takes the rules along is not documented; refusing is the stricter reading.
-                let rule = state.rules.iter().find(|(_, (filter, _))| filter == id);
-                if let Some(user) =
-                    session.map(|s| s.id.to_string()).or_else(|| rule.map(|(rule, _)| rule.to_string()))
-                {
-                    let message = format!("'{id}' is in use by '{user}'");
-                    return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorFilterInUse", message));
-                }
-                state.filters.remove(id);
-                Ok(())
-            })
-            .await;
-        gone_is_done(result)
+        let delete = self.call("DeleteTrafficMirrorFilter", id.to_string(), |world, place| {
+            let state = world.at(place);
+            if !state.filters.contains_key(id) {
+                return Err(Refusal::no_filter(id.as_str()));
+            }
+            let session = state.sessions.values().find(|session| session.filter == *id);
+            // Whether AWS takes the rules along is not documented; refusing is the stricter reading.
+            let rule = state.rules.iter().find(|(_, (filter, _))| filter == id);
+            if let Some(user) =
+                session.map(|s| s.id.to_string()).or_else(|| rule.map(|(rule, _)| rule.to_string()))
+            {
+                let message = format!("'{id}' is in use by '{user}'");
+                return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorFilterInUse", message));
+            }
+            state.filters.remove(id);
+            Ok(())
+        });
+        gone_is_done(delete).await
     }
 
     async fn create_rule(
@@ -329,13 +325,11 @@ impl MirrorPlace for MemoryPlace {
     }
 
     async fn delete_rule(&self, id: &FilterRuleId) -> Result<(), AwsError> {
-        let result = self
-            .call("DeleteTrafficMirrorFilterRule", id.to_string(), |world, place| {
-                let removed = world.at(place).rules.remove(id);
-                removed.map(drop).ok_or_else(|| Refusal::no_rule(id.as_str()))
-            })
-            .await;
-        gone_is_done(result)
+        let delete = self.call("DeleteTrafficMirrorFilterRule", id.to_string(), |world, place| {
+            let removed = world.at(place).rules.remove(id);
+            removed.map(drop).ok_or_else(|| Refusal::no_rule(id.as_str()))
+        });
+        gone_is_done(delete).await
     }
 
     async fn create_session(&self, new: &NewSession) -> Result<SessionId, AwsError> {
@@ -398,13 +392,11 @@ impl MirrorPlace for MemoryPlace {
     }
 
     async fn delete_session(&self, id: &SessionId) -> Result<(), AwsError> {
-        let result = self
-            .call("DeleteTrafficMirrorSession", id.to_string(), |world, place| {
-                let removed = world.at(place).sessions.remove(id);
-                removed.map(drop).ok_or_else(|| Refusal::no_session(id.as_str()))
-            })
-            .await;
-        gone_is_done(result)
+        let delete = self.call("DeleteTrafficMirrorSession", id.to_string(), |world, place| {
+            let removed = world.at(place).sessions.remove(id);
+            removed.map(drop).ok_or_else(|| Refusal::no_session(id.as_str()))
+        });
+        gone_is_done(delete).await
     }
 
     async fn retag(&self, resource: &Resource, set: &Tags, remove: &[String]) -> Result<(), AwsError> {

@@ -107,9 +107,9 @@ impl World {
             is_requester_managed: false,
             requester: None,
             description: String::new(),
-            vpc: subnet.vpc.clone(),
-            subnet: subnet.id.clone(),
-            zone: subnet.zone.clone(),
+            vpc: subnet.vpc,
+            subnet: subnet.id,
+            zone: subnet.zone,
             ipv4: Some(std::net::Ipv4Addr::from(0x0a00_0000 | number)),
             ipv6: Vec::new(),
             attachment: Some(Attachment {
