@@ -9,6 +9,7 @@ mod nextest;
 mod report;
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -40,12 +41,11 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     cargo_step(
         &mut report,
         "lints",
-        &["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+        &["clippy", "--keep-going", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
         &[],
     );
     tidy_step(&mut report)?;
-    let built =
-        cargo_step(&mut report, "build", &["build", "--quiet", "--locked", "--workspace", "--bins"], &[]);
+    let built = cargo_step(&mut report, "build", &["build", "--locked", "--workspace", "--bins"], &[]);
     if built {
         tests(&mut report)?;
         step(&mut report, "generated pages", || docs::run(docs::Options { check: true }));
@@ -56,7 +56,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     cargo_step(
         &mut report,
         "documentation",
-        &["doc", "--quiet", "--locked", "--workspace", "--no-deps", "--document-private-items"],
+        &["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     );
     dependency_policy(&mut report);
@@ -75,6 +75,10 @@ fn cargo_step(
     let started = Instant::now();
     let mut command = shell::cargo(arguments);
     command.envs(variables.iter().copied());
+    if !std::io::stdout().is_terminal() {
+        // Hundreds of "Compiling" lines are progress for a person and noise in a log.
+        command.env("CARGO_TERM_QUIET", "true");
+    }
     let problem = shell::pass_through(&mut command).err().map(|error| format!("{error:#}"));
     let passed = problem.is_none();
     report.add(Suite::single(name, problem, started.elapsed()));

@@ -16,7 +16,7 @@ pub(super) fn check(account: &Account, sent: &[Sent], checks: &mut Checks) -> Re
         .with_context(|| format!("no records at {}", shell::shown(&account.records)))?;
     let records: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     println!(
-        "{:9} {:>8} {:38} {:6} {:5} {:>5} community_id",
+        "{:9} {:>8} {:46} {:6} {:5} {:>5} community_id",
         "instance", "VNI", "flow", "state", "proto", "pkts"
     );
     for record in &records {
@@ -27,12 +27,13 @@ pub(super) fn check(account: &Account, sent: &[Sent], checks: &mut Checks) -> Re
             .map(|sent| sent.session.name.as_str());
         let end = |side: &str| {
             let (host, port) = (&record[format!("id.{side}_h")], &record[format!("id.{side}_p")]);
-            format!("{}:{port}", host.as_str().unwrap_or("?"))
+            let host = host.as_str().unwrap_or("?");
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
         };
         let packets =
             ["orig_pkts", "resp_pkts"].iter().filter_map(|name| record[*name].as_u64()).sum::<u64>();
         println!(
-            "{:9} {:>8} {:38} {:6} {:5} {packets:>5} {}",
+            "{:9} {:>8} {:46} {:6} {:5} {packets:>5} {}",
             name.unwrap_or("unknown"),
             vni.map_or_else(|| "none".to_owned(), |vni| vni.to_string()),
             format!("{} > {}", end("orig"), end("resp")),

@@ -165,9 +165,10 @@ pub(super) fn send(
         command.arg("send").arg(&capture).args(["--to", &collector.receive.to_string()]);
         // Slow enough for any receive buffer: this shows what comes out, not how fast.
         command.args(["--vni", &session.vni.to_string(), "--rate", "2000"]);
-        let said = shell::output(&mut command)?;
+        shell::output(&mut command)?;
         let packets = packets(&capture)?;
-        println!("  {packets:4} packets of {name:9} with VNI {:8} {}", session.vni, said.trim());
+        let file = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!("  {packets:4} packets of {name:9} with VNI {:8} ({file})", session.vni);
         sent.push(Sent { session, packets, community_ids });
     }
     Ok(sent)
