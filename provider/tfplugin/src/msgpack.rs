@@ -277,6 +277,6 @@ fn write(out: &mut Vec<u8>, value: &Dynamic, ty: &Type) -> Result<(), Mismatch> 
 }
 
 #[cfg(test)]
-mod proptests;
+pub(crate) mod proptests;
 #[cfg(test)]
 mod tests;

@@ -10,4 +10,6 @@ pub(crate) use self::prepare::{null_write_only, prepare, replaced_paths};
 pub(crate) use self::rules::{check_applied, check_known, check_planned};
 
 #[cfg(test)]
+mod proptests;
+#[cfg(test)]
 mod tests;

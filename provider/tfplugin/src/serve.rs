@@ -230,9 +230,13 @@ impl Socket {
             Some(parent) => builder.tempdir_in(parent),
             None => builder.tempdir(),
         };
-        let dir = dir.map_err(io("no directory for the socket"))?;
+        let dir = dir.map_err(io(
+            "no directory for the socket can be made in PLUGIN_UNIX_SOCKET_DIR or the temporary directory",
+        ))?;
         let path = dir.path().join("provider.sock");
-        let listener = UnixListener::bind(&path).map_err(io("no socket"))?;
+        let listener = UnixListener::bind(&path).map_err(io(
+            "no socket can be made; is the path of its directory longer than some 70 characters?",
+        ))?;
         Ok(Self { listener, path, dir })
     }
 }

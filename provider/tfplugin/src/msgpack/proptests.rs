@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn types() -> impl Strategy<Value = Type> {
+pub(crate) fn types() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![Just(Type::Bool), Just(Type::Number), Just(Type::String)];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
@@ -28,7 +28,7 @@ fn numbers() -> impl Strategy<Value = Number> {
 }
 
 /// Any value of a type, null and unknown included.
-fn values(ty: &Type) -> BoxedStrategy<Dynamic> {
+pub(crate) fn values(ty: &Type) -> BoxedStrategy<Dynamic> {
     let known = match ty {
         Type::Any => Just(Dynamic::Null).boxed(),
         Type::Bool => any::<bool>().prop_map(Dynamic::Bool).boxed(),

@@ -133,5 +133,5 @@ async fn a_client_that_hangs_up_does_not_cut_off_its_call() {
 #[tokio::test]
 async fn a_socket_directory_that_is_not_there_is_told() {
     let error = Socket::bind(Some(Path::new("/nonexistent/dir"))).err().unwrap();
-    assert_eq!(error.to_string(), "no directory for the socket");
+    assert!(error.to_string().starts_with("no directory for the socket"), "{error}");
 }
