@@ -135,7 +135,7 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
     let moment = Moment { now, staleness: core.staleness };
     match change {
         Change::AddLoadBalancer { account, region, arn, kind } => {
-            known_account(core, &account)?;
+            known_place(core, &account, &region)?;
             let space = core.state.spaces.entry((account, region)).or_default();
             space.load_balancers.insert(arn.clone(), kind);
             Ok(vec![arn].into())
@@ -145,7 +145,7 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
             Ok(world::add_interfaces(&mut core.state, &names, &entry, now)?.into())
         }
         Change::Call { account, region, action, parameters } => {
-            known_account(core, &account)?;
+            known_place(core, &account, &region)?;
             let reply = core.call_behind((account, region), &action, parameters, now)?;
             Ok(Changed { ids: Vec::new(), reply: Some(reply) })
         }
@@ -188,12 +188,15 @@ fn space<'a>(core: &'a mut Core, place: &Place) -> &'a mut Space {
     core.state.spaces.entry(place.clone()).or_default()
 }
 
-/// A mistyped account would otherwise become a place of its own that nobody looks at.
-fn known_account(core: &Core, account: &str) -> Result<(), ChangeError> {
-    if core.state.accounts.contains_key(account) {
-        return Ok(());
+/// A mistyped account or Region would otherwise become a place of its own that nobody looks at.
+fn known_place(core: &Core, account: &str, region: &str) -> Result<(), ChangeError> {
+    if !core.state.accounts.contains_key(account) {
+        return Err(ChangeError::Unknown { what: "account", name: account.to_owned() });
     }
-    Err(ChangeError::Unknown { what: "account", name: account.to_owned() })
+    if !core.state.regions.contains(region) {
+        return Err(ChangeError::Unknown { what: "Region", name: region.to_owned() });
+    }
+    Ok(())
 }
 
 fn holder(

@@ -87,75 +87,51 @@ impl Core {
         let action = params.text("Action").unwrap_or_else(unnamed);
         let mut parameters = params.pairs().clone();
         parameters.remove("Version");
-        let mut call = Call {
+        let request = Request { incoming: &incoming, signed: &signed, action: &action, now };
+        let mut ruling = Ruling::default();
+        let result = self.decide(&request, params, foreign, &mut ruling);
+        let outcome = match &result {
+            Err(error) => Outcome::Error(error.code.to_string()),
+            Ok(Decision::Forward) => Outcome::Forwarded,
+            Ok(Decision::LoseRequest) => Outcome::RequestLost,
+            Ok(Decision::Reply(_)) if ruling.lose_reply => Outcome::ReplyLost,
+            Ok(Decision::Reply(_)) => Outcome::Ok,
+        };
+        let sever = ruling.lose_reply || matches!(result, Ok(Decision::LoseRequest));
+        let forward = matches!(result, Ok(Decision::Forward)).then(|| ruling.account.clone());
+        self.journal.record(Call {
             sequence: 0,
             time: now,
-            account: String::new(),
+            account: ruling.account,
             region: signed.region.clone(),
             service: signed.service.clone(),
             action: action.clone(),
             parameters,
-            outcome: Outcome::Ok,
-        };
-        let mut delay_milliseconds = 0;
-        let mut sever = false;
-        let result = self.decide(
-            &incoming,
-            &signed,
-            &action,
-            params,
-            foreign,
-            now,
-            &mut call,
-            &mut delay_milliseconds,
-        );
-        let (result, forward) = match result {
-            Ok(Decision::Forward) => (Ok(Element::new("reply")), true),
-            Ok(Decision::Reply(element)) => (Ok(element), false),
-            Ok(Decision::LoseReply(element)) => {
-                sever = true;
-                (Ok(element), false)
-            }
-            Ok(Decision::LoseRequest) => {
-                sever = true;
-                call.outcome = Outcome::RequestLost;
-                (Ok(Element::new("reply")), false)
-            }
-            Err(error) => (Err(error), false),
-        };
-        match &result {
-            Err(error) => call.outcome = Outcome::Error(error.code.to_string()),
-            Ok(_) if forward => call.outcome = Outcome::Forwarded,
-            Ok(_) if sever && call.outcome == Outcome::Ok => call.outcome = Outcome::ReplyLost,
-            Ok(_) => {}
-        }
-        let forward = forward.then(|| call.account.clone());
-        self.journal.record(call);
+            outcome,
+        });
         let is_ec2 = signed.service == "ec2";
         let (status, body) = match result {
-            Ok(members) if is_ec2 => (200, xml::ec2_reply(&action, &request_id, members)),
-            Ok(members) => (200, xml::sts_reply(&action, &request_id, members)),
+            Ok(Decision::Reply(members)) if is_ec2 => (200, xml::ec2_reply(&action, &request_id, members)),
+            Ok(Decision::Reply(members)) => (200, xml::sts_reply(&action, &request_id, members)),
+            // Nobody reads this body: the upstream's reply takes its place, or the line is cut.
+            Ok(Decision::Forward | Decision::LoseRequest) => (200, String::new()),
             Err(error) if is_ec2 => (error.status(), xml::ec2_error(&error, &request_id)),
             Err(error) => (error.status(), xml::sts_error(&error, &request_id)),
         };
-        Answer { status, body, request_id, delay_milliseconds, sever, forward }
+        Answer { status, body, request_id, delay_milliseconds: ruling.delay_milliseconds, sever, forward }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call's parts, taken apart by its only caller")]
     fn decide(
         &mut self,
-        incoming: &Incoming,
-        signed: &Signed,
-        action: &str,
+        request: &Request<'_>,
         params: Params,
         foreign: Vec<Foreign>,
-        now: Timestamp,
-        call: &mut Call,
-        delay_milliseconds: &mut u64,
+        ruling: &mut Ruling,
     ) -> Result<Decision, ApiError> {
+        let Request { incoming, signed, action, now } = *request;
         incoming.signed.clone()?;
         let caller = self.authenticate(signed, incoming.security_token.as_deref(), now)?;
-        call.account.clone_from(&caller.account);
+        ruling.account.clone_from(&caller.account);
         incoming.params.clone()?;
         if action.is_empty() {
             return Err(ApiError::missing("Action"));
@@ -171,7 +147,8 @@ impl Core {
             return Err(ApiError::new("RequestLimitExceeded", "Request limit exceeded."));
         }
         let verdict = self.faults.judge(&signed.service, &account, &region, action);
-        *delay_milliseconds = verdict.delay_milliseconds;
+        ruling.delay_milliseconds = verdict.delay_milliseconds;
+        ruling.lose_reply = verdict.lose_reply;
         if let Some(error) = verdict.error {
             return Err(error);
         }
@@ -180,17 +157,17 @@ impl Core {
             return Ok(Decision::LoseRequest);
         }
         let yields = incoming.yielded || (self.has_upstream && upstream::knows_better(action));
-        let reply = if is_ec2 && (!self.has_upstream || (!yields && ec2::action(action).is_some())) {
-            self.call_ec2((account, region), action, params, foreign, now)?
-        } else if signed.service == "sts" && (sts::owns(action) || !self.has_upstream) {
-            sts::answer(&mut self.state, &caller, action, params, now)?
-        } else if self.has_upstream {
+        if is_ec2 && (!self.has_upstream || (!yields && ec2::action(action).is_some())) {
+            return self.call_ec2((account, region), action, params, foreign, now).map(Decision::Reply);
+        }
+        if signed.service == "sts" && (sts::owns(action) || !self.has_upstream) {
+            return sts::answer(&mut self.state, &caller, action, params, now).map(Decision::Reply);
+        }
+        if self.has_upstream {
             return Ok(Decision::Forward);
-        } else {
-            let message = format!("The service {} is not simulated (no upstream is set)", signed.service);
-            return Err(ApiError::new("InvalidAction", message));
-        };
-        Ok(if verdict.lose_reply { Decision::LoseReply(reply) } else { Decision::Reply(reply) })
+        }
+        let message = format!("The service {} is not simulated (no upstream is set)", signed.service);
+        Err(ApiError::new("InvalidAction", message))
     }
 
     /// Carries out an EC2 action in some account and Region, past throttling, faults and journal: also how somebody
@@ -272,9 +249,24 @@ impl Core {
     }
 }
 
+/// One call with its parts named.
+struct Request<'a> {
+    incoming: &'a Incoming,
+    signed: &'a Signed,
+    action: &'a str,
+    now: Timestamp,
+}
+
+/// What holds of a call whether it succeeds or not, as far as it got.
+#[derive(Default)]
+struct Ruling {
+    account: String,
+    delay_milliseconds: u64,
+    lose_reply: bool,
+}
+
 enum Decision {
     Forward,
-    LoseReply(Element),
     LoseRequest,
     Reply(Element),
 }

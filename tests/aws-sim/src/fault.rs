@@ -79,6 +79,7 @@ pub enum Fault {
         times: u64,
     },
     /// The connection is cut without a byte of reply. With `effect` (the default) the call was carried out.
+    /// A refusal is lost likewise; the journal shows its code.
     Lose {
         /// Calls concerned.
         #[serde(flatten)]

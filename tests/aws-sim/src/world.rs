@@ -1,7 +1,7 @@
 //! World files: what exists before the first call. The format is described in the README.
 //!
 //! Everything in a world has a name, unique among its kind; entries refer to each other by name, ids follow from
-//! names unless given. [`build`] turns the description into state.
+//! names unless given. `build` turns the description into state.
 
 mod build;
 mod machines;

@@ -134,6 +134,13 @@ fn somebody_elses_calls_stay_out_of_the_journal() {
     assert_eq!(sim.journal().len(), 2);
     assert!(sim.journal().iter().all(|call| call.outcome == Outcome::Ok));
     assert!(client.session(&web, &to, &[]).body.contains("already being used"));
+    let elsewhere = Change::Call {
+        account: "111111111111".to_owned(),
+        region: "eu-north-1".to_owned(),
+        action: "CreateTrafficMirrorFilter".to_owned(),
+        parameters: [].into(),
+    };
+    assert!(sim.admin().change(elsewhere).unwrap_err().to_string().contains("no Region \"eu-north-1\""));
     let refused = sim.admin().change(call("CreateTrafficMirrorSession", &stranger)).unwrap_err();
     assert!(refused.to_string().contains("already being used"), "{refused}");
 }
