@@ -107,12 +107,7 @@ fn only_fields_that_were_there_are_cleared() {
             .build(),
     )
     .unwrap();
-    let bare = FilterRule {
-        protocol: None,
-        source_ports: None,
-        description: String::new(),
-        ..observed.rule
-    };
+    let bare = FilterRule { protocol: None, source_ports: None, description: String::new(), ..observed.rule };
     use sdk::TrafficMirrorFilterRuleField as Field;
     assert_eq!(cleared(&observed.rule, &bare), [Field::SourcePortRange, Field::Protocol, Field::Description]);
     assert_eq!(cleared(&bare, &observed.rule), []);
