@@ -121,6 +121,22 @@ fn flows(c: &mut Criterion) {
     group.finish();
 }
 
+/// Many flows in turn, each packet's state out of every cache.
+fn many_flows(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pipeline");
+    group.sample_size(10);
+    let count = 300_000;
+    group.throughput(Throughput::Elements(u64::from(count)));
+    let datagrams: Vec<Vec<u8>> = (0..count).map(|flow| mirrored(&tcp_frame(flow, 0, 0x18))).collect();
+    let (mut pipeline, mut out) = (Pipeline::new(EngineConfig::default()), RecordBatch::new());
+    let mut at = 1_700_000_000_000_000_000;
+    take_all(&mut pipeline, &datagrams, &mut out, &mut at);
+    group.bench_function("steady_300000_flows", |b| {
+        b.iter(|| take_all(&mut pipeline, &datagrams, &mut out, &mut at));
+    });
+    group.finish();
+}
+
 fn records(c: &mut Criterion) {
     let (mut pipeline, mut out) = (Pipeline::new(EngineConfig::default()), RecordBatch::new());
     let mut at = 1_700_000_000_000_000_000;
@@ -140,5 +156,5 @@ fn records(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, flows, records);
+criterion_group!(benches, decode, flows, many_flows, records);
 criterion_main!(benches);

@@ -213,3 +213,24 @@ fn interactive_sessions_outlive_the_wheel() {
     pipeline.advance(second(3_601), &mut out);
     assert_eq!(out.len(), 1);
 }
+
+/// A mirror session that cuts packets short loses none of them: what was cut is not missing.
+#[test]
+fn bytes_cut_off_by_the_mirror_are_not_missed() {
+    let (mut pipeline, mut out) = (Pipeline::new(EngineConfig::default()), RecordBatch::new());
+    let script = after_handshake([
+        Step('>', "A", 101, 501, 1_000),
+        Step('>', "A", 1_101, 501, 1_000),
+        Step('<', "A", 501, 2_101, 0),
+    ]);
+    for (index, step) in script.iter().enumerate() {
+        let mut payload = packet(step);
+        payload.truncate(8 + 14 + 40 + 16);
+        let (at, source) = (Timestamp::from_nanos(index as i64 * 1_000), [10, 9, 8, 7].into());
+        pipeline.datagram(&Datagram { at, source, source_port: 1, payload: &payload }, &mut out);
+    }
+    pipeline.finish(&mut out);
+    let Some(Record::Conn(record)) = out.drain().next() else { panic!("one record") };
+    assert_eq!((record.truncated, record.missed_bytes), (true, 0));
+    assert_eq!((outcome(&record), record.originator.ip_bytes), (("S1", "ShADa", 2_000, 0), 4 * 40 + 2_000));
+}
