@@ -89,7 +89,17 @@ pub(super) fn parse_filter(notes: &mut Notes, at: &Path, raw: &RawFilter) -> Fil
     let mut rules = Given::Unknown;
     if is_whole {
         match compile(&intents, &versions) {
-            Ok(compiled) => rules = Given::Known(FilterRules { intents, compiled }),
+            Ok(compiled) => {
+                if compiled.rules.is_empty() && !intents.is_empty() && dns == Given::Known(false) {
+                    notes.problem(
+                        &at_rules,
+                        "A filter that mirrors nothing",
+                        "Its rules accept no packet, and what no rule accepts is not mirrored. End with { action = \"accept\" } to \
+                         mirror everything else.",
+                    );
+                }
+                rules = Given::Known(FilterRules { intents, compiled });
+            }
             Err(over) => over_budget(notes, &at_rules, &intents, &versions, &over),
         }
     }

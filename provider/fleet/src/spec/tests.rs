@@ -137,6 +137,14 @@ fn a_rule_of_two_ip_versions_matches_no_packet() {
 }
 
 #[test]
+fn a_filter_that_accepts_nothing_is_a_mistake_unless_it_is_for_dns() {
+    let reject = RawFilterRule { action: known("reject"), ..RawFilterRule::default() };
+    assert_eq!(paths(&with_rule(reject)), ["filters[\"f\"].rules"]);
+    let dns = RawFilter { dns: Given::Known(true), ..RawFilter::default() };
+    assert_eq!(paths(&RawFleet { filters: map(vec![("f", dns)]), ..good() }), Vec::<String>::new());
+}
+
+#[test]
 fn the_eleventh_rule_is_refused_at_the_dearest() {
     let rule = |action: &str, ports: &[&str]| {
         Given::Known(RawFilterRule {
