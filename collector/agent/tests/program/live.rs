@@ -152,6 +152,7 @@ fn a_silent_flow_becomes_a_record_while_the_collector_runs() {
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(&datagram(5, 1), &collector.receive).unwrap();
     let directory = collector.dir.path().join("records");
     wait::until(LIMIT, "the record of a flow that went silent", || records(&directory).len() == 1);
+    collector.wait_status("an empty flow table", |status| status["flows"]["now"] == 0);
     assert_eq!(collector.stop().conn().len(), 1);
 }
 

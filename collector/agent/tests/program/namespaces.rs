@@ -35,8 +35,17 @@ impl Topology {
         command
     }
 
+    /// A command of a workload, on one processor: with several, mirrored packets of the two directions overtake each
+    /// other between tcpdump's place in the kernel and the socket's, and a history tells of their order.
+    fn workload(&self, place: &str, args: &[&str]) -> Command {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+        let first = allowed.split(['-', ',']).next().unwrap();
+        self.command(place, &[&["taskset", "-c", first], args].concat())
+    }
+
     fn run(&self, place: &str, args: &[&str]) {
-        let output = self.command(place, args).output().unwrap();
+        let output = self.workload(place, args).output().unwrap();
         assert!(output.status.success(), "{args:?} in {place}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
@@ -124,6 +133,7 @@ fn live_records_are_those_of_a_replay_of_the_same_packets() {
         tools::tool("tcpdump").err(),
         tools::tool("python3").err(),
         tools::tool("tc").err(),
+        tools::tool("taskset").err(),
     ];
     if let Some(missing) = needed.into_iter().flatten().next() {
         enigma_test_support::skip::skip(missing);
@@ -169,7 +179,7 @@ fn live_records_are_those_of_a_replay_of_the_same_packets() {
         inside.arg(command.get_program()).args(command.get_args());
         inside
     });
-    let server = Running::start(topology.command("b", &["python3", "-c", SERVER])).unwrap();
+    let server = Running::start(topology.workload("b", &["python3", "-c", SERVER])).unwrap();
     server.line(Stream::Stdout, LIMIT, |line| (line == "up").then_some(())).unwrap();
     topology.run("a", &["python3", "-c", CLIENT]);
     topology.run("a", &["ping", "-q", "-c", "3", "-i", "0.2", "10.66.0.2"]);
