@@ -5,10 +5,26 @@ mod diagnostics;
 mod interfaces;
 mod member;
 mod mirror_fleet;
+mod pages;
 mod provider;
 mod reach;
 mod written;
 
-fn main() -> std::process::ExitCode {
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, page] = arguments.as_slice()
+        && command == "docs"
+    {
+        return match pages::page(page) {
+            // A reader that went away has had enough.
+            Some(text) => {
+                std::io::stdout().write_all(text.as_bytes()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+            }
+            None => ExitCode::FAILURE,
+        };
+    }
     enigma_tfplugin::run(provider::Enigma::default(), "registry.terraform.io/enigma/enigma")
 }

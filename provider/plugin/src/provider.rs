@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use enigma_aws::{AssumeRole, AwsCloud, AwsConfig, Endpoints, RetryMode, StaticKeys};
+use enigma_fleet::given::Given;
 use enigma_fleet::ids::AccountId;
 use enigma_tfplugin::{
     Attribute, AttributePath, Context, Diagnostic, Diagnostics, Dynamic, Object, Provider, Registry, Schema,
@@ -188,11 +189,12 @@ fn read(config: &Dynamic) -> Result<(AwsConfig, BTreeSet<AccountId>), Diagnostic
                 .ok()
         })
         .collect();
-    let static_keys = match (text("access_key"), text("secret_key")) {
-        (None, None) => None,
+    let keys = (written::text(config, "access_key"), written::text(config, "secret_key"));
+    let static_keys = match keys {
+        (Given::Absent, Given::Absent) | (Given::Unknown, _) | (_, Given::Unknown) => None,
         (access_key, secret_key) => Some(StaticKeys {
-            access_key: access_key.unwrap_or_default(),
-            secret_key: secret_key.unwrap_or_default(),
+            access_key: access_key.known().cloned().unwrap_or_default(),
+            secret_key: secret_key.known().cloned().unwrap_or_default(),
             token: text("token"),
         }),
     };
@@ -201,7 +203,10 @@ fn read(config: &Dynamic) -> Result<(AwsConfig, BTreeSet<AccountId>), Diagnostic
         region,
         profile: text("profile"),
         static_keys,
-        assume_role: config.get("assume_role").filter(|role| !role.is_null() && !role.is_unknown()).map(role),
+        assume_role: config
+            .get("assume_role")
+            .filter(|role| !role.is_null() && role.is_wholly_known())
+            .map(role),
         accounts: BTreeMap::new(),
         endpoints: Endpoints {
             ec2: written::text(endpoints, "ec2").known().cloned(),

@@ -1,1 +1,2 @@
-//! Benchmarks: planner, decode, engine, replay.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]

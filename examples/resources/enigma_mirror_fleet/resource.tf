@@ -1,0 +1,25 @@
+resource "enigma_mirror_fleet" "prod" {
+  name    = "prod"
+  members = data.enigma_mirror_interfaces.prod.members
+
+  targets = {
+    main = { network_load_balancer_arn = module.collector.nlb_arn }
+  }
+
+  filters = {
+    default = { dns = true, rules = [{ action = "accept" }] }
+    quiet = {
+      rules = [
+        { action = "reject", protocol = "tcp", remote_ports = ["3260"] },
+        { action = "accept" },
+      ]
+    }
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = self.pending_count == 0
+      error_message = "${self.pending_count} sessions are pending; the warnings say why. Apply again. ${self.summary}"
+    }
+  }
+}
