@@ -85,3 +85,20 @@ fn launcher_line(python: &Path, script: &Path) -> Result<String> {
     };
     Ok(format!("#!/bin/sh\nexec {} -I {} \"$@\"\n", quoted(python)?, quoted(script)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launcher_passes_arguments_on_from_a_place_with_any_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("it's a \"place\"");
+        fs::create_dir(&odd).unwrap();
+        let program = dir.path().join("terraform");
+        fs::write(&program, launcher_line(Path::new("/bin/echo"), &odd.join("launch.py")).unwrap()).unwrap();
+        let said =
+            shell::output(std::process::Command::new("/bin/sh").arg(&program).args(["plan", "-var=a=b c"]));
+        assert_eq!(said.unwrap(), format!("-I {}/launch.py plan -var=a=b c\n", odd.display()));
+    }
+}

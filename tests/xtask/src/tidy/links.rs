@@ -66,7 +66,9 @@ fn broken(tree: &Tree, page: &str, target: &str) -> Result<Option<String>> {
     }
     match heading {
         Some(heading) if linked.ends_with(".md") => {
-            let known = prose(&tree.read(&linked)?).any(|(_, line)| anchor(line).as_deref() == Some(heading));
+            let explicit = format!("<a id=\"{heading}\">");
+            let known = prose(&tree.read(&linked)?)
+                .any(|(_, line)| line.contains(&explicit) || anchor(line).as_deref() == Some(heading));
             Ok((!known).then(|| "no such heading".to_owned()))
         }
         _ => Ok(None),

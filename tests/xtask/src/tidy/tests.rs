@@ -46,7 +46,7 @@ fn unfinished_work_is_found_with_its_line() {
 #[test]
 fn links_to_missing_files_and_headings_are_found() {
     let page = "[a](b.md) [b](b.md#two-words) [c](../x.md)\n[d](gone.md)\n[e](b.md#three)\n\
-                ```\n[f](in-code.md)\n```\n[g](https://example.com) [h](#here)\n# Here\n";
+                ```\n[f](in-code.md)\n```\n[g](https://example.com) [h](#here) [i](#given--id)\n# Here\n<a id=\"given--id\"></a>\n";
     let (_dir, tree) = tree(&[("docs/a.md", page), ("docs/b.md", "# One\n## Two words!\n"), ("x.md", "")]);
     assert_eq!(places(links::check(&tree).unwrap()), ["docs/a.md:2", "docs/a.md:3"]);
 }
@@ -102,9 +102,11 @@ fn crate_that_drifts_away_is_found() {
 
 #[test]
 fn unformatted_terraform_is_found() {
-    let (_dir, tree) = tree(&[("a.tf", "locals {\n  a = 1\n}\n"), ("b.tf", "locals {\na=1\n}\n")]);
+    let page = "```hcl\na = 1\n```\n```text\nb=2\n```\n```hcl\nc=3\n```\n";
+    let (_dir, tree) =
+        tree(&[("a.tf", "locals {\n  a = 1\n}\n"), ("b.tf", "locals {\na=1\n}\n"), ("c.md", page)]);
     match terraform::check(&tree).unwrap() {
-        Outcome::Done(findings) => assert_eq!(places(findings), ["b.tf"]),
+        Outcome::Done(findings) => assert_eq!(places(findings), ["b.tf", "c.md:7"]),
         Outcome::Skipped(why) => enigma_test_support::skip::skip(why),
     }
 }
