@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::path::AttributePath;
 use crate::proto::tfplugin6 as pb;
+use crate::types::Type;
 
 /// Whether a diagnostic stops the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +137,13 @@ impl Diagnostics {
     /// All of them, when one is an error.
     pub fn into_result<T>(self, value: T) -> Result<T, Self> {
         if self.has_errors() { Err(self) } else { Ok(value) }
+    }
+
+    /// Makes every path one that Terraform can find in a value of this type.
+    pub(crate) fn confine(&mut self, ty: &Type) {
+        for diagnostic in &mut self.0 {
+            diagnostic.attribute = ty.addressable(&diagnostic.attribute);
+        }
     }
 
     pub(crate) fn to_wire(&self) -> Vec<pb::Diagnostic> {

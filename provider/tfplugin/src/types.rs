@@ -137,6 +137,25 @@ impl Type {
         }
     }
 
+    /// The part of `path` that the wire can express: elements of a set have no address, so it ends at the set.
+    pub(crate) fn addressable(&self, path: &AttributePath) -> AttributePath {
+        let mut ty = Some(self);
+        let mut reached = AttributePath::root();
+        for step in path.steps() {
+            ty = match (ty, step) {
+                (Some(Self::Set(_)), _) => return reached,
+                (Some(Self::Object(attributes)), Step::Attribute(name) | Step::Key(name)) => {
+                    attributes.get(name)
+                }
+                (Some(Self::List(element) | Self::Map(element)), _) => Some(&**element),
+                // Inside a value of no declared type everything may have an address.
+                _ => None,
+            };
+            reached = reached.step(step.clone());
+        }
+        reached
+    }
+
     /// The type in words, for messages.
     pub(crate) fn expectation(&self) -> String {
         match self {
@@ -260,6 +279,19 @@ mod tests {
         assert_eq!(ty.to_string(), "map(object({ a = set(number), b = tuple([any, bool]) }))");
         assert!(serde_json::from_str::<Type>(r#"["list"]"#).is_err());
         assert!(serde_json::from_str::<Type>("[]").is_err());
+    }
+
+    #[test]
+    fn a_path_ends_at_a_set() {
+        let rule = Type::object([("ports", Type::set(Type::Number))]);
+        let ty =
+            Type::object([("rules", Type::list(rule.clone())), ("any", Type::Any), ("set", Type::set(rule))]);
+        let ports = AttributePath::of("rules").index(0).attribute("ports");
+        assert_eq!(ty.addressable(&ports.clone().index(3)), ports);
+        let set = AttributePath::of("set");
+        assert_eq!(ty.addressable(&set.clone().index(1).attribute("ports")), set);
+        let any = AttributePath::of("any").key("x").index(1);
+        assert_eq!(ty.addressable(&any), any);
     }
 
     #[test]

@@ -105,6 +105,7 @@ struct ShelfState {
     token: Value<String>,
     token_length: Value<u64>,
     nickname: Value<String>,
+    ports: Value<Vec<Value<u16>>>,
     slots: Value<BTreeMap<String, SlotState>>,
     pending_count: Value<usize>,
 }
@@ -171,6 +172,10 @@ impl Resource for Shelf {
             .attribute("token", Attribute::string().sensitive().write_only().description("Opens the shelf."))
             .attribute("token_length", Attribute::number().computed())
             .attribute("nickname", Attribute::string().deprecated("Use `name`, which can be longer now."))
+            .attribute(
+                "ports",
+                Attribute::set(Type::Number).validate(Validator::each(Validator::whole_number(1..=65_535))),
+            )
             .attribute("slots", Attribute::map(slot).computed().description("What is in which slot."))
             .attribute("pending_count", Attribute::number().computed())
     }
@@ -335,6 +340,7 @@ impl ShelfState {
             token: Value::Null,
             token_length: Value::Null,
             nickname: Value::Null,
+            ports: Value::Null,
             slots: Value::Null,
             pending_count: Value::Null,
         }

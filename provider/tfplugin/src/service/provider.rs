@@ -24,6 +24,7 @@ async fn validated(
     let config = decode(request.config.as_ref(), &offer.ty, "The provider's configuration")?;
     let mut found = check_config(&offer.schema, &config, None);
     add_own(&mut found, offer.of.validate(cx, config).await);
+    found.confine(&offer.ty);
     Ok(found)
 }
 

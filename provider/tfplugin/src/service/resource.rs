@@ -33,6 +33,7 @@ async fn validated(
     let config = decode(request.config.as_ref(), &offer.ty, "The configuration")?;
     let mut found = check_config(&offer.schema, &config, Some(cx.client()));
     add_own(&mut found, offer.of.validate(cx, config).await);
+    found.confine(&offer.ty);
     Ok(found)
 }
 
@@ -144,9 +145,13 @@ pub(super) async fn plan(
     cx: &Context,
     request: pb::plan_resource_change::Request,
 ) -> pb::plan_resource_change::Response {
+    let name = request.type_name.clone();
     match planned(catalogue, cx, request).await {
         Ok(response) => response,
-        Err(diagnostics) => {
+        Err(mut diagnostics) => {
+            if let Ok(offer) = catalogue.resource(&name) {
+                diagnostics.confine(&offer.ty);
+            }
             pb::plan_resource_change::Response { diagnostics: diagnostics.to_wire(), ..Default::default() }
         }
     }
@@ -184,6 +189,7 @@ async fn planned(
     finish(offer, &mut answer.state)?;
     let broken = plan::check_planned(name, &offer.schema, prior.as_ref(), &config, &answer.state);
     answer.diagnostics.extend(broken);
+    answer.diagnostics.confine(&offer.ty);
     if let Some(prior) = &prior {
         for path in plan::replaced_paths(&offer.schema, prior, &answer.state) {
             if !answer.requires_replace.contains(&path) {

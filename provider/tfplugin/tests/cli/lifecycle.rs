@@ -9,6 +9,7 @@ resource "toy_shelf" "a" {
   name       = "alpha"
   slot_count = 3
   token      = "secret"
+  ports      = [443, 80]
   boxes = {
     one = { colour = "red" }
     two = { colour = "blue", size = 7 }

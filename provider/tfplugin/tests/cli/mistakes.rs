@@ -9,6 +9,7 @@ resource "toy_shelf" "a" {
   name       = "Not Good"
   nickname   = "Not Good"
   slot_count = -1
+  ports      = [80, 0, 70000]
   boxes = {
     Bad = { colour = "Red" }
     two = { colour = "blue", size = 1000 }
@@ -39,6 +40,8 @@ fn every_mistake_is_reported_in_one_run_with_its_path() {
             "Invalid value for boxes[\"two\"].size: ",
             "Invalid value for layout.rows[1].width: ",
             "Invalid value for name: ",
+            "Invalid value for ports[0]: ",
+            "Invalid value for ports[2]: ",
             "Invalid value for slot_count: ",
             "Nickname is the name: ",
         ];
