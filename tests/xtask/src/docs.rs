@@ -23,11 +23,27 @@ struct Page {
     arguments: &'static [&'static str],
 }
 
-const PAGES: &[Page] = &[Page {
-    path: "docs/reference/configuration.md",
-    program: "enigma-collector",
-    arguments: &["config-reference"],
-}];
+const PROVIDER: &str = "terraform-provider-enigma";
+
+/// The registry of providers expects its pages at these very places.
+const PAGES: &[Page] = &[
+    Page {
+        path: "docs/data-sources/mirror_interfaces.md",
+        program: PROVIDER,
+        arguments: &["docs", "enigma_mirror_interfaces"],
+    },
+    Page { path: "docs/index.md", program: PROVIDER, arguments: &["docs", "provider"] },
+    Page {
+        path: "docs/reference/configuration.md",
+        program: "enigma-collector",
+        arguments: &["config-reference"],
+    },
+    Page {
+        path: "docs/resources/mirror_fleet.md",
+        program: PROVIDER,
+        arguments: &["docs", "enigma_mirror_fleet"],
+    },
+];
 
 /// Writes or checks every page.
 pub(crate) fn run(options: Options) -> Result<()> {
