@@ -55,8 +55,15 @@ impl MirrorFleet {
         Self { reach, pacer: Arc::new(Pacer::new()) }
     }
 
-    fn means<'a>(&self, cloud: Arc<dyn Cloud>, home: &'a Place, cx: &'a Context) -> Means<'a> {
-        Means { cloud, home, pacer: Arc::clone(&self.pacer), stop: cx.stop() }
+    fn means<'a>(
+        &self,
+        cloud: Arc<dyn Cloud>,
+        home: &'a Place,
+        cx: &'a Context,
+        memory: &Memory,
+    ) -> Means<'a> {
+        let generation = memory.generation.unwrap_or_else(applying::new_generation);
+        Means { cloud, home, pacer: Arc::clone(&self.pacer), stop: cx.stop(), generation }
     }
 
     /// Where targets live. While the provider block is not known, where they lived before.
@@ -117,8 +124,8 @@ impl Resource for MirrorFleet {
         request: Create<Dynamic, Dynamic>,
     ) -> Result<NewState<Dynamic>, Diagnostics> {
         let (cloud, home) = self.reach.home("The fleet was not made").await?;
-        let means = self.means(cloud, &home, cx);
         let memory = Memory::read(&request.planned_private);
+        let means = self.means(cloud, &home, cx, &memory);
         let question = Question { config: &request.config, prior: None, memory: &memory, home: &home };
         let (decision, _) = planning::decide(&question)?;
         let decision = decision.ok_or_else(still_unknown)?;
@@ -144,7 +151,9 @@ impl Resource for MirrorFleet {
             let ids = computed.target_ids.clone().known().unwrap_or_default();
             told.extend(applying::mark_complete(&means, ids.into_values().filter_map(Value::known)).await);
         }
-        Ok(NewState::of(computed.write(request.planned)?).with(told))
+        Ok(NewState::of(computed.write(request.planned)?)
+            .with(told)
+            .with_private(memory.after_apply(applying::new_generation()).write()))
     }
 
     async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -178,6 +187,7 @@ impl Resource for MirrorFleet {
         let memory = Memory {
             stranger_vnis: owned.stranger_vnis(),
             unread: inventory.unread.keys().cloned().collect(),
+            generation: Memory::read(&request.private).generation,
         };
         Ok(NewState::of(computed.write(request.state)?).with(drift).with_private(memory.write()))
     }
@@ -188,8 +198,8 @@ impl Resource for MirrorFleet {
         request: Update<Dynamic, Dynamic>,
     ) -> Result<NewState<Dynamic>, Diagnostics> {
         let (cloud, home) = self.reach.home("The fleet was not changed").await?;
-        let means = self.means(cloud, &home, cx);
         let memory = Memory::read(&request.planned_private);
+        let means = self.means(cloud, &home, cx, &memory);
         let question =
             Question { config: &request.config, prior: Some(&request.prior), memory: &memory, home: &home };
         let (decision, _) = planning::decide(&question)?;
@@ -213,14 +223,16 @@ impl Resource for MirrorFleet {
         });
         let mut told = applied.diagnostics;
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
-        Ok(NewState::of(computed.write(request.planned)?).with(told))
+        Ok(NewState::of(computed.write(request.planned)?)
+            .with(told)
+            .with_private(memory.after_apply(applying::new_generation()).write()))
     }
 
     async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
         let before = Computed::read(&request.prior)?;
         let fleet = name(&request.prior)?;
         let (cloud, home) = self.reach.home("The fleet was not destroyed").await?;
-        let means = self.means(cloud, &home, cx);
+        let means = self.means(cloud, &home, cx, &Memory::read(&request.prior_private));
         let places = places_of(&before, &home);
         let (_, applied) =
             applying::apply(&means, Expansion::nothing(fleet), "", &Occasion::Destroy(&places)).await?;
@@ -230,7 +242,8 @@ impl Resource for MirrorFleet {
             return Ok(NewState::gone().with(told));
         }
         let computed = result::left(&before, &applied.owned, &applied.outcomes);
-        Ok(NewState::of(computed.write(request.prior)?).with(told))
+        let memory = Memory::read(&request.prior_private).after_apply(applying::new_generation());
+        Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
 
     async fn import(&self, _cx: &Context, id: String) -> Result<Vec<Imported<Dynamic>>, Diagnostics> {

@@ -40,6 +40,8 @@ pub(super) struct Means<'a> {
     pub(super) home: &'a Place,
     pub(super) pacer: Arc<Pacer>,
     pub(super) stop: &'a CancellationToken,
+    /// Part of every client token.
+    pub(super) generation: u64,
 }
 
 /// What came of it.
@@ -110,7 +112,7 @@ pub(super) async fn apply(
     if findings.has_errors() {
         return Err(findings);
     }
-    let options = Options::new(generation(), Arc::clone(&means.pacer));
+    let options = Options::new(means.generation, Arc::clone(&means.pacer));
     let outcomes = execute(&plan, Arc::clone(&means.cloud), &options, means.stop).await;
     Ok((expansion, Applied { owned, plan, outcomes, diagnostics: findings }))
 }
@@ -202,9 +204,9 @@ fn describe(expansion: &mut Expansion, description: &str, is_complete: bool) {
     }
 }
 
-/// Client tokens of one apply share it, those of the next do not: AWS answers a repeated token with its first result, also when
-/// that object was deleted since. A repeat after a kill finds by their tags what the first attempt made.
-fn generation() -> u64 {
+/// A number that no earlier apply had. AWS answers a repeated client token with its first result, also when that object was deleted
+/// since, so a fleet that is made again must not repeat the tokens of the one before.
+pub(super) fn new_generation() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,11 +17,19 @@ pub(super) struct Memory {
     pub(super) stranger_vnis: BTreeSet<u32>,
     /// Places that the last refresh could not read.
     pub(super) unread: BTreeSet<Place>,
+    /// Part of every client token of the next apply; changes when an apply has ended. So an apply that is repeated after a kill asks
+    /// for the same objects again even where EC2 does not show the first ones yet, and a later one never gets an old answer.
+    pub(super) generation: Option<u64>,
 }
 
 impl Memory {
     pub(super) fn read(private: &Private) -> Self {
         serde_json::from_slice(private).unwrap_or_default()
+    }
+
+    /// The same once an apply has ended, with the tokens of the next one.
+    pub(super) fn after_apply(self, generation: u64) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 
     pub(super) fn write(&self) -> Private {

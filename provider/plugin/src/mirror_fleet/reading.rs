@@ -1,20 +1,22 @@
 //! The refresh: what exists, compared with what the state says. Pure; the shell reads AWS and passes what it saw.
 //!
-//! Whatever carries the fleet's tag is the fleet's, whether the state knows it or not. A session that is not there any more is told
-//! apart by its source: gone with it, or deleted by someone. A place that cannot be read keeps its rows.
+//! What became of the sessions is the core's answer (`enigma_fleet::drift`); here it is turned into rows and words, together with what
+//! became of targets, filters and rules. A place that cannot be read keeps its rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enigma_fleet::expand::PriorState;
+use enigma_fleet::drift::{self, Drift};
+use enigma_fleet::expand::PriorSession;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FilterId, MemberKey, TargetId};
-use enigma_fleet::inventory::{Destination, Inventory, MirrorSession};
-use enigma_fleet::ownership::{Owned, RULE_TAG};
-use enigma_fleet::quota::NLB_PACKET_LENGTH;
+use enigma_fleet::ids::MemberKey;
+use enigma_fleet::inventory::Inventory;
+use enigma_fleet::ownership::Owned;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
 
 use super::convert;
+use super::memory::Memory;
+use super::planning::remembered;
 use super::rules;
 use super::state::{Computed, Row, Rows};
 
@@ -29,53 +31,17 @@ pub(super) struct Seen<'a> {
 /// The computed attributes as they are, and what differs from the state in words.
 pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (Computed, Diagnostics) {
     let spec = spec::parse(&convert::raw(inputs)).0;
-    let mut drift = Drift::default();
     let old_rows = before.rows();
-    let mut rows = Rows::new();
-    for (key, sessions) in &seen.owned.sessions {
-        // The first by id is the one in use; others are duplicates that the next apply removes.
-        let Some(session) = sessions.first() else { continue };
-        let text = key.to_string();
-        let old = old_rows.get(&text);
-        let row = observed_row(key, session, old, seen);
-        if let Some(old) = old.filter(|old| old.state() == Some(PriorState::Active)) {
-            drift.changed(&text, old, &row);
-        }
-        rows.insert(text, row);
-    }
-    let present: BTreeSet<MemberKey> = seen
-        .inventory
-        .places
+    let memory = Memory { unread: seen.inventory.unread.keys().cloned().collect(), ..Memory::default() };
+    let gone =
+        vanished(before, seen.owned).into_iter().filter(|key| !is_present(key, seen.inventory)).collect();
+    let refreshed = drift::refresh(&remembered(&old_rows, &memory), seen.owned, &gone);
+    let rows: Rows = refreshed
+        .prior
+        .sessions
         .iter()
-        .flat_map(|(place, seen)| {
-            seen.interfaces.iter().map(|i| MemberKey { place: place.clone(), interface: i.id.clone() })
-        })
+        .map(|(key, session)| (key.to_string(), row(key, session, old_rows.get(&key.to_string()), seen)))
         .collect();
-    for (text, old) in old_rows {
-        let Ok(key) = text.parse::<MemberKey>() else { continue };
-        if rows.contains_key(&text) {
-            continue;
-        }
-        if seen.inventory.unread.contains_key(&key.place) {
-            rows.insert(text, old);
-            continue;
-        }
-        let is_there = present.contains(&key);
-        let mut row = old;
-        match row.state() {
-            Some(PriorState::SourceGone) if !is_there => continue,
-            Some(PriorState::Pending) if is_there => {}
-            _ if is_there => {
-                drift.deleted.push(format!(
-                    "{} of {text}",
-                    row.session_id.as_ref().known().map_or("the session", String::as_str)
-                ));
-                row.set_state(PriorState::Missing);
-            }
-            _ => row.set_state(PriorState::SourceGone),
-        }
-        rows.insert(text, row);
-    }
     let mut after = Computed {
         id: before.id.clone(),
         sessions: Value::Known(rows),
@@ -87,8 +53,16 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         summary: before.summary.clone(),
     };
     after.count();
-    drift.objects(before, &after);
-    (after, drift.diagnostics())
+    let mut told = Told::default();
+    for (key, drift) in &refreshed.drift {
+        told.session(key, drift, old_rows.get(&key.to_string()));
+    }
+    told.objects(before, &after);
+    (after, told.diagnostics())
+}
+
+fn is_present(key: &MemberKey, inventory: &Inventory) -> bool {
+    inventory.places.get(&key.place).is_some_and(|seen| seen.interfaces.iter().any(|i| i.id == key.interface))
 }
 
 /// The keys of rows whose session is not there although the state says so: whether their sources exist must be looked up.
@@ -107,50 +81,22 @@ pub(super) fn unknown_to_state(before: &Computed, owned: &Owned) -> Vec<MemberKe
     owned.sessions.keys().filter(|key| !rows.contains_key(&key.to_string())).cloned().collect()
 }
 
-fn observed_row(key: &MemberKey, session: &MirrorSession, old: Option<&Row>, seen: &Seen<'_>) -> Row {
+/// Who the source is comes from the state, or for a new row from what was looked up.
+fn row(key: &MemberKey, session: &PriorSession, old: Option<&Row>, seen: &Seen<'_>) -> Row {
     let (instance_id, name) =
         old.map_or_else(|| identity(key, seen.inventory), |old| (old.instance_id.clone(), old.name.clone()));
     Row {
-        session_id: Value::Known(session.id.to_string()),
+        session_id: session.session.as_ref().map(ToString::to_string).into(),
         instance_id,
         name,
-        rule: session.tags.get(RULE_TAG).cloned().or_else(|| old.and_then(|old| old.rule.clone())),
-        filter: label_of_filter(&session.filter, seen.owned),
-        target: label_of_target(&session.target, seen.owned),
+        rule: session.rule.as_ref().map(ToString::to_string),
+        filter: session.filter.as_ref().map(ToString::to_string),
+        target: session.target.as_ref().map(ToString::to_string),
         session_number: session.number.into(),
-        virtual_network_id: session.vni.map(i64::from),
-        packet_length: packet_length(session, old, seen.owned),
-        state: Value::Known(PriorState::Active.as_str().to_owned()),
+        virtual_network_id: session.vni.map(Into::into),
+        packet_length: session.packet_length.map(Into::into),
+        state: Value::Known(session.state.as_str().to_owned()),
     }
-}
-
-/// AWS reports 8500 for a load balancer's session that was made without a packet length, so that number alone does not tell
-/// whether anyone asked for it: it is "unset" unless the state says otherwise.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTrafficMirrorSession.html>
-fn packet_length(session: &MirrorSession, old: Option<&Row>, owned: &Owned) -> Option<i64> {
-    let observed = session.packet_length.map(i64::from)?;
-    let is_default = observed == i64::from(NLB_PACKET_LENGTH)
-        && old.is_none_or(|old| old.packet_length.is_none())
-        && owned.targets.values().flatten().any(|target| {
-            target.id == session.target && matches!(target.destination, Destination::NetworkLoadBalancer(_))
-        });
-    (!is_default).then_some(observed)
-}
-
-fn label_of_target(id: &TargetId, owned: &Owned) -> Option<String> {
-    owned
-        .targets
-        .iter()
-        .find(|(_, targets)| targets.iter().any(|t| t.id == *id))
-        .map(|(key, _)| key.label.to_string())
-}
-
-fn label_of_filter(id: &FilterId, owned: &Owned) -> Option<String> {
-    owned
-        .filters
-        .iter()
-        .find(|(_, filters)| filters.iter().any(|f| f.id == *id))
-        .map(|(key, _)| key.label.to_string())
 }
 
 /// Instance and name of a source that the state does not know, as the data source gives them.
@@ -216,7 +162,7 @@ fn is_unread(key: &str, seen: &Seen<'_>) -> bool {
 
 /// What others did, collected for a few diagnostics.
 #[derive(Default)]
-struct Drift {
+struct Told {
     deleted: Vec<String>,
     changed: Vec<String>,
     rules: Vec<String>,
@@ -226,26 +172,20 @@ struct Drift {
 /// Objects named in one diagnostic; the rest is counted.
 const NAMED: usize = 10;
 
-impl Drift {
-    fn changed(&mut self, key: &str, old: &Row, new: &Row) {
-        let mut fields = Vec::new();
-        let mut field = |name: &str, old: String, new: String| {
-            if old != new {
-                fields.push(format!("{name} {old} -> {new}"));
+impl Told {
+    fn session(&mut self, key: &MemberKey, drift: &Drift, old: Option<&Row>) {
+        match drift {
+            // Another writer with the same rules, or an import: nothing that anyone must do. The state tells of both others.
+            Drift::Appeared | Drift::SourceGone => {}
+            Drift::Changed(fields) => {
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, was, is)| format!("{name} {was} -> {is}")).collect();
+                self.changed.push(format!("{key}: {}", fields.join(", ")));
             }
-        };
-        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "another's".to_owned());
-        let number = |value: Option<i64>| value.map_or_else(|| "unset".to_owned(), |n| n.to_string());
-        field("target", text(&old.target), text(&new.target));
-        field("filter", text(&old.filter), text(&new.filter));
-        field("session_number", old.session_number.to_string(), new.session_number.to_string());
-        field("virtual_network_id", number(old.virtual_network_id), number(new.virtual_network_id));
-        field("packet_length", number(old.packet_length), number(new.packet_length));
-        if old.session_id != new.session_id {
-            fields.push("replaced by another session of the fleet".to_owned());
-        }
-        if !fields.is_empty() {
-            self.changed.push(format!("{key}: {}", fields.join(", ")));
+            Drift::Deleted => {
+                let id = old.and_then(|row| row.session_id.as_ref().known().cloned());
+                self.deleted.push(id.map_or_else(|| key.to_string(), |id| format!("{id} of {key}")));
+            }
         }
     }
 
