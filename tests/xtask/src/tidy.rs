@@ -4,6 +4,7 @@
 //! nothing of how it is started: `cargo xtask tidy` prints the findings, `cargo xtask test` counts the checks.
 
 mod crates;
+mod features;
 mod layers;
 mod layout;
 mod links;
@@ -51,6 +52,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "file sizes", run: |tree| Ok(Outcome::Done(layout::sizes(tree)?)) },
     Check { name: "crates", run: |tree| Ok(Outcome::Done(crates::check(tree)?)) },
     Check { name: "layers", run: |tree| Ok(Outcome::Done(layers::check(tree)?)) },
+    Check { name: "features", run: |tree| Ok(Outcome::Done(features::check(tree)?)) },
     Check { name: "words", run: |tree| Ok(Outcome::Done(words::check(tree)?)) },
     Check { name: "links", run: |tree| Ok(Outcome::Done(links::check(tree)?)) },
     Check { name: "Terraform format", run: terraform::check },
