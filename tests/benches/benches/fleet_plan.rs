@@ -97,6 +97,7 @@ resource "aws_ec2_traffic_mirror_session" "it" {{
   traffic_mirror_filter_id = aws_ec2_traffic_mirror_filter.it.id
   traffic_mirror_target_id = aws_ec2_traffic_mirror_target.it.id
   session_number           = 1
+  packet_length            = 8500 # what AWS reports for load balancers; 3.39 does not know it as computed
 }}
 "#,
             version = tools::AWS_PROVIDER,
