@@ -1,6 +1,7 @@
 //! cargo-nextest: run with the profile `full`, read from the JUnit file that the profile writes.
 
 use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +15,9 @@ pub(super) fn run(variables: &[(&str, &OsStr)]) -> Result<Vec<Suite>> {
     let report = target_dir().join("nextest/full/junit.xml");
     super::remove(&report)?;
     let mut command = shell::cargo(["nextest", "run", "--locked", "--workspace", "--profile", "full"]);
-    command.args(["--status-level", "slow", "--final-status-level", "none", "--show-progress", "none"]);
+    command.args(["--status-level", "slow", "--final-status-level", "none"]);
+    // A bar for people; a log would fill with it.
+    command.args(["--show-progress", if std::io::stdout().is_terminal() { "bar" } else { "none" }]);
     command.args(["--cargo-quiet", "--no-tests", "fail"]);
     super::with_variables(&mut command, variables);
     let ended = shell::pass_through(&mut command);
