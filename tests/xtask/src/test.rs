@@ -56,7 +56,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     cargo_step(
         &mut report,
         "documentation",
-        &["doc", "--keep-going", "--locked", "--workspace", "--no-deps", "--document-private-items"],
+        &["doc", "--keep-going", "--locked", "--workspace", "--no-deps"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     );
     dependency_policy(&mut report);
