@@ -8,14 +8,17 @@ use std::time::Instant;
 use enigma_engine::Stats;
 
 use crate::export::ExportStats;
+use crate::receive::steer::Wrapping;
 
 /// A worker's counters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WorkerView {
     /// Packets, drops by reason, flows.
     pub(crate) engine: Stats,
-    /// Datagrams the kernel dropped at this worker's socket while it was receiving.
+    /// Datagrams the kernel dropped at this worker's sockets while it was receiving.
     pub(crate) kernel_drops: u64,
+    /// The same by door, with what was received; in the order of [`Wrapping::ALL`].
+    pub(crate) doors: [DoorView; Wrapping::ALL.len()],
     /// Datagrams that arrived after the worker had been told to stop.
     pub(crate) after_stop: u64,
     /// Records handed to the queue, dropped ones included.
@@ -26,6 +29,27 @@ pub(crate) struct WorkerView {
     pub(crate) receive_errors: u64,
     /// Turns of the worker's loop; a number that stands still is a stalled worker.
     pub(crate) turns: u64,
+}
+
+impl WorkerView {
+    /// The account of one door.
+    pub(crate) fn door(&self, wrapping: Wrapping) -> DoorView {
+        self.doors[wrapping as usize]
+    }
+
+    /// The same, to be filled in.
+    pub(crate) fn door_mut(&mut self, wrapping: Wrapping) -> &mut DoorView {
+        &mut self.doors[wrapping as usize]
+    }
+}
+
+/// What came in by one door, and what the kernel dropped there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DoorView {
+    /// Datagrams read from its sockets.
+    pub(crate) received: u64,
+    /// Datagrams dropped because a socket was full.
+    pub(crate) kernel_drops: u64,
 }
 
 /// One publisher's latest copy.
@@ -111,6 +135,10 @@ impl Totals {
         for worker in &workers {
             sum.engine.merge(&worker.engine);
             sum.kernel_drops += worker.kernel_drops;
+            for (sum, door) in sum.doors.iter_mut().zip(worker.doors) {
+                sum.received += door.received;
+                sum.kernel_drops += door.kernel_drops;
+            }
             sum.after_stop += worker.after_stop;
             sum.records += worker.records;
             sum.queue_dropped += worker.queue_dropped;

@@ -17,6 +17,7 @@ use crate::export::Batch;
 use crate::export::queue::Outbox;
 use crate::health::{Monitor, Phase, Reason};
 use crate::metrics::{self, Gauges};
+use crate::receive::steer::Wrapping;
 
 /// What requests look at.
 pub(crate) struct Console {
@@ -100,6 +101,16 @@ pub(crate) fn counters(totals: &Totals) -> Value {
         .filter(|reason| engine.dropped(**reason) > 0)
         .map(|reason| (reason.name().to_owned(), engine.dropped(*reason).into()))
         .collect();
+    let doors: Map<String, Value> = Wrapping::ALL
+        .iter()
+        .map(|wrapping| {
+            let door = sum.door(*wrapping);
+            (
+                wrapping.name().to_owned(),
+                json!({ "received": door.received, "kernel_drops": door.kernel_drops }),
+            )
+        })
+        .collect();
     let workers: Vec<Value> = totals
         .workers
         .iter()
@@ -132,6 +143,7 @@ pub(crate) fn counters(totals: &Totals) -> Value {
             "export_dropped": totals.export_dropped(),
             "bytes": export.bytes,
         },
+        "doors": doors,
         "workers": workers,
     })
 }

@@ -9,6 +9,7 @@ use std::fmt::{Display, Write as _};
 use enigma_engine::DropReason;
 
 use crate::board::Totals;
+use crate::receive::steer::Wrapping;
 
 /// Content type of the format.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,6 +47,20 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     );
     for (index, worker) in totals.workers.iter().enumerate() {
         page.sample("kernel_dropped_packets_total", &[("worker", &index)], worker.kernel_drops);
+    }
+    page.family("door_received_packets_total", "counter", "Datagrams read, by the door they came in by.");
+    for wrapping in Wrapping::ALL {
+        let door = sum.door(wrapping);
+        page.sample("door_received_packets_total", &[("door", &wrapping.name())], door.received);
+    }
+    page.family(
+        "door_kernel_dropped_packets_total",
+        "counter",
+        "Datagrams the kernel dropped because a socket was full, by door.",
+    );
+    for wrapping in Wrapping::ALL {
+        let door = sum.door(wrapping);
+        page.sample("door_kernel_dropped_packets_total", &[("door", &wrapping.name())], door.kernel_drops);
     }
     page.single(
         "received_bytes_total",

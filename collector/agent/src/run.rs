@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use enigma_engine::{Pipeline, Stream};
-use serde_json::json;
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use crate::board::{Board, Totals};
 use crate::config::Config;
 use crate::config::export::{Destination as To, Export};
+use crate::config::receive::Receive;
 use crate::export::ExportStats;
 use crate::export::destination::Destination;
 use crate::export::file::{Existing, FileError, FileSet, Rotation};
@@ -26,7 +27,8 @@ use crate::export::queue::{Outbox, queue};
 use crate::export::writer::Writer;
 use crate::health::{Monitor, Phase};
 use crate::http::{Console, router};
-use crate::receive::socket::{BindError, bind};
+use crate::receive::socket::{BindError, ReceiveSocket, bind};
+use crate::receive::steer::Wrapping;
 use crate::worker::Worker;
 
 /// How often counters are looked at for health: fine beside the shortest window of one second.
@@ -68,17 +70,8 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<Outcome, RunError> {
     let started = Instant::now();
     let mut stop = Stop::new().map_err(RunError::Signals)?;
-    let (sockets, received_on, shortfalls) =
-        bind(config.receive.listen, config.receive.workers, config.receive.buffer)?;
-    for shortfall in &shortfalls {
-        warn!("{shortfall}");
-    }
-    if config.receive.workers > 1 {
-        warn!(
-            workers = config.receive.workers,
-            "the kernel spreads datagrams by outer addresses and ports; a flow whose directions differ in them becomes two records"
-        );
-    }
+    let mut addresses = Map::new();
+    let sockets = sockets(&config.receive, &mut addresses)?;
     let http_error = |source| RunError::Http { address: config.http.listen, source };
     let listener = TcpListener::bind(config.http.listen).await.map_err(http_error)?;
     let http_on = listener.local_addr().map_err(http_error)?;
@@ -86,7 +79,8 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
 
     let board = Arc::new(Board::new(sockets.len()));
     let (outbox, inbox) = queue(config.export.queue);
-    let addresses = json!({ "receive": received_on.to_string(), "http": http_on.to_string() });
+    addresses.insert("http".to_owned(), http_on.to_string().into());
+    let addresses = Value::Object(addresses);
     let console = Arc::new(Console {
         board: Arc::clone(&board),
         monitor: Mutex::new(Monitor::new(config.health.clone())),
@@ -108,10 +102,10 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
     };
     let mut threads = Threads { writer: spawn("writer", move || writer.run())?, workers: Vec::new() };
     let admission = config.receive.admission();
-    for (index, socket) in sockets.into_iter().enumerate() {
+    for (index, sockets) in sockets.into_iter().enumerate() {
         let worker = Worker {
             index,
-            socket,
+            sockets,
             pipeline: Pipeline::new(config.flow.engine(
                 config.receive.workers,
                 admission.clone(),
@@ -127,7 +121,7 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
     // The first look is where the first window begins; it must not come after the first loss.
     console.monitor().observe(started.elapsed(), &board.totals());
     console.monitor().set_phase(Phase::Serving);
-    info!(receive = %received_on, http = %http_on, workers = threads.workers.len(), "receiving");
+    info!(%addresses, workers = threads.workers.len(), "receiving");
     let told = ready_file.map_or(Ok(()), |path| write_ready(&path, &addresses.to_string()));
     let fault = match told {
         Ok(()) => serve(&console, &threads, &mut stop).await,
@@ -186,6 +180,32 @@ async fn drain(console: &Console, threads: &Threads, stop: &mut Stop, period: Du
             }
         }
     }
+}
+
+/// Binds every door: the sockets of each worker. Notes the addresses under the doors' names in the ready file.
+fn sockets(
+    receive: &Receive,
+    addresses: &mut Map<String, Value>,
+) -> Result<Vec<Vec<ReceiveSocket>>, RunError> {
+    let mut by_worker: Vec<Vec<ReceiveSocket>> = (0..receive.workers).map(|_| Vec::new()).collect();
+    let mut told = Vec::new();
+    let doors =
+        [("receive", Wrapping::Vxlan, Some(receive.listen)), ("geneve", Wrapping::Geneve, receive.geneve)];
+    for (name, wrapping, listen) in doors {
+        let Some(listen) = listen else { continue };
+        let (sockets, address, shortfalls) = bind(wrapping, listen, receive.workers, receive.buffer)?;
+        addresses.insert(name.to_owned(), address.to_string().into());
+        for (worker, socket) in by_worker.iter_mut().zip(sockets) {
+            worker.push(socket);
+        }
+        for shortfall in shortfalls {
+            if !told.contains(&shortfall) {
+                warn!("{shortfall}");
+                told.push(shortfall);
+            }
+        }
+    }
+    Ok(by_worker)
 }
 
 fn destination(export: &Export) -> Result<Destination, FileError> {

@@ -19,13 +19,22 @@ static LISTEN: Key = Key {
     reason: "AWS sends mirrored packets to UDP 4789 and the port cannot be changed there.",
 };
 
+static GENEVE: Key = Key {
+    section: "receive",
+    name: "geneve",
+    default: "\"\"",
+    allowed: "an address and port such as \"[::]:6081\", or \"\" for none; port 0 takes a free one",
+    meaning: "UDP address of GENEVE traffic, for mirror targets behind a Gateway Load Balancer: packets come as GENEVE around the VXLAN datagram, and the session and the mirrored interface are read from inside. Each worker gets one more socket.",
+    reason: "Interface and Network Load Balancer targets need no second open port. A Gateway Load Balancer always sends to UDP 6081.",
+};
+
 static WORKERS: Key = Key {
     section: "receive",
     name: "workers",
     default: "1",
     allowed: "a whole number from 1 to 64",
-    meaning: "Receive threads, each with its own socket and flow table. The kernel spreads datagrams by outer addresses and ports.",
-    reason: "The two directions of a flow can have different outer source ports; with one worker they always meet in one flow table. More workers receive more, and may report a flow as two one-sided ones.",
+    meaning: "Receive threads, each with its own sockets and flow table. Packets are steered by the addresses and ports of the mirrored packet, so that both directions of a flow meet in one table; fragments go by addresses alone. Where the kernel refuses that, one warning says so and outer addresses and ports decide.",
+    reason: "One core is enough for most fleets. A flow that is fragmented only in part is one flow with one worker and two with several.",
 };
 
 static BUFFER: Key = Key {
@@ -68,7 +77,7 @@ static ALLOW_SOURCES: Key = Key {
 pub(crate) static SECTION: Section = Section {
     name: "receive",
     about: "The sockets that mirrored packets arrive on.",
-    keys: &[&LISTEN, &WORKERS, &BUFFER, &BATCH_WAIT],
+    keys: &[&LISTEN, &GENEVE, &WORKERS, &BUFFER, &BATCH_WAIT],
 };
 
 /// `[receive.allow]`.
@@ -83,6 +92,8 @@ pub(crate) static ALLOW_SECTION: Section = Section {
 pub(crate) struct Receive {
     /// UDP address; port 0 means any.
     pub(crate) listen: SocketAddr,
+    /// UDP address of the GENEVE door, if there is one.
+    pub(crate) geneve: Option<SocketAddr>,
     /// Receive threads, at least one.
     pub(crate) workers: usize,
     /// Bytes of each socket's receive buffer, in the kernel's accounting.
@@ -102,6 +113,10 @@ impl Receive {
         };
         Self {
             listen: reader.get(&LISTEN, value::socket_address),
+            geneve: reader.get(&GENEVE, |v| match value::text(v) {
+                Some("") => Some(None),
+                _ => value::socket_address(v).map(Some),
+            }),
             workers: reader
                 .get(&WORKERS, |v| value::integer(v, 1..=64).and_then(|n| usize::try_from(n).ok())),
             buffer: reader

@@ -1,5 +1,5 @@
 //! The system calls of the receive path that the standard library does not have, and the only `unsafe` in the
-//! repository: `recvmmsg(2)` into a preallocated arena, `poll(2)`, and three socket options. Everything that looks
+//! repository: `recvmmsg(2)` into a preallocated arena, `poll(2)`, and socket options. Everything that looks
 //! into received bytes is safe code elsewhere ([`super::control`]).
 #![allow(
     unsafe_code,
@@ -140,12 +140,23 @@ impl Arena {
     }
 }
 
-/// Waits until the socket has something to read, at most `limit`. `false` when the time passed (or a signal came).
-pub(crate) fn wait_readable(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<bool> {
-    let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+/// Sockets that can be waited for together: one for each way packets are wrapped.
+pub(crate) const MOST_WAITED: usize = 2;
+
+/// Waits until one of the sockets, at most [`MOST_WAITED`], has something to read, at most `limit`. `false` when the
+/// time passed (or a signal came).
+pub(crate) fn wait_readable<'a>(
+    sockets: impl IntoIterator<Item = BorrowedFd<'a>>,
+    limit: Duration,
+) -> io::Result<bool> {
+    // Entries with a negative descriptor are ignored (poll(2)).
+    let mut entries = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; MOST_WAITED];
+    for (entry, socket) in entries.iter_mut().zip(sockets) {
+        entry.fd = socket.as_raw_fd();
+    }
     let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: one valid pollfd that lives on this stack frame, and the count says one.
-    match unsafe { libc::poll(&raw mut entry, 1, limit) } {
+    // SAFETY: the pointer is to MOST_WAITED valid entries on this stack frame, and the count says as many.
+    match unsafe { libc::poll(entries.as_mut_ptr(), MOST_WAITED as libc::nfds_t, limit) } {
         -1 => {
             let error = io::Error::last_os_error();
             if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) }
@@ -164,6 +175,26 @@ pub(crate) fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: lib
             option,
             (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has `program` choose among the sockets that share this one's address, for every datagram from now on
+/// (`SO_ATTACH_REUSEPORT_CBPF`, Linux 4.5).
+pub(crate) fn choose_by(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<()> {
+    let length =
+        libc::c_ushort::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the option's value is a live sock_fprog of the stated size, whose pointer is to `len` instructions; the
+    // kernel copies and checks them during the call and does not write to them.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::batch;
+use super::steer::{self, Wrapping};
 
 /// Why no packet can be received.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,8 @@ pub(crate) enum Shortfall {
     Drops,
     /// The host has no IPv6; IPv4 is received.
     Ipv4Only,
+    /// The kernel does not let the inner flow decide which worker gets a packet.
+    Steering,
 }
 
 impl fmt::Display for Shortfall {
@@ -54,6 +57,11 @@ impl fmt::Display for Shortfall {
                  `RcvbufErrors` in /proc/net/snmp",
             ),
             Self::Ipv4Only => f.write_str("host has no IPv6: receiving IPv4 only"),
+            Self::Steering => f.write_str(
+                "kernel refuses to steer packets by their inner flow: it spreads them over the workers by outer \
+                 addresses and ports, and a flow whose directions differ in them becomes two records; receive.workers \
+                 = 1 keeps flows whole",
+            ),
         }
     }
 }
@@ -62,9 +70,15 @@ impl fmt::Display for Shortfall {
 #[derive(Debug)]
 pub(crate) struct ReceiveSocket {
     socket: Socket,
+    wrapping: Wrapping,
 }
 
 impl ReceiveSocket {
+    /// What is around the packets that come here.
+    pub(crate) fn wrapping(&self) -> Wrapping {
+        self.wrapping
+    }
+
     /// Takes a batch: see [`batch::Arena::receive`].
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -79,9 +93,10 @@ impl ReceiveSocket {
     }
 }
 
-/// Binds one socket a worker. Port 0 is resolved by the first and shared by the rest. Also says which address that
-/// is and what could not be had.
+/// Binds one socket a worker, and has packets steered among them by inner flow. Port 0 is resolved by the first and
+/// shared by the rest. Also says which address that is and what could not be had.
 pub(crate) fn bind(
+    wrapping: Wrapping,
     listen: SocketAddr,
     workers: usize,
     buffer: usize,
@@ -100,7 +115,7 @@ pub(crate) fn bind(
         }
         Err(error) => return Err(error),
     }
-    for _ in 0..workers {
+    for index in 0..workers {
         let socket = open(address, true)?;
         address = socket
             .local_addr()
@@ -112,7 +127,15 @@ pub(crate) fn bind(
                 shortfalls.push(shortfall);
             }
         }
-        sockets.push(ReceiveSocket { socket });
+        // With the first socket, which the rest then join: until a worker's own is there, what is its goes by outer
+        // addresses, and that is only the moment of the start.
+        if index == 0 && workers > 1 {
+            let program = steer::program(wrapping, u32::try_from(workers).unwrap_or(u32::MAX));
+            if batch::choose_by(socket.as_fd(), &program).is_err() {
+                shortfalls.push(Shortfall::Steering);
+            }
+        }
+        sockets.push(ReceiveSocket { socket, wrapping });
     }
     Ok((sockets, address, shortfalls))
 }

@@ -28,6 +28,8 @@ pub(crate) fn output<'a>(args: impl IntoIterator<Item = &'a str>) -> Output {
 pub(crate) struct Collector {
     pub(crate) running: Running,
     pub(crate) receive: String,
+    /// Only where `receive.geneve` is set.
+    pub(crate) geneve: Option<String>,
     pub(crate) http: String,
     pub(crate) dir: TempDir,
 }
@@ -75,7 +77,8 @@ impl Collector {
             serde_json::from_str(&text).map_err(|error| error.to_string())
         });
         let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
-        Self { running, receive: text("receive"), http: text("http"), dir }
+        let geneve = addresses["geneve"].as_str().map(str::to_owned);
+        Self { running, receive: text("receive"), geneve, http: text("http"), dir }
     }
 
     /// Starts on a free port of the loopback.

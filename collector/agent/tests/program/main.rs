@@ -9,3 +9,4 @@ mod live;
 mod namespaces;
 mod overload;
 mod replay;
+mod steering;

@@ -12,7 +12,7 @@ fn receive_all(
     expected: usize,
 ) -> Vec<(IpAddr, u16, Vec<u8>, Option<i64>)> {
     let mut all = Vec::new();
-    while all.len() < expected && wait_readable(socket.fd(), LIMIT).unwrap() {
+    while all.len() < expected && wait_readable([socket.fd()], LIMIT).unwrap() {
         let count = arena.receive(socket.fd()).unwrap();
         all.extend(arena.datagrams(count).map(|d| (d.source, d.source_port, d.payload.to_vec(), d.at)));
     }
@@ -21,7 +21,7 @@ fn receive_all(
 
 #[test]
 fn datagrams_of_both_families_and_every_size_arrive_whole_with_source_and_time() {
-    let Ok((sockets, address, _)) = bind("[::]:0".parse().unwrap(), 1, 8 << 20) else {
+    let Ok((sockets, address, _)) = bind(Wrapping::Vxlan, "[::]:0".parse().unwrap(), 1, 8 << 20) else {
         enigma_test_support::skip::skip("no UDP socket can be bound here");
         return;
     };
@@ -54,13 +54,13 @@ fn datagrams_of_both_families_and_every_size_arrive_whole_with_source_and_time()
 
 #[test]
 fn a_batch_is_full_then_short_then_empty() {
-    let (sockets, address, _) = bind("127.0.0.1:0".parse().unwrap(), 1, 8 << 20).unwrap();
+    let (sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, 8 << 20).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 0..=BATCH {
         sender.send_to(&[number as u8], address).unwrap();
     }
     let mut arena = Arena::new();
-    assert!(wait_readable(sockets[0].fd(), LIMIT).unwrap());
+    assert!(wait_readable([sockets[0].fd()], LIMIT).unwrap());
     assert_eq!(arena.receive(sockets[0].fd()).unwrap(), BATCH);
     assert_eq!(
         arena.datagrams(BATCH).map(|d| d.payload[0]).collect::<Vec<_>>(),
@@ -68,12 +68,12 @@ fn a_batch_is_full_then_short_then_empty() {
     );
     assert_eq!(arena.receive(sockets[0].fd()).unwrap(), 1);
     assert_eq!(arena.receive(sockets[0].fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-    assert!(!wait_readable(sockets[0].fd(), Duration::from_millis(1)).unwrap());
+    assert!(!wait_readable([sockets[0].fd()], Duration::from_millis(1)).unwrap());
 }
 
 #[test]
 fn what_the_kernel_drops_is_counted_exactly_by_both_ways() {
-    let (sockets, address, _) = bind("127.0.0.1:0".parse().unwrap(), 1, 64 << 10).unwrap();
+    let (sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, 64 << 10).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     let sent = 500u64;
     for _ in 0..sent {
@@ -90,16 +90,16 @@ fn what_the_kernel_drops_is_counted_exactly_by_both_ways() {
     assert_eq!(received + drops.total(), sent);
     // The next datagram carries the same number.
     sender.send_to(&[0], address).unwrap();
-    assert!(wait_readable(sockets[0].fd(), LIMIT).unwrap());
+    assert!(wait_readable([sockets[0].fd()], LIMIT).unwrap());
     let count = arena.receive(sockets[0].fd()).unwrap();
     assert_eq!(arena.datagrams(count).next().unwrap().drops.map(u64::from), Some(drops.total()));
 }
 
 #[test]
 fn workers_share_the_port_and_a_second_collector_is_refused() {
-    let (sockets, address, _) = bind("127.0.0.1:0".parse().unwrap(), 3, 1 << 20).unwrap();
+    let (sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 3, 1 << 20).unwrap();
     assert_eq!(sockets.len(), 3);
-    let error = bind(address, 1, 1 << 20).unwrap_err();
+    let error = bind(Wrapping::Vxlan, address, 1, 1 << 20).unwrap_err();
     assert!(matches!(error, BindError::InUse { .. }), "{error:?}");
     assert!(error.to_string().contains(&address.to_string()));
 }
@@ -115,4 +115,64 @@ fn the_drop_counter_survives_wrapping_and_late_readings() {
     }
     drops.observe(1);
     assert_eq!(drops.total(), 0x1_0000_0001);
+}
+
+/// How many of `pairs` of datagrams, each pair from two outer ports, had both taken by one socket of the group.
+fn kept_together(sockets: &[ReceiveSocket], address: SocketAddr, pairs: &[[Vec<u8>; 2]]) -> usize {
+    let senders: Vec<UdpSocket> = (0..16).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let mut arena = Arena::new();
+    let mut together = 0;
+    for (number, pair) in pairs.iter().enumerate() {
+        let mut takers = Vec::new();
+        for (direction, payload) in pair.iter().enumerate() {
+            senders[(number * 3 + direction * 7) % senders.len()].send_to(payload, address).unwrap();
+            let taker = sockets.iter().position(|socket| arena.receive(socket.fd()).is_ok());
+            takers.push(taker.expect("a datagram over the loopback is there once it is sent"));
+        }
+        together += usize::from(takers[0] == takers[1]);
+    }
+    together
+}
+
+#[test]
+fn both_directions_of_a_flow_reach_one_socket_only_when_steered() {
+    use enigma_test_support::packets::{ethernet, udp, vxlan};
+    let pairs: Vec<[Vec<u8>; 2]> = (0..100)
+        .map(|n| {
+            let (a, b) = (format!("10.1.0.{n}:{}", 2000 + n), format!("[fd00::{n}]:{}", 2000 + n));
+            let ends =
+                if n % 2 == 0 { [a, "10.2.0.1:53".to_owned()] } else { [b, "[fd00:1::]:53".to_owned()] };
+            let [from, to] = ends.map(|end| end.parse().unwrap());
+            [[from, to], [to, from]].map(|[from, to]| vxlan(5, &ethernet(&udp(from, to, b"x"))))
+        })
+        .collect();
+    let geneve: Vec<[Vec<u8>; 2]> = pairs
+        .iter()
+        .map(|pair| {
+            pair.each_ref().map(|payload| {
+                let inside =
+                    udp("10.9.9.9:65400".parse().unwrap(), "10.8.8.8:4789".parse().unwrap(), payload);
+                [&[0, 0, 8, 0, 0, 0, 0, 0][..], &inside].concat()
+            })
+        })
+        .collect();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    for (wrapping, pairs) in [(Wrapping::Vxlan, &pairs), (Wrapping::Geneve, &geneve)] {
+        let (sockets, address, shortfalls) = bind(wrapping, listen, 4, 1 << 20).unwrap();
+        if shortfalls.contains(&Shortfall::Steering) {
+            enigma_test_support::skip::skip("kernel refuses SO_ATTACH_REUSEPORT_CBPF");
+            return;
+        }
+        assert_eq!(kept_together(&sockets, address, pairs), pairs.len());
+    }
+    // The same traffic to a group without the program: this is what steering is for.
+    let first = open(listen, true).unwrap();
+    let address = first.local_addr().unwrap().as_socket().unwrap();
+    let rest = (1..4).map(|_| open(address, true).unwrap());
+    let sockets: Vec<ReceiveSocket> = std::iter::once(first)
+        .chain(rest)
+        .map(|socket| ReceiveSocket { socket, wrapping: Wrapping::Vxlan })
+        .collect();
+    let together = kept_together(&sockets, address, &pairs);
+    assert!(together < pairs.len(), "without steering the kernel parted no flow");
 }

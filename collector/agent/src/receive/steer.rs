@@ -1,0 +1,299 @@
+//! Which worker a datagram belongs to, as a classic BPF program for the kernel (`SO_ATTACH_REUSEPORT_CBPF`, socket(7)):
+//! the inner addresses and ports, summed so that both directions of a flow give one number. The outer port cannot do
+//! this: AWS promises no port that both directions share. Building the program is all that happens here; attaching it
+//! is [`super::batch`]'s. The VNI is left out on purpose: two copies of a packet, from two mirrored interfaces, meet.
+//!
+//! Fragments go by addresses alone, heads too: only the head names the ports, and its tails must find it. What is not
+//! IP behind at most two VLAN tags is left to the kernel's own choice by outer addresses and ports. IPv6 extension
+//! headers are not walked: such packets go by addresses.
+
+use libc::sock_filter as Instruction;
+
+#[cfg(test)]
+mod tests;
+
+/// What is around the inner Ethernet frame in a datagram's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrapping {
+    /// VXLAN: a header of 8 bytes (RFC 7348 section 5).
+    Vxlan,
+    /// GENEVE (RFC 8926 section 3.4), IPv4 or IPv6, UDP, VXLAN: what a Gateway Load Balancer hands on.
+    Geneve,
+}
+
+impl Wrapping {
+    /// Both, in the order of their numbers.
+    pub(crate) const ALL: [Self; 2] = [Self::Vxlan, Self::Geneve];
+
+    /// As metrics, status and the ready file call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+        }
+    }
+}
+
+/// The program's answer where it has none: no worker has this number, and the kernel then takes its own hash of the
+/// outer addresses and ports.
+const NO_CHOICE: u32 = u32::MAX;
+
+/// VLAN tags that are stepped over: one, or two of a provider's stack (IEEE 802.1Q).
+const TAGS: usize = 2;
+
+const LD_LENGTH: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_LEN;
+const LD_BYTE: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_IND;
+const LD_HALF: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_IND;
+const LD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_IND;
+const LD_VALUE: u32 = libc::BPF_LD | libc::BPF_IMM;
+const LD_CELL: u32 = libc::BPF_LD | libc::BPF_MEM;
+const LDX_CELL: u32 = libc::BPF_LDX | libc::BPF_MEM;
+const STORE: u32 = libc::BPF_ST;
+const TO_X: u32 = libc::BPF_MISC | libc::BPF_TAX;
+const ADD: u32 = libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K;
+const ADD_X: u32 = libc::BPF_ALU | libc::BPF_ADD | libc::BPF_X;
+const XOR_X: u32 = libc::BPF_ALU | libc::BPF_XOR | libc::BPF_X;
+const AND: u32 = libc::BPF_ALU | libc::BPF_AND | libc::BPF_K;
+const MULTIPLY: u32 = libc::BPF_ALU | libc::BPF_MUL | libc::BPF_K;
+const REMAINDER: u32 = libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K;
+const LEFT: u32 = libc::BPF_ALU | libc::BPF_LSH | libc::BPF_K;
+const RIGHT: u32 = libc::BPF_ALU | libc::BPF_RSH | libc::BPF_K;
+const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+const IF_BITS: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+const IF_MORE_X: u32 = libc::BPF_JMP | libc::BPF_JGT | libc::BPF_X;
+const ALWAYS: u32 = libc::BPF_JMP | libc::BPF_JA;
+const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+const RETURN_A: u32 = libc::BPF_RET | libc::BPF_A;
+
+/// Cells of the machine's memory: the payload's length, where the part being read begins, the sum so far, and a
+/// value between two instructions.
+const LENGTH: u32 = 0;
+const AT: u32 = 1;
+const SUM: u32 = 2;
+const ASIDE: u32 = 3;
+
+/// Places that are jumped to; all of them lie ahead, as the machine demands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The next instruction.
+    Next,
+    OuterIpv4,
+    Frame,
+    /// The tag of this number is stepped over.
+    Tag(usize),
+    EtherType,
+    Ipv6,
+    /// An IPv4 packet of TCP or UDP that is whole.
+    WithPortsIpv4,
+    WithPortsIpv6,
+    Ports,
+    Mix,
+    NoChoice,
+}
+
+/// A program with named places.
+#[derive(Default)]
+struct Assembly {
+    program: Vec<Instruction>,
+    /// Instructions whose jumps are still open, each with where it goes when true and when false.
+    jumps: Vec<(usize, Place, Place)>,
+    places: Vec<(Place, usize)>,
+}
+
+impl Assembly {
+    fn add(&mut self, code: u32, operand: u32) {
+        // Codes are 16 bits wide in the machine; libc types their parts wider.
+        self.program.push(Instruction { code: code as u16, jt: 0, jf: 0, k: operand });
+    }
+
+    fn jump(&mut self, condition: u32, operand: u32, yes: Place, no: Place) {
+        self.jumps.push((self.program.len(), yes, no));
+        self.add(condition, operand);
+    }
+
+    fn place(&mut self, place: Place) {
+        self.places.push((place, self.program.len()));
+    }
+
+    /// Goes on only if the payload has `bytes` behind the place being read; X points there then. A load beyond the
+    /// end would end the program with worker 0, and give that worker everything that is cut.
+    fn need(&mut self, bytes: u32) {
+        self.add(LD_CELL, AT);
+        self.add(ADD, bytes);
+        self.add(LDX_CELL, LENGTH);
+        self.jump(IF_MORE_X, 0, Place::NoChoice, Place::Next);
+        self.add(LDX_CELL, AT);
+    }
+
+    /// Moves the place being read.
+    fn skip(&mut self, bytes: u32) {
+        self.add(LD_CELL, AT);
+        self.add(ADD, bytes);
+        self.add(STORE, AT);
+    }
+
+    /// Sums the words from `first` to before `end`, counted from X, into a cell. A sum does not change when source
+    /// and destination do.
+    fn sum_words(&mut self, first: u32, end: u32) {
+        self.add(LD_VALUE, 0);
+        self.add(STORE, SUM);
+        for offset in (first..end).step_by(4) {
+            self.add(LDX_CELL, AT);
+            self.add(LD_WORD, offset);
+            self.add(LDX_CELL, SUM);
+            self.add(ADD_X, 0);
+            self.add(STORE, SUM);
+        }
+        self.add(LDX_CELL, AT);
+    }
+
+    /// Fills in how far each jump goes.
+    fn finish(mut self) -> Vec<Instruction> {
+        for (at, yes, no) in self.jumps {
+            let distance = |place: Place| {
+                let target = match place {
+                    Place::Next => at + 1,
+                    _ => {
+                        self.places.iter().find(|(known, _)| *known == place).map_or(at + 1, |found| found.1)
+                    }
+                };
+                target - at - 1
+            };
+            let instruction = &mut self.program[at];
+            if u32::from(instruction.code) == ALWAYS {
+                instruction.k = distance(yes) as u32;
+            } else {
+                // The whole program is far below the 255 instructions a conditional jump can reach.
+                (instruction.jt, instruction.jf) = (distance(yes) as u8, distance(no) as u8);
+            }
+        }
+        self.program
+    }
+}
+
+/// The program for a group of `workers` sockets, at least one. It runs on the UDP payload and answers the number of a
+/// worker, in the order in which the sockets joined the group.
+pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
+    let mut code = Assembly::default();
+    code.add(LD_LENGTH, 0);
+    code.add(STORE, LENGTH);
+    match wrapping {
+        Wrapping::Vxlan => {
+            code.add(LD_VALUE, 8);
+            code.add(STORE, AT);
+        }
+        Wrapping::Geneve => unwrap_geneve(&mut code),
+    }
+    code.place(Place::Frame);
+    find_ip(&mut code);
+    sum_addresses(&mut code);
+
+    code.place(Place::Ports);
+    // Behind the IP header, which the Ethernet header's 14 bytes are still ahead of.
+    code.need(14 + 4);
+    code.add(LD_HALF, 14);
+    code.add(STORE, ASIDE);
+    code.add(LD_HALF, 16);
+    code.add(LDX_CELL, ASIDE);
+    code.add(ADD_X, 0);
+    // Spread over the word, or ports would only shift the sum of the addresses (Knuth's multiplicative constant).
+    code.add(MULTIPLY, 0x9e37_79b1);
+    code.add(LDX_CELL, SUM);
+    code.add(ADD_X, 0);
+    code.add(STORE, SUM);
+
+    code.place(Place::Mix);
+    // MurmurHash3's finalizer: neighbours in addresses and ports must not be neighbours in workers.
+    code.add(LD_CELL, SUM);
+    for (shift, factor) in [(16, Some(0x85eb_ca6b)), (13, Some(0xc2b2_ae35)), (16, None)] {
+        code.add(TO_X, 0);
+        code.add(RIGHT, shift);
+        code.add(XOR_X, 0);
+        if let Some(factor) = factor {
+            code.add(MULTIPLY, factor);
+        }
+    }
+    code.add(REMAINDER, workers.max(1));
+    code.add(RETURN_A, 0);
+    code.place(Place::NoChoice);
+    code.add(RETURN, NO_CHOICE);
+    code.finish()
+}
+
+/// Finds the inner frame behind GENEVE with its options, an IP header, UDP and VXLAN. Whether it really is UDP to port
+/// 4789 is the pipeline's question: what is not will be dropped there, on whichever worker.
+fn unwrap_geneve(code: &mut Assembly) {
+    const UDP_AND_VXLAN: u32 = 16;
+    code.add(LD_VALUE, 0);
+    code.add(STORE, AT);
+    code.need(8);
+    code.add(LD_BYTE, 0);
+    code.add(AND, 0x3f);
+    code.add(LEFT, 2);
+    code.add(ADD, 8);
+    code.add(STORE, AT);
+    code.need(20);
+    code.add(LD_BYTE, 0);
+    code.add(RIGHT, 4);
+    code.jump(IF_EQUAL, 4, Place::OuterIpv4, Place::Next);
+    code.jump(IF_EQUAL, 6, Place::Next, Place::NoChoice);
+    code.skip(40 + UDP_AND_VXLAN);
+    code.jump(ALWAYS, 0, Place::Frame, Place::Next);
+    code.place(Place::OuterIpv4);
+    header_length(code, 0);
+    code.add(ADD, UDP_AND_VXLAN);
+    code.add(STORE, AT);
+}
+
+/// Leaves in A where the IPv4 header that begins `offset` behind X ends, less that offset.
+fn header_length(code: &mut Assembly, offset: u32) {
+    code.add(LD_BYTE, offset);
+    code.add(AND, 0x0f);
+    code.add(LEFT, 2);
+    code.add(ADD_X, 0);
+}
+
+/// Steps over VLAN tags until the EtherType tells IP.
+fn find_ip(code: &mut Assembly) {
+    for tag in 0..TAGS {
+        code.need(14);
+        code.add(LD_HALF, 12);
+        code.jump(IF_EQUAL, 0x8100, Place::Tag(tag), Place::Next);
+        code.jump(IF_EQUAL, 0x88a8, Place::Tag(tag), Place::Next);
+        code.jump(IF_EQUAL, 0x9100, Place::Tag(tag), Place::EtherType);
+        code.place(Place::Tag(tag));
+        code.skip(4);
+    }
+    code.need(14);
+    code.add(LD_HALF, 12);
+    code.place(Place::EtherType);
+}
+
+/// With the EtherType in A: sums the addresses and goes where ports are added, or not.
+fn sum_addresses(code: &mut Assembly) {
+    const TCP: u32 = 6;
+    const UDP: u32 = 17;
+    code.jump(IF_EQUAL, 0x86dd, Place::Ipv6, Place::Next);
+    code.jump(IF_EQUAL, 0x0800, Place::Next, Place::NoChoice);
+    code.need(14 + 20);
+    code.sum_words(14 + 12, 14 + 20);
+    code.add(LD_HALF, 14 + 6);
+    // More fragments to come, or an offset (RFC 791 section 3.1).
+    code.jump(IF_BITS, 0x3fff, Place::Mix, Place::Next);
+    code.add(LD_BYTE, 14 + 9);
+    code.jump(IF_EQUAL, TCP, Place::WithPortsIpv4, Place::Next);
+    code.jump(IF_EQUAL, UDP, Place::WithPortsIpv4, Place::Mix);
+    code.place(Place::WithPortsIpv4);
+    header_length(code, 14);
+    code.add(STORE, AT);
+    code.jump(ALWAYS, 0, Place::Ports, Place::Next);
+
+    code.place(Place::Ipv6);
+    code.need(14 + 40);
+    code.sum_words(14 + 8, 14 + 40);
+    code.add(LD_BYTE, 14 + 6);
+    code.jump(IF_EQUAL, TCP, Place::WithPortsIpv6, Place::Next);
+    code.jump(IF_EQUAL, UDP, Place::WithPortsIpv6, Place::Mix);
+    code.place(Place::WithPortsIpv6);
+    code.skip(40);
+}
