@@ -3,9 +3,14 @@
 //! The checker replays a plan on what exists, action by action, and says what AWS would refuse or what must never happen. It
 //! shares no code with [`crate::diff`], so that a mistake there is found here and nothing is done.
 
+mod path;
+mod preflight;
 mod replay;
 
 use std::fmt;
+
+pub use path::{PathKind, PathLimits};
+pub use preflight::{Headroom, Paths, Preflight, Scene, preflight};
 
 use crate::finding::{Finding, FindingKind};
 use crate::ownership::Owned;
@@ -28,6 +33,8 @@ pub enum Flaw {
     TooMany { object: String, what: &'static str, count: usize },
     /// Something is deleted that sessions or rules still use.
     StillUsed { object: String, by: String },
+    /// A session of nobody is taken over that may not be.
+    WronglyAdopted { object: String, why: &'static str },
     /// Waves are not in the order of stages.
     WavesOutOfOrder,
 }
@@ -45,6 +52,7 @@ impl fmt::Display for Flaw {
             }
             Self::TooMany { object, what, count } => write!(f, "{object} would have {count} {what}"),
             Self::StillUsed { object, by } => write!(f, "{object} would be deleted while {by} uses it"),
+            Self::WronglyAdopted { object, why } => write!(f, "{object} would be taken over, but {why}"),
             Self::WavesOutOfOrder => f.write_str("the waves are out of order"),
         }
     }

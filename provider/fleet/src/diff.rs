@@ -31,6 +31,13 @@ pub struct Circumstances {
 
 /// What must be done so that `desired` exists. With an error among the findings there is nothing to carry out.
 pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan {
+    let with_adopted;
+    let owned = if desired.adopted.is_empty() {
+        owned
+    } else {
+        with_adopted = owned.with_adopted(&desired.adopted);
+        &with_adopted
+    };
     let mut draft = Draft::default();
     draft.report_unknown(desired);
     if draft.findings.is_empty() {

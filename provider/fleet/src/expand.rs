@@ -5,6 +5,7 @@
 //! from names alone, so that the order of input never matters. What must be done in AWS is found later by [`crate::diff`].
 
 mod assign;
+mod facts;
 mod number;
 mod objects;
 mod prior;
@@ -13,17 +14,20 @@ mod vni;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::adopt::{self, Adoptable};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
 use crate::ids::{
-    FleetName, InstanceId, Label, MemberKey, ObjectKey, PacketLength, Place, SessionNumber, Vni,
+    FleetName, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, PacketLength, Place, Region,
+    SessionNumber, Vni,
 };
 use crate::inventory::{Destination, FilterRule, Tags};
 use crate::problem::Path;
 use crate::selection::{Member, SkipReason, Skipped};
-use crate::spec::{FleetSpec, OnIneligible};
+use crate::spec::{Adopt, FleetSpec, OnIneligible};
 use crate::summary::{self, Changes};
 
+pub use facts::{Facts, TargetFacts};
 pub use prior::{Prior, PriorSession, PriorState};
 
 /// One session that shall exist.
@@ -93,6 +97,8 @@ pub struct Expansion {
     pub kept: BTreeMap<MemberKey, PriorSession>,
     /// Live sessions that leave the fleet.
     pub removed: BTreeSet<MemberKey>,
+    /// Sessions of nobody that become the fleet's, as they are now. Their sources are among `sessions`.
+    pub adopted: BTreeMap<MemberKey, Adoptable>,
     /// How the sessions differ from before.
     pub changes: Changes,
     /// Errors first. With an error nothing may be carried out.
@@ -114,6 +120,7 @@ impl Expansion {
             not_mirrored: BTreeMap::new(),
             kept: BTreeMap::new(),
             removed: BTreeSet::new(),
+            adopted: BTreeMap::new(),
             changes: Changes::default(),
             findings: Vec::new(),
             summary: String::new(),
@@ -128,18 +135,44 @@ impl Expansion {
     }
 }
 
-/// Plans a fleet whose targets live in `home`.
+/// Plans a fleet. Targets live in `home`'s account: in its Region, or in the one a target names. Without facts about receivers AWS's
+/// lower limits hold and nothing is taken over.
 pub fn expand(
     spec: &FleetSpec,
     home: &Place,
     members: &BTreeMap<MemberKey, Member>,
     prior: &Prior,
 ) -> Expansion {
+    expand_with(spec, home, members, prior, &Facts::default())
+}
+
+/// [`expand`] with what was seen of receivers and of sessions that may be taken over.
+pub fn expand_with(
+    spec: &FleetSpec,
+    home: &Place,
+    members: &BTreeMap<MemberKey, Member>,
+    prior: &Prior,
+    facts: &Facts,
+) -> Expansion {
     let mut plan = Expansion::nothing(spec.name.clone());
-    let known = prior.with_observed(&spec.name, members);
+    plan.adopted = match spec.safety.adopt {
+        Adopt::None => BTreeMap::new(),
+        Adopt::Matching => adopt::choose(&spec.name, members, prior, &facts.adoptable),
+    };
+    let with_adopted;
+    let members = if plan.adopted.is_empty() {
+        members
+    } else {
+        with_adopted = adopt::members_with(&spec.name, members, &plan.adopted);
+        &with_adopted
+    };
+    let mut known = prior.with_observed(&spec.name, members);
+    known.stranger_vnis.extend(&facts.stranger_vnis);
+    adopt::remember(&mut known, &plan.adopted, &strange_vnis(spec, members, facts));
+    let receivers = Receivers::of(spec, home, members, facts);
     let mut eligible = BTreeMap::new();
     for (key, member) in members {
-        match reason_against(spec, home, key, member) {
+        match receivers.reason_against(spec, key, member) {
             Some(skipped) => {
                 plan.not_mirrored.insert(key.clone(), skipped);
             }
@@ -148,10 +181,11 @@ pub fn expand(
             }
         }
     }
+    assign::report_regions(spec, home, members, &mut plan);
     assign::report_unknown(spec, &eligible, &mut plan.findings);
     let filters = objects::choose_filters(spec, &eligible, &mut plan.findings);
     eligible.retain(|key, _| filters.contains_key(key));
-    let targets = assign::assign(spec, &eligible, &known, &mut plan);
+    let targets = assign::assign(spec, home, facts, &eligible, &known, &mut plan);
     eligible.retain(|key, _| targets.contains_key(key));
     let numbers = number::allocate(spec, &eligible, &known, &mut plan.findings);
     eligible.retain(|key, _| numbers.contains_key(key));
@@ -163,7 +197,7 @@ pub fn expand(
             continue;
         };
         let session = DesiredSession {
-            target: ObjectKey { place: home.clone(), label: (*target).clone() },
+            target: ObjectKey { place: spec.targets[*target].place(home), label: (*target).clone() },
             filter: ObjectKey { place: key.place.clone(), label: (*filter).clone() },
             number: *number,
             vni: *vni,
@@ -175,13 +209,19 @@ pub fn expand(
         };
         plan.sessions.insert(key.clone(), session);
     }
+    plan.adopted.retain(|key, _| plan.sessions.contains_key(key));
+    if !plan.adopted.is_empty() {
+        let sessions = plan.adopted.iter().map(|(key, one)| (key.clone(), one.session.clone())).collect();
+        let at = Path::root().attr("safety").attr("adopt");
+        plan.findings.push(Finding::at(at, FindingKind::SessionsAdopted { sessions }));
+    }
     for (key, session) in &prior.sessions {
         let is_kept = prior.unread.contains(&key.place) && session.state.is_live();
         if is_kept && !members.contains_key(key) {
             plan.kept.insert(key.clone(), session.clone());
         }
     }
-    objects::place_targets(spec, home, &mut plan);
+    objects::place_targets(spec, home, facts, &mut plan);
     objects::place_filters(spec, &mut plan);
     review::review(spec, members, prior, &mut plan);
     if spec.safety.on_ineligible == OnIneligible::Fail && !plan.not_mirrored.is_empty() {
@@ -202,25 +242,68 @@ fn strangers<'a>(
     member.held.iter().filter(|held| held.fleet.as_deref() != Some(fleet.as_str()))
 }
 
-/// What the selection could not know: it knows neither the fleet's name nor its targets.
-fn reason_against(spec: &FleetSpec, home: &Place, key: &MemberKey, member: &Member) -> Option<Skipped> {
-    if key.place.region != home.region {
-        let detail =
-            format!("the fleet's targets are in {}, and AWS mirrors within a Region only", home.region);
-        return Some(Skipped { reason: SkipReason::NoTarget, detail });
+/// VNIs of strangers that stay strangers.
+fn strange_vnis(spec: &FleetSpec, members: &BTreeMap<MemberKey, Member>, facts: &Facts) -> BTreeSet<u32> {
+    let held = members.values().flat_map(|member| strangers(&spec.name, member)).filter_map(|held| held.vni);
+    facts.stranger_vnis.iter().copied().chain(held).collect()
+}
+
+/// Who receives, indexed: what the selection could not know, since it knows neither the fleet's name nor its targets.
+struct Receivers<'a> {
+    interfaces: BTreeMap<&'a InterfaceId, &'a Label>,
+    instances: BTreeMap<&'a InstanceId, &'a Label>,
+    regions: BTreeSet<Region>,
+}
+
+impl<'a> Receivers<'a> {
+    fn of(
+        spec: &'a FleetSpec,
+        home: &Place,
+        members: &'a BTreeMap<MemberKey, Member>,
+        facts: &'a Facts,
+    ) -> Self {
+        let mut receivers = Self {
+            interfaces: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            regions: spec.targets.values().map(|target| target.place(home).region).collect(),
+        };
+        for (label, target) in &spec.targets {
+            let Given::Known(Destination::Interface(id)) = &target.destination else { continue };
+            receivers.interfaces.insert(id, label);
+            let key = MemberKey { place: target.place(home), interface: id.clone() };
+            let selected = members.get(&key).and_then(|member| member.instance.as_ref());
+            let seen = facts.targets.get(label).and_then(|facts| facts.instance.as_ref());
+            receivers.instances.extend(selected.or(seen).map(|instance| (instance, label)));
+        }
+        receivers
     }
-    let is_target = |target: &&Label| {
-        spec.targets[*target].destination == Given::Known(Destination::Interface(key.interface.clone()))
-    };
-    if let Some(target) = spec.targets.keys().find(is_target) {
-        let detail = format!("it is the destination of the fleet's target {target}");
-        return Some(Skipped { reason: SkipReason::IsTarget, detail });
+
+    fn reason_against(&self, spec: &FleetSpec, key: &MemberKey, member: &Member) -> Option<Skipped> {
+        if !self.regions.contains(&key.place.region) {
+            let regions: Vec<&str> = self.regions.iter().map(Region::as_str).collect();
+            let detail = format!(
+                "the fleet's targets are in {}, and AWS mirrors within a Region only",
+                regions.join(", ")
+            );
+            return Some(Skipped { reason: SkipReason::NoTarget, detail });
+        }
+        if let Some(target) = self.interfaces.get(&key.interface) {
+            let detail = format!("it is the destination of the fleet's target {target}");
+            return Some(Skipped { reason: SkipReason::IsTarget, detail });
+        }
+        if let Some((instance, target)) =
+            member.instance.as_ref().and_then(|instance| self.instances.get_key_value(instance))
+        {
+            // Its uplink carries what it was sent, so mirroring it would mirror the mirrored.
+            let detail = format!("another interface of instance {instance} is the fleet's target {target}");
+            return Some(Skipped { reason: SkipReason::Collector, detail });
+        }
+        let held: Vec<&str> = strangers(&spec.name, member).map(|held| held.session.as_str()).collect();
+        (held.len() >= crate::quota::SESSIONS_PER_SOURCE).then(|| Skipped {
+            reason: SkipReason::NoSessionSlot,
+            detail: format!("sessions {} of others hold all slots of the interface", held.join(", ")),
+        })
     }
-    let held: Vec<&str> = strangers(&spec.name, member).map(|held| held.session.as_str()).collect();
-    (held.len() >= crate::quota::SESSIONS_PER_SOURCE).then(|| Skipped {
-        reason: SkipReason::NoSessionSlot,
-        detail: format!("sessions {} of others hold all slots of the interface", held.join(", ")),
-    })
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Flaw;
+use crate::check::{Flaw, PathKind};
 use crate::filter::IpVersion;
-use crate::ids::{Label, MemberKey, ObjectKey, Place, Vni};
+use crate::ids::{InstanceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, Vni};
 use crate::inventory::Direction;
 use crate::problem::Path;
 use crate::spec::MaxRemovals;
@@ -60,6 +60,8 @@ impl Sources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// Interfaces of an instance that receives mirrored traffic would be mirrored to it: each copy would be copied again.
+    CollectorMirrored { target: Label, instance: InstanceId, sources: Sources },
     /// Sources send to a target that serves other zones.
     CrossesZones { target: Label, sources: Sources },
     /// A load balancer lies in another Region than the fleet's targets.
@@ -74,6 +76,8 @@ pub enum FindingKind {
     FilterOneVersion { filter: Label, version: IpVersion },
     /// The fleet's members could not be mirrored, and a person asked for that to be an error.
     Ineligible { sources: Sources },
+    /// The selection left nobody to mirror.
+    NothingSelected,
     /// Session numbers up to AWS's largest are taken on these sources.
     NumbersExhausted { sources: Sources },
     /// An object of the fleet stays because sessions of others use it.
@@ -84,22 +88,36 @@ pub enum FindingKind {
     PacketLengthOverNlb { target: Label, sources: Sources },
     /// Packet lengths too small for IPv6.
     PacketLengthUnderIpv6 { filter: Label, sources: Sources },
+    /// Packets as long as these sessions send do not fit the way to the target.
+    PacketLengthOverPath { target: Label, path: PathKind, limit: u16, sources: Sources },
     /// A place could not be read.
     PlaceUnread { place: Place, why: String },
     /// A plan is wrong: a defect of this program.
     PlanFlawed { flaw: Flaw },
     /// More sessions, targets or filters than AWS allows in one place.
     QuotaExceeded { what: &'static str, place: Place, wanted: usize, limit: usize },
+    /// A quota is nearly used up.
+    QuotaNear { what: &'static str, place: Place, used: usize, limit: usize },
+    /// Members are in a Region that has no target their rules admit; `targets` are the Regions that have one.
+    RegionWithoutTarget { region: Region, targets: Vec<Region>, sources: Sources },
     /// A rule decided about no interface.
     RuleDecidesNothing { rule: Label },
+    /// Sessions of nobody become the fleet's: all of them, since each is another's work.
+    SessionsAdopted { sessions: Vec<(MemberKey, SessionId)> },
+    /// Another fleet has sessions on the same sources.
+    SourcesOfAnotherFleet { fleet: String, sources: Sources },
     /// A session of others has a lower number on these sources and takes the packets its filter accepts.
     StarvedByOthers { sources: Sources },
     /// Ours have the lower number and take packets from sessions of others.
     StarvesOthers { sources: Sources },
+    /// An interface target takes few sources more.
+    TargetNearlyFull { target: Label, used: usize, limit: usize },
     /// All candidate targets are full.
     TargetsFull { targets: Vec<Label>, sources: Sources },
     /// Too many sessions would be removed.
     TooManyRemovals { removed: usize, live: usize, limit: usize, setting: MaxRemovals, sources: Sources },
+    /// The largest packets of a source do not fit the interface of a target and are cut.
+    TruncatedByTarget { target: Label, source_mtu: u16, target_mtu: u16, limit: u16 },
     /// Rules name a filter that the fleet lacks; `None` where they name none and there is no default.
     UnknownFilter { filter: Option<Label>, known: Vec<Label>, rules: Vec<Label>, sources: Sources },
     /// Rules name a target that the fleet lacks.
@@ -124,7 +142,8 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         use FindingKind as Kind;
         match self.kind {
-            Kind::DestinationElsewhere { .. }
+            Kind::CollectorMirrored { .. }
+            | Kind::DestinationElsewhere { .. }
             | Kind::Ineligible { .. }
             | Kind::NumbersExhausted { .. }
             | Kind::OverlappingRules { .. }
@@ -142,12 +161,20 @@ impl Finding {
             | Kind::FilterNarrowsForAMoment { .. }
             | Kind::FilterOneDirection { .. }
             | Kind::FilterOneVersion { .. }
+            | Kind::NothingSelected
             | Kind::ObjectInUseByOthers { .. }
+            | Kind::PacketLengthOverPath { .. }
             | Kind::PacketLengthUnderIpv6 { .. }
+            | Kind::QuotaNear { .. }
+            | Kind::RegionWithoutTarget { .. }
             | Kind::RuleDecidesNothing { .. }
+            | Kind::SessionsAdopted { .. }
+            | Kind::SourcesOfAnotherFleet { .. }
             | Kind::StarvedByOthers { .. }
             | Kind::StarvesOthers { .. }
+            | Kind::TargetNearlyFull { .. }
             | Kind::TargetsFull { .. }
+            | Kind::TruncatedByTarget { .. }
             | Kind::VniShared { .. } => Severity::Warning,
         }
     }

@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod actions;
+pub mod adopt;
 pub mod check;
+pub mod cost;
 pub mod diff;
+pub mod directory;
 pub mod drift;
+pub mod duration;
 pub mod eligibility;
 pub mod expand;
 pub mod filter;

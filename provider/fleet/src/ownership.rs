@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::adopt::Adoptable;
 use crate::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, Place, TargetId};
-use crate::inventory::{MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, Tags};
+use crate::inventory::{Destination, MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, Tags};
 
 /// The fleet an object belongs to.
 pub const FLEET_TAG: &str = "enigma:fleet";
@@ -42,6 +43,8 @@ pub struct Owned {
     pub targets_of_strangers: BTreeSet<TargetId>,
     /// Filters used by sessions of others.
     pub filters_of_strangers: BTreeSet<FilterId>,
+    /// Where every target in sight sends, strangers' too.
+    pub destinations: BTreeMap<TargetId, Destination>,
 }
 
 impl Owned {
@@ -53,6 +56,28 @@ impl Owned {
             && self.sessions.is_empty()
             && self.unkeyed_targets.is_empty()
             && self.unkeyed_filters.is_empty()
+    }
+
+    /// The same with these sessions of nobody as the fleet's, which they are once their tags are set. Ids that are not there, or that
+    /// a fleet's tag claims, are passed over.
+    #[must_use]
+    pub fn with_adopted(&self, adopted: &BTreeMap<MemberKey, Adoptable>) -> Self {
+        let mut owned = self.clone();
+        for (key, adoptable) in adopted {
+            let Some(list) = owned.strangers.get_mut(key) else { continue };
+            let is_it =
+                |one: &MirrorSession| one.id == adoptable.session && !one.tags.contains_key(FLEET_TAG);
+            let Some(position) = list.iter().position(is_it) else { continue };
+            let session = list.remove(position);
+            if list.is_empty() {
+                owned.strangers.remove(key);
+            }
+            owned.sessions.entry(key.clone()).or_default().push(session);
+        }
+        let left = || owned.strangers.values().flatten();
+        owned.targets_of_strangers = left().map(|session| session.target.clone()).collect();
+        owned.filters_of_strangers = left().map(|session| session.filter.clone()).collect();
+        owned
     }
 
     /// The VNIs that strangers' sessions use anywhere in sight.
@@ -76,6 +101,7 @@ pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned
             Some(ObjectKey { place: place.clone(), label })
         };
         for target in &seen.targets {
+            owned.destinations.insert(target.id.clone(), target.destination.clone());
             if target.owner != place.account || !is_ours(&target.tags) {
                 continue;
             }

@@ -21,6 +21,8 @@ pub enum Stage {
     NewFilters,
     /// Rules and network services of filters.
     Rules,
+    /// Tags that make sessions of nobody the fleet's, before anything else is done to them.
+    Adoptions,
     /// Duplicates, and sessions that leave a target which has no room for those that come.
     FreedSources,
     /// New sessions.

@@ -3,6 +3,10 @@
 //! None of them can be raised. Source of all but the lengths of tags:
 //! <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-quotas.html>. Counting against them is done elsewhere.
 
+mod sources;
+
+pub use sources::{SOURCES_AS_OF, sources_of_interface_target};
+
 /// Sessions in one account; counted here per account and Region, as EC2 quotas are unless said otherwise.
 pub const SESSIONS_PER_PLACE: usize = 10_000;
 /// Targets in one account.

@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 use crate::filter::{Compiled, Intent, IpVersion};
 use crate::given::Given;
-use crate::ids::{FleetName, Label, PacketLength, SessionNumber, Vni, ZoneName};
+use crate::ids::{FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, ZoneName};
 use crate::inventory::{Destination, Tags};
-use crate::quota::SOURCES_PER_INTERFACE_TARGET;
+use crate::quota::{SOURCES_PER_INTERFACE_TARGET, sources_of_interface_target};
 
-pub use parse::{DEFAULT_MAX_REMOVALS, DEFAULT_NUMBER, parse};
-pub use raw::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
+pub use parse::{DEFAULT_MAX_REMOVALS, DEFAULT_NUMBER, parse, parse_with};
+pub use raw::{RawExtra, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
 
 /// A fleet. Parts that Terraform cannot know before the apply are [`Given::Unknown`]; everything that decides *which* sessions
 /// exist is known.
@@ -72,6 +72,8 @@ pub struct TargetSpec {
     pub zones: Vec<ZoneName>,
     /// Most sources it takes, if a person said so.
     pub max_sessions: Option<u32>,
+    /// Its Region; `None` is the fleet's home. AWS mirrors within a Region only, so it takes sources of that Region alone.
+    pub region: Option<Region>,
 }
 
 impl TargetSpec {
@@ -79,11 +81,25 @@ impl TargetSpec {
     /// not known here), else unlimited.
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
+        self.capacity_on(None)
+    }
+
+    /// The same for a caller who knows the type of the instance that the target's interface is attached to.
+    #[must_use]
+    pub fn capacity_on(&self, instance_type: Option<&str>) -> Option<usize> {
         match (self.max_sessions, self.kind) {
             (Some(most), _) => usize::try_from(most).ok(),
-            (None, Some(DestinationKind::Interface)) => Some(SOURCES_PER_INTERFACE_TARGET),
+            (None, Some(DestinationKind::Interface)) => {
+                Some(instance_type.map_or(SOURCES_PER_INTERFACE_TARGET, sources_of_interface_target))
+            }
             (None, _) => None,
         }
+    }
+
+    /// Where it is made: in the account of the fleet's home, in its own Region if it has one.
+    #[must_use]
+    pub fn place(&self, home: &Place) -> Place {
+        Place { region: self.region.clone().unwrap_or_else(|| home.region.clone()), ..home.clone() }
     }
 }
 
@@ -127,6 +143,18 @@ pub struct Safety {
     pub max_removals: MaxRemovals,
     /// Whether members that cannot be mirrored are an error.
     pub on_ineligible: OnIneligible,
+    /// Whether sessions that nobody's fleet owns may be taken over.
+    pub adopt: Adopt,
+}
+
+/// Whether sessions that nobody's fleet owns may be taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adopt {
+    /// None is.
+    #[default]
+    None,
+    /// Those that send a member interface to one of the fleet's destinations.
+    Matching,
 }
 
 /// Most sessions one plan may remove.

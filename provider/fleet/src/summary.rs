@@ -63,12 +63,17 @@ pub(crate) fn of_expansion(plan: &Expansion, members: usize) -> (String, String)
     let fleet = &plan.fleet;
     let mirrored = plan.sessions.len();
     let mut rest = String::new();
+    // Only the headline: after the apply they are the fleet's like any other.
+    let mut adopted = String::new();
     if !plan.not_mirrored.is_empty() {
         rest += &format!(", {} not mirrored: {}", plan.not_mirrored.len(), reasons(&plan.not_mirrored));
+    }
+    if !plan.adopted.is_empty() {
+        adopted = format!(", {} taken over", plan.adopted.len());
     }
     if !plan.kept.is_empty() {
         rest += &format!(", {} kept in places that could not be read", plan.kept.len());
     }
     let head = format!("{fleet}: {mirrored} of {members} interfaces mirrored");
-    (format!("{head}{rest}"), format!("{head} ({}){rest}", plan.changes))
+    (format!("{head}{rest}"), format!("{head} ({}{adopted}){rest}", plan.changes))
 }

@@ -6,8 +6,8 @@ use std::fmt::Display;
 use crate::actions::{Action, Ref, Resource};
 use crate::check::Flaw;
 use crate::ids::{MemberKey, ObjectKey, RuleNumber, SessionId};
-use crate::inventory::{Direction, FilterRule};
-use crate::ownership::Owned;
+use crate::inventory::{Destination, Direction, FilterRule, Tags};
+use crate::ownership::{FLEET_TAG, KEY_TAG, Owned};
 use crate::plan::Plan;
 use crate::quota::{RULES_PER_FILTER, SESSIONS_PER_SOURCE};
 
@@ -19,6 +19,8 @@ type Name = String;
 struct Session {
     id: Option<SessionId>,
     is_ours: bool,
+    /// Whether some fleet's tag is on it.
+    is_claimed: bool,
     target: Name,
     filter: Name,
     number: u16,
@@ -31,12 +33,19 @@ struct Model {
     /// Rules by id, or by a counter where the plan makes them.
     filters: BTreeMap<Name, BTreeMap<String, (Direction, RuleNumber)>>,
     sessions: BTreeMap<MemberKey, Vec<Session>>,
+    /// Where each session that exists is, for questions by id.
+    sources: BTreeMap<SessionId, MemberKey>,
+    /// Where the fleet sends, and where every target in sight does.
+    destinations: BTreeSet<Destination>,
+    seen: BTreeMap<Name, Destination>,
+    fleet: String,
     flaws: Vec<Flaw>,
     made: usize,
 }
 
 pub(super) fn replay(plan: &Plan, owned: &Owned) -> Vec<Flaw> {
     let mut model = Model::of(owned);
+    model.fleet = plan.fleet.to_string();
     for action in plan.actions() {
         model.apply(action);
     }
@@ -61,6 +70,13 @@ impl Model {
         let unkeyed = owned.unkeyed_targets.iter().map(|(_, target)| target);
         model.targets =
             owned.targets.values().flatten().chain(unkeyed).map(|target| target.id.to_string()).collect();
+        model.destinations =
+            owned.targets.values().flatten().map(|target| target.destination.clone()).collect();
+        model.seen = owned
+            .destinations
+            .iter()
+            .map(|(id, destination)| (id.to_string(), destination.clone()))
+            .collect();
         let unkeyed = owned.unkeyed_filters.iter().map(|(_, filter)| filter);
         for filter in owned.filters.values().flatten().chain(unkeyed) {
             let rules =
@@ -69,9 +85,11 @@ impl Model {
         }
         for (is_ours, sessions) in [(true, &owned.sessions), (false, &owned.strangers)] {
             for (key, list) in sessions {
+                model.sources.extend(list.iter().map(|one| (one.id.clone(), key.clone())));
                 model.sessions.entry(key.clone()).or_default().extend(list.iter().map(|one| Session {
                     id: Some(one.id.clone()),
                     is_ours,
+                    is_claimed: one.tags.contains_key(FLEET_TAG),
                     target: one.target.to_string(),
                     filter: one.filter.to_string(),
                     number: one.number.get(),
@@ -84,7 +102,8 @@ impl Model {
 
     fn apply(&mut self, action: &Action) {
         match action {
-            Action::CreateTarget { key, .. } => {
+            Action::CreateTarget { key, destination, .. } => {
+                self.destinations.insert(destination.clone());
                 self.targets.insert(planned(key));
             }
             Action::CreateFilter { key, .. } => {
@@ -117,6 +136,7 @@ impl Model {
                 let session = Session {
                     id: None,
                     is_ours: true,
+                    is_claimed: true,
                     target: name(&settings.target),
                     filter: name(&settings.filter),
                     number: settings.number.get(),
@@ -163,6 +183,7 @@ impl Model {
                 }
                 self.need_unused(id.as_str(), |session| &session.target);
             }
+            Action::Retag { resource: Resource::Session(id), set, .. } => self.retag_session(id, set),
             Action::Retag { resource, .. } => self.need_resource(resource),
         }
     }
@@ -198,14 +219,41 @@ impl Model {
             Resource::Target(id) => (id.as_str(), self.targets.contains(id.as_str())),
             Resource::Filter(id) => (id.as_str(), self.filters.contains_key(id.as_str())),
             Resource::FilterRule(id) => (id.as_str(), self.filter_of(id.as_str()).is_some()),
-            Resource::Session(id) => {
-                let mut ours = self.sessions.values().flatten().filter(|session| session.is_ours);
-                (id.as_str(), ours.any(|session| session.id.as_ref() == Some(id)))
-            }
+            Resource::Session(id) => (id.as_str(), self.sources.contains_key(id)),
         };
         if !exists {
             self.not_ours(&id);
         }
+    }
+
+    /// Tags of ours, or those that make a session of nobody ours.
+    fn retag_session(&mut self, id: &SessionId, set: &Tags) {
+        let fleet = self.fleet.clone();
+        let Some(key) = self.sources.get(id).cloned() else { return self.not_ours(id) };
+        let list = self.sessions.get_mut(&key).into_iter().flatten();
+        let Some(session) = list.into_iter().find(|session| session.id.as_ref() == Some(id)) else {
+            return self.not_ours(id);
+        };
+        if session.is_ours {
+            return;
+        }
+        let claims = set.get(FLEET_TAG) == Some(&fleet);
+        let sends_to_ours =
+            self.seen.get(&session.target).is_some_and(|destination| self.destinations.contains(destination));
+        let why = if !claims {
+            return self.not_ours(id);
+        } else if session.is_claimed {
+            "another fleet's tag is on it"
+        } else if set.get(KEY_TAG) != Some(&key.to_string()) {
+            "its key would not be that of its source"
+        } else if !sends_to_ours {
+            "it sends to no destination of the fleet"
+        } else {
+            session.is_ours = true;
+            session.is_claimed = true;
+            return;
+        };
+        self.flaws.push(Flaw::WronglyAdopted { object: id.to_string(), why });
     }
 
     fn filter_of(&self, rule: &str) -> Option<Name> {

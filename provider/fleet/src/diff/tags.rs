@@ -16,6 +16,19 @@ impl Draft<'_> {
         wanted: &Tags,
         around: &Circumstances,
     ) {
+        self.retag_in(Stage::Tags, place, resource, current, wanted, around);
+    }
+
+    /// The same at another point of the plan.
+    pub(super) fn retag_in(
+        &mut self,
+        stage: Stage,
+        place: &Place,
+        resource: Resource,
+        current: &Tags,
+        wanted: &Tags,
+        around: &Circumstances,
+    ) {
         let set: Tags = wanted
             .iter()
             .filter(|(key, value)| current.get(*key) != Some(*value))
@@ -24,7 +37,7 @@ impl Draft<'_> {
         let is_left = |key: &&String| around.former_tags.contains(*key) && !wanted.contains_key(*key);
         let remove: Vec<String> = current.keys().filter(is_left).cloned().collect();
         if !set.is_empty() || !remove.is_empty() {
-            self.push(Stage::Tags, Action::Retag { place: place.clone(), resource, set, remove });
+            self.push(stage, Action::Retag { place: place.clone(), resource, set, remove });
         }
     }
 }

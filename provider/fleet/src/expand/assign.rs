@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expand::{Expansion, Prior};
+use crate::expand::{Expansion, Facts, Prior};
 use crate::finding::{Finding, FindingKind, Sources};
-use crate::ids::{Label, MemberKey, ZoneName};
+use crate::ids::{Label, MemberKey, Place, Region, ZoneName};
 use crate::problem::Path;
 use crate::selection::{Member, SkipReason, Skipped};
 use crate::spec::{FleetSpec, TargetSpec};
@@ -15,25 +15,38 @@ use crate::spec::{FleetSpec, TargetSpec};
 /// The target of every member that gets one; the others are listed in `plan` with a finding.
 pub(super) fn assign<'a>(
     spec: &'a FleetSpec,
+    home: &Place,
+    facts: &Facts,
     members: &BTreeMap<&MemberKey, &Member>,
     prior: &Prior,
     plan: &mut Expansion,
 ) -> BTreeMap<MemberKey, &'a Label> {
-    let mut load: BTreeMap<&Label, usize> = BTreeMap::new();
     let mut assigned = BTreeMap::new();
-    let candidates = |member: &Member| -> Vec<&'a Label> {
-        let is_candidate = |label: &&Label| member.targets.is_empty() || member.targets.contains(label);
-        spec.targets.keys().filter(is_candidate).collect()
+    let in_region = by_region(spec, home);
+    let candidates = |key: &MemberKey, member: &Member| -> Vec<&'a Label> {
+        let is_candidate = |label: &&&Label| member.targets.is_empty() || member.targets.contains(label);
+        in_region.get(&key.place.region).into_iter().flatten().filter(is_candidate).copied().collect()
     };
-    let has_room = |label: &Label, load: &BTreeMap<&Label, usize>| {
+    // AWS counts sources, whoever's session it is; one that a stranger sends there already costs no more room.
+    let strange: BTreeMap<&Label, BTreeSet<&MemberKey>> =
+        spec.targets.keys().map(|label| (label, facts.strange_sources(label, &plan.adopted))).collect();
+    let mut load: BTreeMap<&Label, usize> =
+        strange.iter().map(|(label, sources)| (*label, sources.len())).collect();
+    let capacities: BTreeMap<&Label, Option<usize>> = spec
+        .targets
+        .iter()
+        .map(|(label, target)| (label, target.capacity_on(facts.instance_type(label))))
+        .collect();
+    let is_there = |label: &Label, key: &MemberKey| strange[label].contains(key);
+    let has_room = |label: &Label, key: &MemberKey, load: &BTreeMap<&Label, usize>| {
         let used = load.get(label).copied().unwrap_or_default();
-        spec.targets[label].capacity().is_none_or(|capacity| used < capacity)
+        capacities[label].is_none_or(|capacity| used < capacity) || is_there(label, key)
     };
     for (key, member) in members {
         let before = prior.sessions.get(*key).and_then(|session| session.target.as_ref());
-        let stays = candidates(member).into_iter().find(|label| Some(*label) == before);
-        if let Some(label) = stays.filter(|label| has_room(label, &load)) {
-            *load.entry(label).or_default() += 1;
+        let stays = candidates(key, member).into_iter().find(|label| Some(*label) == before);
+        if let Some(label) = stays.filter(|label| has_room(label, key, &load)) {
+            *load.entry(label).or_default() += usize::from(!is_there(label, key));
             assigned.insert((*key).clone(), label);
         }
     }
@@ -43,13 +56,14 @@ pub(super) fn assign<'a>(
         if assigned.contains_key(*key) {
             continue;
         }
-        let candidates = candidates(member);
-        let best = candidates.iter().copied().filter(|label| has_room(label, &load)).min_by_key(|label| {
-            let used = load.get(label).copied().unwrap_or_default();
-            (Reach::of(&spec.targets[*label], &member.zone), used, *label)
-        });
+        let candidates = candidates(key, member);
+        let best =
+            candidates.iter().copied().filter(|label| has_room(label, key, &load)).min_by_key(|label| {
+                let used = load.get(label).copied().unwrap_or_default();
+                (Reach::of(&spec.targets[*label], &member.zone), used, *label)
+            });
         if let Some(label) = best {
-            *load.entry(label).or_default() += 1;
+            *load.entry(label).or_default() += usize::from(!is_there(label, key));
             if Reach::of(&spec.targets[label], &member.zone) == Reach::OtherZones {
                 crossing.entry(label).or_default().push((*key).clone());
             }
@@ -94,6 +108,60 @@ impl Reach {
             Self::OtherZones
         }
     }
+}
+
+/// Targets of each Region, by label.
+fn by_region<'a>(spec: &'a FleetSpec, home: &Place) -> BTreeMap<Region, Vec<&'a Label>> {
+    let mut regions: BTreeMap<Region, Vec<&Label>> = BTreeMap::new();
+    for (label, target) in &spec.targets {
+        regions.entry(target.place(home).region).or_default().push(label);
+    }
+    regions
+}
+
+/// Members whose Region has no target that their rule admits are left out, with one finding for each Region.
+pub(super) fn report_regions(
+    spec: &FleetSpec,
+    home: &Place,
+    members: &BTreeMap<MemberKey, Member>,
+    plan: &mut Expansion,
+) {
+    let regions = by_region(spec, home);
+    let mut lacking: BTreeMap<&Region, (BTreeSet<Region>, Vec<MemberKey>)> = BTreeMap::new();
+    for (key, member) in members {
+        let here = regions.get(&key.place.region);
+        let is_admitted = |label: &&Label| member.targets.is_empty() || member.targets.contains(label);
+        // A rule that names only targets which do not exist is another mistake, told elsewhere.
+        let names_some =
+            member.targets.is_empty() || member.targets.iter().any(|label| spec.targets.contains_key(label));
+        if !names_some || here.is_some_and(|labels| labels.iter().copied().any(|label| is_admitted(&label))) {
+            continue;
+        }
+        let entry = lacking.entry(&key.place.region).or_default();
+        let admitted: Vec<&Region> = regions
+            .iter()
+            .filter(|(_, labels)| labels.iter().copied().any(|label| is_admitted(&label)))
+            .map(|(region, _)| region)
+            .collect();
+        entry.1.push(key.clone());
+        let names: Vec<&str> = admitted.iter().map(|region| region.as_str()).collect();
+        entry.0.extend(admitted.iter().copied().cloned());
+        plan.not_mirrored.entry(key.clone()).or_insert_with(|| Skipped {
+            reason: SkipReason::NoTarget,
+            detail: format!(
+                "the targets its rule names are in {}, and AWS mirrors within a Region only",
+                names.join(", ")
+            ),
+        });
+    }
+    plan.findings.extend(lacking.into_iter().map(|(region, (targets, sources))| {
+        let kind = FindingKind::RegionWithoutTarget {
+            region: region.clone(),
+            targets: targets.into_iter().collect(),
+            sources: Sources::of(sources),
+        };
+        Finding::at(Path::root().attr("targets"), kind)
+    }));
 }
 
 /// A name that the fleet lacks is a mistake even where the rule names other targets too.

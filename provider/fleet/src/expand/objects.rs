@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expand::{DesiredFilter, DesiredTarget, Expansion};
+use crate::expand::{DesiredFilter, DesiredTarget, Expansion, Facts};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
 use crate::ids::{Label, MemberKey, ObjectKey, Place};
@@ -60,26 +60,27 @@ pub(super) fn session_tags(spec: &FleetSpec, key: &MemberKey, member: &Member) -
 }
 
 /// Every target of the specification: a person who wrote one expects it, and it costs nothing.
-pub(super) fn place_targets(spec: &FleetSpec, home: &Place, plan: &mut Expansion) {
+pub(super) fn place_targets(spec: &FleetSpec, home: &Place, facts: &Facts, plan: &mut Expansion) {
     for (label, target) in &spec.targets {
+        let place = target.place(home);
         if let Given::Known(Destination::NetworkLoadBalancer(arn)) = &target.destination
-            && let Some(region) = arn.split(':').nth(3).filter(|region| *region != home.region.as_str())
+            && let Some(region) = arn.split(':').nth(3).filter(|region| *region != place.region.as_str())
         {
             let kind = FindingKind::DestinationElsewhere {
                 target: label.clone(),
                 region: region.to_owned(),
-                home: home.clone(),
+                home: place.clone(),
             };
             let at = Path::root().attr("targets").key(label.as_str()).attr("network_load_balancer_arn");
             plan.findings.push(Finding::at(at, kind));
         }
         let desired = DesiredTarget {
             destination: target.destination.clone(),
-            capacity: target.capacity(),
+            capacity: target.capacity_on(facts.instance_type(label)),
             description: format!("enigma fleet {} target {label}", spec.name),
             tags: tags(spec, label),
         };
-        plan.targets.insert(ObjectKey { place: home.clone(), label: label.clone() }, desired);
+        plan.targets.insert(ObjectKey { place, label: label.clone() }, desired);
     }
 }
 

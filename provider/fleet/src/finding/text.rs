@@ -13,6 +13,14 @@ use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
 pub(super) fn of(kind: &FindingKind) -> (String, String) {
     use FindingKind as Kind;
     match kind {
+        Kind::CollectorMirrored { target, instance, sources } => (
+            format!("{} of the collector {instance} would be mirrored", interfaces(sources)),
+            format!(
+                "An interface of {instance} is target {target}, so what leaves it is partly what was mirrored to it, and would be \
+                 mirrored again without end: {}. Exclude the instance in the selection, or tag it enigma:collector.",
+                list(sources)
+            ),
+        ),
         Kind::CrossesZones { target, sources } => (
             format!("{} sent to target {target} in other zones", interfaces(sources)),
             format!("No target for their zone has room, so mirrored traffic crosses zones, which AWS charges: {}.", list(sources)),
@@ -57,6 +65,10 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("{} cannot be mirrored", interfaces(sources)),
             format!("safety.on_ineligible is \"fail\", so nothing is done: {}. The reasons are in not_mirrored.", list(sources)),
         ),
+        Kind::NothingSelected => (
+            "Nothing would be mirrored".to_owned(),
+            "The selection has no members. Look at the selection's rules, and at what it skipped and why.".to_owned(),
+        ),
         Kind::NumbersExhausted { sources } => (
             format!("No session number is left on {}", interfaces(sources)),
             format!("Every number from session.number upwards is taken: {}. Write a lower session.number.", list(sources)),
@@ -90,6 +102,14 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 list(sources)
             ),
         ),
+        Kind::PacketLengthOverPath { target, path, limit, sources } => (
+            format!("Long packets of {} may not reach target {target}", interfaces(sources)),
+            format!(
+                "The way there is {path}, which carries {limit} bytes of each mirrored packet at most; whether longer ones are cut \
+                 or lost is not under this fleet's control: {}. Write a packet_length of {limit} or less.",
+                list(sources)
+            ),
+        ),
         Kind::PlaceUnread { place, why } => (
             format!("Interfaces in {place} could not be read"),
             format!("{why}. Who would be mirrored there is not known, so nothing is decided about it."),
@@ -102,9 +122,46 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("{wanted} {what} in {place} exceed AWS's quota of {limit}"),
             "AWS does not raise this quota. Divide the fleet over accounts or Regions, or select less.".to_owned(),
         ),
+        Kind::QuotaNear { what, place, used, limit } => (
+            format!("{used} of {limit} {what} in {place} are used up"),
+            format!(
+                "{}% of AWS's quota, everybody's {what} counted, and AWS does not raise it. Plan to divide the fleet over accounts \
+                 or Regions.",
+                used * 100 / (*limit).max(1)
+            ),
+        ),
+        Kind::RegionWithoutTarget { region, targets, sources } => (
+            format!("{} in {region} not mirrored: no target there", interfaces(sources)),
+            format!(
+                "AWS mirrors within a Region only, and the targets for them are in {}: {}. Write a target with region = \
+                 \"{region}\", or leave that Region out of the selection.",
+                if targets.is_empty() { "no Region".to_owned() } else { join(targets) },
+                list(sources)
+            ),
+        ),
         Kind::RuleDecidesNothing { rule } => (
             format!("Rule {rule} decides about no interface"),
             "No interface matches it, or rules with lower priority numbers decide about all of them.".to_owned(),
+        ),
+        Kind::SessionsAdopted { sessions } => (
+            match sessions.len() {
+                1 => "1 session of nobody becomes this fleet's".to_owned(),
+                count => format!("{count} sessions of nobody become this fleet's"),
+            },
+            format!(
+                "safety.adopt is \"matching\", and they send members to the fleet's destinations already: {}. They get the fleet's \
+                 tags and settings, and leave with it. Remove them from whatever made them, without deleting them, or write adopt = \
+                 \"none\".",
+                sessions.iter().map(|(key, id)| format!("{id} of {key}")).collect::<Vec<_>>().join(", ")
+            ),
+        ),
+        Kind::SourcesOfAnotherFleet { fleet, sources } => (
+            format!("Fleet {fleet} has sessions on {} too", interfaces(sources)),
+            format!(
+                "AWS mirrors a packet once, by the session with the lowest number whose filter accepts it, so the fleets divide \
+                 the traffic of {}. Select each interface in one fleet, or give the fleets filters that exclude each other.",
+                list(sources)
+            ),
         ),
         Kind::StarvedByOthers { sources } => (
             format!("Sessions of others come first on {}", interfaces(sources)),
@@ -122,6 +179,11 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 list(sources)
             ),
         ),
+        Kind::TargetNearlyFull { target, used, limit } => (
+            format!("Target {target} has {used} of {limit} sources"),
+            "What joins beyond that is not mirrored. Add a target, or use a Network Load Balancer, which takes any number."
+                .to_owned(),
+        ),
         Kind::TargetsFull { targets, sources } => (
             format!("{} not mirrored: no room in {}", interfaces(sources), labels(targets)),
             format!(
@@ -136,6 +198,13 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 "safety.max_removals is {setting}, which is {limit} here: {}. If the removal is meant, raise safety.max_removals \
                  (\"100%\" allows any); if not, look at the selection's rules and at the accounts it could read.",
                 list(sources)
+            ),
+        ),
+        Kind::TruncatedByTarget { target, source_mtu, target_mtu, limit } => (
+            format!("Packets of over {limit} bytes are cut on their way to target {target}"),
+            format!(
+                "Sources have an MTU of {source_mtu} and the target's interface one of {target_mtu}; mirroring adds bytes to each \
+                 packet, and AWS cuts what then does not fit. Raise the target's MTU or lower that of the sources."
             ),
         ),
         Kind::UnknownFilter { filter, known, rules, sources } => match filter {

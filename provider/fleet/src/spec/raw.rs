@@ -21,6 +21,16 @@ pub struct RawFleet {
     pub tags: Given<BTreeMap<String, Given<String>>>,
 }
 
+/// Arguments of the same blocks that only fleets of several Regions or fleets that take over sessions write. Apart from
+/// [`RawFleet`], so that callers without them are spared them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawExtra {
+    /// `targets[label].region` by label; absent is the fleet's home.
+    pub target_regions: BTreeMap<String, Given<String>>,
+    /// `safety.adopt`: `none` (default) or `matching`.
+    pub adopt: Given<String>,
+}
+
 /// One destination: exactly one of the first three.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawTarget {

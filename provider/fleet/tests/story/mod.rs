@@ -8,6 +8,7 @@
 //! rule LABEL [priority=..] [mirror=false] [targets=..] [filter=..] [number=..] [tags.KEY=..] [types=..] [kinds=..] [primary] [exclude.KEY=..]
 //! target LABEL nlb|unknown|eni=N [zones=..] [max=..] | drop-target LABEL | filter LABEL [dns] [ipv4] RULE; RULE
 //! session [number=..] [length=..] [vni=FROM-TO] | safety LIMIT
+//! adopt CHOICE | hand N NUMBER VNI [fleet=..]     a session that someone made to the load balancer of `nlb`
 //! select | plan | apply [FIRST] | refresh | destroy | world
 //! ```
 
@@ -17,13 +18,14 @@ use std::collections::BTreeMap;
 
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
-use enigma_fleet::expand::{Expansion, Prior, PriorSession, PriorState, expand};
+use enigma_fleet::expand::{Expansion, Facts, Prior, PriorSession, PriorState, expand_with};
 use enigma_fleet::given::Given;
 use enigma_fleet::inventory::Tags;
 use enigma_fleet::plan::Plan;
 use enigma_fleet::selection::{self, RawRule, RawSelection, RawSelector, Selection, select};
 use enigma_fleet::spec::{
-    self, FleetSpec, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange,
+    self, FleetSpec, RawExtra, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget,
+    RawVniRange,
 };
 
 use crate::world::{ARN, World, eni, home, instance_id, key};
@@ -32,6 +34,7 @@ pub(crate) struct Story {
     world: World,
     selection: RawSelection,
     fleet: RawFleet,
+    extra: RawExtra,
     prior: Prior,
 }
 
@@ -62,7 +65,7 @@ impl Story {
         let fleet =
             RawFleet { name: known("prod"), targets: Given::Known(BTreeMap::new()), ..RawFleet::default() };
         let selection = RawSelection { rules: Given::Known(BTreeMap::new()), ..RawSelection::default() };
-        Self { world: World::new(), selection, fleet, prior: Prior::default() }
+        Self { world: World::new(), selection, fleet, extra: RawExtra::default(), prior: Prior::default() }
     }
 
     /// Carries out one command and returns what it says.
@@ -84,6 +87,10 @@ impl Story {
                 let safety = RawSafety { max_removals: known(words[0]), ..RawSafety::default() };
                 self.fleet.safety = Given::Known(safety);
                 String::new()
+            }
+            "adopt" => {
+                self.extra.adopt = known(words[0]);
+                self.problems()
             }
             "eligible" => {
                 self.selection.eligible_instance_types = list(words[0]);
@@ -122,6 +129,14 @@ impl Story {
             }
             "stranger" => {
                 self.world.stranger(subject, number(words[1]), id(words[2]));
+            }
+            "hand" => {
+                let made = self.world.session_of_others(subject, number(words[1]), id(words[2]), ARN);
+                if let Some(fleet) = value(words, "fleet") {
+                    let sessions = &mut self.world.seen.sessions;
+                    let session = sessions.iter_mut().find(|one| one.id == made).unwrap();
+                    session.tags.insert("enigma:fleet".to_owned(), fleet.to_owned());
+                }
             }
             "forget" => {
                 let is_it = |tags: &Tags| tags.contains_key("enigma:fleet");
@@ -291,7 +306,7 @@ impl Story {
 
     /// Said at once, except that a story has no targets before its first.
     fn problems(&self) -> String {
-        show::problems(&spec::parse(&self.fleet).1)
+        show::problems(&spec::parse_with(&self.fleet, &self.extra).1)
     }
 
     fn select(&self) -> Selection {
@@ -301,7 +316,7 @@ impl Story {
     }
 
     fn spec(&self) -> FleetSpec {
-        let (spec, problems) = spec::parse(&self.fleet);
+        let (spec, problems) = spec::parse_with(&self.fleet, &self.extra);
         assert_eq!(problems, []);
         spec.unwrap()
     }
@@ -309,7 +324,8 @@ impl Story {
     fn expansion(&self) -> Expansion {
         let spec = self.spec();
         let prior = self.world.refresh(&self.prior, &spec.name).prior;
-        expand(&spec, &home(), &self.select().members, &prior)
+        let facts = Facts::of(&spec, &home(), &[(home(), self.world.seen.clone())].into());
+        expand_with(&spec, &home(), &self.select().members, &prior, &facts)
     }
 
     fn plan(&self) -> String {

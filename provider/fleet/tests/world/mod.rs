@@ -126,8 +126,18 @@ impl World {
 
     /// A session of someone else, with a target and filter of its own.
     pub(crate) fn stranger(&mut self, number: u32, session_number: i64, vni: u32) -> SessionId {
-        let destination = Destination::NetworkLoadBalancer(format!("{ARN}-other"));
-        let target = self.add_target(destination, Tags::new());
+        self.session_of_others(number, session_number, vni, &format!("{ARN}-other"))
+    }
+
+    /// The same to a load balancer of one's choice.
+    pub(crate) fn session_of_others(
+        &mut self,
+        number: u32,
+        session_number: i64,
+        vni: u32,
+        arn: &str,
+    ) -> SessionId {
+        let target = self.add_target(Destination::NetworkLoadBalancer(arn.to_owned()), Tags::new());
         let id: FilterId = format!("tmf-{:08x}", self.count()).parse().unwrap();
         let filter = MirrorFilter {
             id: id.clone(),

@@ -1,0 +1,309 @@
+//! Everything that can be told of a plan before anything is created, from what was seen.
+//!
+//! Findings of an expansion come from the members alone; these need an observation: what others use of a quota, who
+//! receives, which way packets take. Without an observation a question is not asked, so no finding here is a guess. Nothing here
+//! changes a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::PathKind;
+use crate::expand::{Expansion, Facts};
+use crate::filter::IpVersion;
+use crate::finding::{Finding, FindingKind, Sources};
+use crate::given::Given;
+use crate::ids::{InstanceId, Label, MemberKey, Place, VpcId};
+use crate::inventory::{Destination, PlaceInventory};
+use crate::ownership::FLEET_TAG;
+use crate::problem::Path;
+use crate::quota;
+use crate::selection::Member;
+use crate::spec::{DestinationKind, FleetSpec};
+
+/// From this part of a quota on a person is told: a tenth is left, which a fleet of 9,000 fills in weeks and an interface target
+/// with its next source.
+const NEAR_PERCENT: usize = 90;
+/// The largest MTU of a VPC, and the default of most images. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
+const JUMBO_MTU: u16 = 9001;
+
+/// What a preflight looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// What is wanted.
+    pub spec: &'a FleetSpec,
+    /// Where targets live by default.
+    pub home: &'a Place,
+    /// Who shall be mirrored.
+    pub members: &'a BTreeMap<MemberKey, Member>,
+    /// What was decided.
+    pub expansion: &'a Expansion,
+    /// What was seen; places that are absent are not judged.
+    pub places: &'a BTreeMap<Place, PlaceInventory>,
+    /// What was seen of receivers.
+    pub facts: &'a Facts,
+    /// Which ways packets take.
+    pub paths: &'a Paths,
+}
+
+/// Which ways packets take, as far as someone knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// By the source's VPC and the target; where absent nothing is assumed, but for Gateway Load Balancer endpoints, which
+    /// are a way of their own.
+    pub kinds: BTreeMap<(VpcId, Label), PathKind>,
+    /// Targets that are reached over IPv6; the others are reached over IPv4.
+    pub over_ipv6: BTreeSet<Label>,
+    /// MTUs of the interfaces of interface targets.
+    pub target_mtus: BTreeMap<Label, u16>,
+    /// MTU of the sources; 9001 where absent, the largest and usual one.
+    pub source_mtu: Option<u16>,
+}
+
+/// How much of one limit is used once the plan is carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headroom {
+    /// `sessions`, `targets`, `filters`, `rules` or `sources`.
+    pub what: &'static str,
+    /// The place, filter or target it holds for.
+    pub of: String,
+    /// Everybody's, this plan's included.
+    pub used: usize,
+    /// AWS's limit.
+    pub limit: usize,
+}
+
+impl Headroom {
+    /// What is left, in percent, rounded down.
+    #[must_use]
+    pub fn percent_left(&self) -> usize {
+        self.limit.saturating_sub(self.used) * 100 / self.limit.max(1)
+    }
+
+    fn is_near(&self) -> bool {
+        self.used <= self.limit && self.used * 100 >= self.limit * NEAR_PERCENT
+    }
+}
+
+/// What a preflight found.
+#[must_use]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preflight {
+    /// Errors first; those of the expansion are not repeated.
+    pub findings: Vec<Finding>,
+    /// Every limit, by kind and object.
+    pub headroom: Vec<Headroom>,
+}
+
+/// Looks at everything.
+pub fn preflight(scene: &Scene<'_>) -> Preflight {
+    let mut result = Preflight::default();
+    if scene.members.is_empty() && scene.expansion.kept.is_empty() {
+        result.findings.push(Finding::at(Path::root().attr("members"), FindingKind::NothingSelected));
+    }
+    count_places(scene, &mut result);
+    count_rules(scene, &mut result);
+    count_sources(scene, &mut result);
+    look_at_receivers(scene, &mut result);
+    look_at_fleets(scene, &mut result);
+    look_at_paths(scene, &mut result);
+    result.findings.sort_by_key(Finding::severity);
+    result
+}
+
+/// What of a place's objects counts against its own quota and stays: not the fleet's, which the plan counts, nor another
+/// account's, which are only seen here.
+struct Others {
+    sessions: usize,
+    targets: usize,
+    filters: usize,
+}
+
+impl Others {
+    fn of(scene: &Scene<'_>, place: &Place) -> Self {
+        let is_ours = |tags: &crate::inventory::Tags| {
+            tags.get(FLEET_TAG).is_some_and(|name| name == scene.spec.name.as_str())
+        };
+        let adopted: BTreeSet<_> = scene.expansion.adopted.values().map(|one| &one.session).collect();
+        let Some(seen) = scene.places.get(place) else { return Self { sessions: 0, targets: 0, filters: 0 } };
+        let sessions = seen
+            .sessions
+            .iter()
+            .filter(|one| one.owner == place.account && !is_ours(&one.tags) && !adopted.contains(&one.id));
+        let targets = seen.targets.iter().filter(|one| one.owner == place.account && !is_ours(&one.tags));
+        let filters = seen.filters.iter().filter(|one| !is_ours(&one.tags));
+        Self { sessions: sessions.count(), targets: targets.count(), filters: filters.count() }
+    }
+}
+
+fn count_places(scene: &Scene<'_>, result: &mut Preflight) {
+    let plan = scene.expansion;
+    let mut ours: BTreeMap<&Place, [usize; 3]> = BTreeMap::new();
+    for key in plan.sessions.keys().chain(plan.kept.keys()) {
+        ours.entry(&key.place).or_default()[0] += 1;
+    }
+    for key in plan.targets.keys() {
+        ours.entry(&key.place).or_default()[1] += 1;
+    }
+    for key in plan.filters.keys() {
+        ours.entry(&key.place).or_default()[2] += 1;
+    }
+    for (place, [sessions, targets, filters]) in ours {
+        let others = Others::of(scene, place);
+        let counts = [
+            ("sessions", sessions, others.sessions, quota::SESSIONS_PER_PLACE, "members"),
+            ("targets", targets, others.targets, quota::TARGETS_PER_PLACE, "targets"),
+            ("filters", filters, others.filters, quota::FILTERS_PER_PLACE, "filters"),
+        ];
+        for (what, ours, others, limit, attribute) in counts {
+            let used = ours + others;
+            let headroom = Headroom { what, of: place.to_string(), used, limit };
+            let at = Path::root().attr(attribute);
+            let place = place.clone();
+            // Where the fleet alone is too large the expansion has said so.
+            if used > limit && ours <= limit {
+                let kind = FindingKind::QuotaExceeded { what, place, wanted: used, limit };
+                result.findings.push(Finding::at(at, kind));
+            } else if headroom.is_near() {
+                let kind = FindingKind::QuotaNear { what, place, used, limit };
+                result.findings.push(Finding::at(at, kind));
+            }
+            result.headroom.push(headroom);
+        }
+    }
+}
+
+/// A filter's budget was kept when it was compiled, and a full one works, so this is told as a number and not as a finding.
+fn count_rules(scene: &Scene<'_>, result: &mut Preflight) {
+    for (label, filter) in &scene.spec.filters {
+        let Given::Known(rules) = &filter.rules else { continue };
+        result.headroom.push(Headroom {
+            what: "rules",
+            of: label.to_string(),
+            used: rules.compiled.rules.len(),
+            limit: quota::RULES_PER_FILTER,
+        });
+    }
+}
+
+fn count_sources(scene: &Scene<'_>, result: &mut Preflight) {
+    let plan = scene.expansion;
+    let mut sources: BTreeMap<&Label, BTreeSet<&MemberKey>> = BTreeMap::new();
+    for (key, session) in &plan.sessions {
+        sources.entry(&session.target.label).or_default().insert(key);
+    }
+    for (key, session) in &plan.kept {
+        if let Some(label) = &session.target {
+            sources.entry(label).or_default().insert(key);
+        }
+    }
+    for (key, target) in &plan.targets {
+        let Some(limit) = target.capacity else { continue };
+        let mut all = sources.remove(&key.label).unwrap_or_default();
+        all.extend(scene.facts.strange_sources(&key.label, &plan.adopted));
+        let headroom = Headroom { what: "sources", of: key.label.to_string(), used: all.len(), limit };
+        if headroom.is_near() {
+            let (target, used) = (key.label.clone(), headroom.used);
+            let at = Path::root().attr("targets").key(target.as_str());
+            result.findings.push(Finding::at(at, FindingKind::TargetNearlyFull { target, used, limit }));
+        }
+        result.headroom.push(headroom);
+    }
+}
+
+/// Other instances in a receiver's subnet are sources like any; its own other interfaces are not.
+fn look_at_receivers(scene: &Scene<'_>, result: &mut Preflight) {
+    let mut receivers: BTreeMap<&InstanceId, &Label> = BTreeMap::new();
+    for (label, target) in &scene.spec.targets {
+        let Given::Known(Destination::Interface(id)) = &target.destination else { continue };
+        let seen = scene.places.get(&target.place(scene.home)).into_iter().flat_map(|seen| &seen.interfaces);
+        let interface = seen.into_iter().find(|interface| interface.id == *id);
+        let attached = interface.and_then(|interface| interface.attachment.as_ref()?.instance.as_ref());
+        let known = scene.facts.targets.get(label).and_then(|facts| facts.instance.as_ref());
+        receivers.extend(attached.or(known).map(|instance| (instance, label)));
+    }
+    let mut mirrored: BTreeMap<(&Label, &InstanceId), Vec<MemberKey>> = BTreeMap::new();
+    for (key, session) in &scene.expansion.sessions {
+        let Some(instance) = &session.instance else { continue };
+        if let Some(label) = receivers.get(instance) {
+            mirrored.entry((label, instance)).or_default().push(key.clone());
+        }
+    }
+    result.findings.extend(mirrored.into_iter().map(|((target, instance), sources)| {
+        let kind = FindingKind::CollectorMirrored {
+            target: target.clone(),
+            instance: instance.clone(),
+            sources: Sources::of(sources),
+        };
+        Finding::at(Path::root().attr("targets").key(target.as_str()).attr("network_interface_id"), kind)
+    }));
+}
+
+fn look_at_fleets(scene: &Scene<'_>, result: &mut Preflight) {
+    let mut fleets: BTreeMap<&str, Vec<MemberKey>> = BTreeMap::new();
+    for key in scene.expansion.sessions.keys() {
+        let Some(member) = scene.members.get(key) else { continue };
+        let others: BTreeSet<&str> = member
+            .held
+            .iter()
+            .filter_map(|held| held.fleet.as_deref())
+            .filter(|fleet| *fleet != scene.spec.name.as_str())
+            .collect();
+        for fleet in others {
+            fleets.entry(fleet).or_default().push(key.clone());
+        }
+    }
+    result.findings.extend(fleets.into_iter().map(|(fleet, sources)| {
+        let kind =
+            FindingKind::SourcesOfAnotherFleet { fleet: fleet.to_owned(), sources: Sources::of(sources) };
+        Finding::at(Path::root().attr("members"), kind)
+    }));
+}
+
+fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
+    let outer = |label: &Label| {
+        if scene.paths.over_ipv6.contains(label) { IpVersion::Ipv6 } else { IpVersion::Ipv4 }
+    };
+    let mut over: BTreeMap<(&Label, PathKind, u16), Vec<MemberKey>> = BTreeMap::new();
+    for (key, session) in &scene.expansion.sessions {
+        let (label, Some(member)) = (&session.target.label, scene.members.get(key)) else { continue };
+        let target_kind = scene.spec.targets.get(label).and_then(|target| target.kind);
+        let known = scene.paths.kinds.get(&(member.vpc.clone(), label.clone())).copied();
+        let gateway = (target_kind == Some(DestinationKind::GatewayLoadBalancerEndpoint))
+            .then_some(PathKind::GatewayLoadBalancerEndpoint);
+        let Some(kind) = gateway.or(known) else { continue };
+        let Some(limit) = kind.limits(outer(label)).packet_length else { continue };
+        let default = match target_kind {
+            Some(DestinationKind::NetworkLoadBalancer) => quota::NLB_PACKET_LENGTH,
+            // Whole packets, which are as long as the source's MTU lets them be.
+            _ => scene.paths.source_mtu.unwrap_or(JUMBO_MTU),
+        };
+        if session.packet_length.map_or(default, |length| length.get()) > limit {
+            over.entry((label, kind, limit)).or_default().push(key.clone());
+        }
+    }
+    result.findings.extend(over.into_iter().map(|((target, path, limit), sources)| {
+        let (target, sources) = (target.clone(), Sources::of(sources));
+        let kind = FindingKind::PacketLengthOverPath { target, path, limit, sources };
+        Finding::at(Path::root().attr("session").attr("packet_length"), kind)
+    }));
+    for (label, &target_mtu) in &scene.paths.target_mtus {
+        let is_interface = scene
+            .spec
+            .targets
+            .get(label)
+            .is_some_and(|target| target.kind == Some(DestinationKind::Interface));
+        let source_mtu = scene.paths.source_mtu.unwrap_or(JUMBO_MTU);
+        let limit = target_mtu.saturating_sub(PathKind::SameVpc.limits(outer(label)).added);
+        // Sessions that cut packets shorter themselves lose nothing more here.
+        let is_cut = |session: &crate::expand::DesiredSession| {
+            session.target.label == *label && session.packet_length.is_none_or(|length| length.get() > limit)
+        };
+        if is_interface && source_mtu > limit && scene.expansion.sessions.values().any(is_cut) {
+            let kind =
+                FindingKind::TruncatedByTarget { target: label.clone(), source_mtu, target_mtu, limit };
+            result.findings.push(Finding::at(Path::root().attr("targets").key(label.as_str()), kind));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
