@@ -1,1 +1,311 @@
+//! Each rule with a world that trips it, and one that barely does not.
 
+use super::*;
+use crate::expand::{Prior, expand_with};
+use crate::inventory::{Attachment, Interface, MirrorFilter, MirrorSession, MirrorTarget, Tags};
+use crate::selection::HeldSession;
+use crate::spec::{RawFleet, RawSession, RawTarget, parse};
+
+const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:loadbalancer/net/x/0123456789abcdef";
+
+fn home() -> Place {
+    Place { account: "111111111111".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
+}
+
+fn key(number: usize) -> MemberKey {
+    MemberKey { place: home(), interface: format!("eni-{number:08x}").parse().unwrap() }
+}
+
+fn member(number: usize) -> Member {
+    Member {
+        instance: Some(format!("i-{number:08x}").parse().unwrap()),
+        instance_type: None,
+        name: None,
+        vpc: "vpc-00000001".parse().unwrap(),
+        subnet: "subnet-00000001".parse().unwrap(),
+        zone: "eu-west-1a".parse().unwrap(),
+        rule: "everything".parse().unwrap(),
+        targets: Vec::new(),
+        filter: None,
+        number: None,
+        packet_length: None,
+        held: Vec::new(),
+    }
+}
+
+fn nlb() -> RawTarget {
+    RawTarget { network_load_balancer_arn: Given::Known(ARN.to_owned()), ..RawTarget::default() }
+}
+
+fn interface() -> RawTarget {
+    RawTarget {
+        network_interface_id: Given::Known("eni-0000ffff".to_owned()),
+        max_sessions: Given::Known(100),
+        ..RawTarget::default()
+    }
+}
+
+fn gateway() -> RawTarget {
+    RawTarget {
+        gateway_load_balancer_endpoint_id: Given::Known("vpce-0123abcd".to_owned()),
+        ..RawTarget::default()
+    }
+}
+
+/// A scene with owned parts.
+struct Stage {
+    spec: FleetSpec,
+    members: BTreeMap<MemberKey, Member>,
+    places: BTreeMap<Place, PlaceInventory>,
+    paths: Paths,
+}
+
+impl Stage {
+    fn with(target: RawTarget, packet_length: Option<i64>, members: usize) -> Self {
+        let raw = RawFleet {
+            name: Given::Known("prod".to_owned()),
+            targets: Given::Known([("main".to_owned(), Given::Known(target))].into()),
+            session: Given::Known(RawSession {
+                packet_length: packet_length.into(),
+                ..RawSession::default()
+            }),
+            ..RawFleet::default()
+        };
+        Self {
+            spec: parse(&raw).0.unwrap(),
+            members: (1..=members).map(|number| (key(number), member(number))).collect(),
+            places: BTreeMap::new(),
+            paths: Paths::default(),
+        }
+    }
+
+    /// Summaries with paths, and headroom.
+    fn look(&self) -> (Vec<String>, Vec<Headroom>) {
+        let facts = Facts::of(&self.spec, &home(), &self.places);
+        self.look_with(&facts, &facts)
+    }
+
+    fn look_with(&self, planned: &Facts, facts: &Facts) -> (Vec<String>, Vec<Headroom>) {
+        let expansion = expand_with(&self.spec, &home(), &self.members, &Prior::default(), planned);
+        let found = preflight(&Scene {
+            spec: &self.spec,
+            home: &home(),
+            members: &self.members,
+            expansion: &expansion,
+            places: &self.places,
+            facts,
+            paths: &self.paths,
+        });
+        let told =
+            found.findings.iter().map(|one| format!("{:?} {}: {}", one.severity(), one.path, one.summary()));
+        (told.collect(), found.headroom)
+    }
+
+    fn seen(&mut self) -> &mut PlaceInventory {
+        self.places.entry(home()).or_default()
+    }
+}
+
+fn session(number: usize, owner: &str, target: &str) -> MirrorSession {
+    MirrorSession {
+        id: format!("tms-{number:08x}").parse().unwrap(),
+        owner: owner.parse().unwrap(),
+        interface: key(number).interface,
+        target: target.parse().unwrap(),
+        filter: "tmf-00000001".parse().unwrap(),
+        number: 1.try_into().unwrap(),
+        vni: None,
+        packet_length: None,
+        description: String::new(),
+        tags: Tags::new(),
+    }
+}
+
+#[test]
+fn a_plain_fleet_has_nothing_to_be_told() {
+    let (told, headroom) = Stage::with(nlb(), None, 3).look();
+    assert_eq!(told, [""; 0]);
+    let shown: Vec<_> =
+        headroom.iter().map(|one| format!("{} {} {}/{}", one.what, one.of, one.used, one.limit)).collect();
+    assert_eq!(
+        shown,
+        [
+            "sessions 111111111111/eu-west-1 3/10000",
+            "targets 111111111111/eu-west-1 1/10000",
+            "filters 111111111111/eu-west-1 1/10000",
+            "rules default 4/10",
+        ]
+    );
+    assert_eq!(headroom[3].percent_left(), 60);
+}
+
+#[test]
+fn an_empty_selection_is_told() {
+    let (told, _) = Stage::with(nlb(), None, 0).look();
+    assert_eq!(told, ["Warning members: Nothing would be mirrored"]);
+}
+
+#[test]
+fn quotas_count_everybodys_objects_of_the_account() {
+    let mut stage = Stage::with(nlb(), None, 10);
+    let others = |count: usize, owner: &'static str| {
+        (100..100 + count).map(move |number| session(number, owner, "tmt-00000001"))
+    };
+    // Another account's sessions on our target are in sight and count in that account.
+    stage.seen().sessions = others(8989, "111111111111").chain(others(5000, "222222222222")).collect();
+    assert_eq!(stage.look().0, [""; 0], "8,999 are below nine tenths");
+    stage.seen().sessions.push(session(1, "111111111111", "tmt-00000001"));
+    let near = "Warning members: 9000 of 10000 sessions in 111111111111/eu-west-1 are used up";
+    assert_eq!(stage.look().0, [near]);
+    stage.seen().sessions = others(9990, "111111111111").collect();
+    assert_eq!(
+        stage.look().0,
+        ["Warning members: 10000 of 10000 sessions in 111111111111/eu-west-1 are used up"]
+    );
+    stage.seen().sessions = others(9991, "111111111111").collect();
+    let over = "Error members: 10001 sessions in 111111111111/eu-west-1 exceed AWS's quota of 10000";
+    assert_eq!(stage.look().0, [over]);
+}
+
+#[test]
+fn filters_and_targets_have_quotas_too() {
+    let mut stage = Stage::with(nlb(), None, 1);
+    let filter = |number: usize| MirrorFilter {
+        id: format!("tmf-{number:08x}").parse().unwrap(),
+        description: String::new(),
+        amazon_dns: false,
+        rules: Vec::new(),
+        tags: Tags::new(),
+    };
+    let target = |number: usize| MirrorTarget {
+        id: format!("tmt-{number:08x}").parse().unwrap(),
+        owner: home().account,
+        destination: Destination::NetworkLoadBalancer(format!("{ARN}-{number}")),
+        description: String::new(),
+        tags: Tags::new(),
+    };
+    stage.seen().filters = (1..=10_000).map(filter).collect();
+    stage.seen().targets = (1..=9_000).map(target).collect();
+    assert_eq!(
+        stage.look().0,
+        [
+            "Error filters: 10001 filters in 111111111111/eu-west-1 exceed AWS's quota of 10000",
+            "Warning targets: 9001 of 10000 targets in 111111111111/eu-west-1 are used up",
+        ]
+    );
+}
+
+#[test]
+fn sources_of_strangers_fill_an_interface_target() {
+    let mut stage = Stage::with(RawTarget { max_sessions: Given::Absent, ..interface() }, None, 4);
+    stage.seen().targets.push(MirrorTarget {
+        id: "tmt-00000001".parse().unwrap(),
+        owner: home().account,
+        destination: Destination::Interface("eni-0000ffff".parse().unwrap()),
+        description: String::new(),
+        tags: Tags::new(),
+    });
+    stage.seen().sessions =
+        (101..=104).map(|number| session(number, "111111111111", "tmt-00000001")).collect();
+    let used = |headroom: &[Headroom]| headroom.iter().find(|one| one.what == "sources").map(|one| one.used);
+    let (told, headroom) = stage.look();
+    assert_eq!((told.len(), used(&headroom)), (0, Some(8)));
+    stage.seen().sessions.push(session(105, "111111111111", "tmt-00000001"));
+    // A source of ours that a stranger sends there already is one source, not two.
+    stage.seen().sessions.push(session(1, "111111111111", "tmt-00000001"));
+    let (told, headroom) = stage.look();
+    assert_eq!(told, ["Warning targets[\"main\"]: Target main has 9 of 10 sources"]);
+    assert_eq!(used(&headroom), Some(9));
+}
+
+#[test]
+fn a_collectors_other_interfaces_are_an_error_where_the_plan_could_not_know() {
+    let mut stage = Stage::with(interface(), None, 2);
+    let seen = Interface {
+        place: home(),
+        id: "eni-0000ffff".parse().unwrap(),
+        owner: home().account,
+        kind: "interface".to_owned(),
+        is_requester_managed: false,
+        requester: None,
+        description: String::new(),
+        vpc: "vpc-00000001".parse().unwrap(),
+        subnet: "subnet-00000001".parse().unwrap(),
+        zone: "eu-west-1a".parse().unwrap(),
+        ipv4: None,
+        ipv6: Vec::new(),
+        attachment: Some(Attachment {
+            instance: member(2).instance,
+            device_index: 0,
+            status: "attached".into(),
+        }),
+        tags: Tags::new(),
+    };
+    stage.seen().interfaces.push(seen);
+    let facts = Facts::of(&stage.spec, &home(), &stage.places);
+    // Members 1 and 2 lie in the receiver's subnet; only 2 is of its instance.
+    let (told, _) = stage.look_with(&Facts::default(), &facts);
+    let expected = "Error targets[\"main\"].network_interface_id: 1 interface of the collector i-00000002 would be mirrored";
+    assert_eq!(told, [expected]);
+    // A plan that knows leaves it out.
+    assert_eq!(stage.look().0, [""; 0]);
+}
+
+#[test]
+fn two_fleets_on_one_source_are_told_by_name() {
+    let mut stage = Stage::with(nlb(), None, 3);
+    for (number, fleet) in [(1, Some("other")), (2, None), (3, Some("prod"))] {
+        let held = HeldSession {
+            session: "tms-00000001".parse().unwrap(),
+            fleet: fleet.map(str::to_owned),
+            number: 100.try_into().unwrap(),
+            vni: None,
+        };
+        stage.members.get_mut(&key(number)).unwrap().held.push(held);
+    }
+    assert_eq!(stage.look().0, ["Warning members: Fleet other has sessions on 1 interface too"]);
+}
+
+#[test]
+fn packets_that_a_way_does_not_carry_are_told() {
+    let told = |target: RawTarget, length: Option<i64>, way: Option<PathKind>, ipv6: bool| {
+        let mut stage = Stage::with(target, length, 1);
+        let at = ("vpc-00000001".parse().unwrap(), "main".parse().unwrap());
+        stage.paths.kinds.extend(way.map(|way| (at, way)));
+        stage.paths.over_ipv6.extend(ipv6.then(|| "main".parse().unwrap()));
+        !stage.look().0.is_empty()
+    };
+    let gateway_way = Some(PathKind::TransitGateway);
+    // 8500 with a load balancer does not fit a transit gateway's 8500 with headers around it.
+    assert!(told(nlb(), None, gateway_way, false));
+    assert!(told(nlb(), Some(8465), gateway_way, false));
+    assert!(!told(nlb(), Some(8464), gateway_way, false));
+    assert!(told(nlb(), Some(8464), gateway_way, true));
+    assert!(!told(nlb(), Some(8444), gateway_way, true));
+    assert!(!told(nlb(), None, Some(PathKind::Peering), false));
+    assert!(!told(interface(), None, Some(PathKind::SameVpc), true));
+    // Nothing is assumed of a way that nobody told.
+    assert!(!told(nlb(), None, None, false));
+    assert!(told(gateway(), None, None, false));
+    assert!(told(gateway(), Some(8447), None, false));
+    assert!(!told(gateway(), Some(8446), None, false));
+    assert!(!told(gateway(), Some(8426), None, true));
+}
+
+#[test]
+fn a_source_longer_than_its_receiver_is_told() {
+    let mut stage = Stage::with(interface(), None, 1);
+    stage.paths.target_mtus.insert("main".parse().unwrap(), 9001);
+    let expected =
+        "Warning targets[\"main\"]: Packets of over 8947 bytes are cut on their way to target main";
+    assert_eq!(stage.look().0, [expected]);
+    stage.paths.source_mtu = Some(8947);
+    assert_eq!(stage.look().0, [""; 0]);
+    stage.paths.over_ipv6.insert("main".parse().unwrap());
+    assert_eq!(stage.look().0.len(), 1);
+    stage.paths.source_mtu = Some(8927);
+    assert_eq!(stage.look().0, [""; 0]);
+    let mut short = Stage::with(interface(), Some(128), 1);
+    short.paths = Paths { source_mtu: None, ..stage.paths };
+    assert_eq!(short.look().0, [""; 0], "128 bytes fit any receiver");
+}
