@@ -59,8 +59,8 @@ pub(crate) fn outcomes(outcomes: &Outcomes, as_warnings: bool) -> Diagnostics {
             Outcome::SourceGone(_) => {
                 diagnostics.push(Diagnostic::warning(
                     format!("Source is gone: {what}"),
-                    "The interface vanished after it was reviewed, so there is nothing to mirror. Its entry has the state \
-                     source_gone and leaves with the next refresh.",
+                    "The interface vanished after it was reviewed, so there is nothing to mirror. Its entry leaves the fleet with \
+                     the next plan.",
                 ));
                 continue;
             }

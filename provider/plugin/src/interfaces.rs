@@ -119,3 +119,6 @@ fn still_unknown() -> Diagnostics {
     )
     .into()
 }
+
+#[cfg(test)]
+mod tests;

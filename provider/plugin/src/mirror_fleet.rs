@@ -153,7 +153,7 @@ impl Resource for MirrorFleet {
         }
         Ok(NewState::of(computed.write(request.planned)?)
             .with(told)
-            .with_private(memory.after_apply(applying::new_generation()).write()))
+            .with_private(memory.after_apply(applying::next_generation(means.generation)).write()))
     }
 
     async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -225,7 +225,7 @@ impl Resource for MirrorFleet {
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
         Ok(NewState::of(computed.write(request.planned)?)
             .with(told)
-            .with_private(memory.after_apply(applying::new_generation()).write()))
+            .with_private(memory.after_apply(applying::next_generation(means.generation)).write()))
     }
 
     async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -242,7 +242,8 @@ impl Resource for MirrorFleet {
             return Ok(NewState::gone().with(told));
         }
         let computed = result::left(&before, &applied.owned, &applied.outcomes);
-        let memory = Memory::read(&request.prior_private).after_apply(applying::new_generation());
+        let memory =
+            Memory::read(&request.prior_private).after_apply(applying::next_generation(means.generation));
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
 
@@ -383,3 +384,6 @@ fn still_unknown() -> Diagnostics {
     )
     .into()
 }
+
+#[cfg(test)]
+mod tests;

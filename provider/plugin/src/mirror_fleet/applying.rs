@@ -206,6 +206,12 @@ fn describe(expansion: &mut Expansion, description: &str, is_complete: bool) {
 
 /// A number that no earlier apply had. AWS answers a repeated client token with its first result, also when that object was deleted
 /// since, so a fleet that is made again must not repeat the tokens of the one before.
+pub(super) fn next_generation(used: u64) -> u64 {
+    // Two applies may end within one millisecond, and a clock may be set back.
+    new_generation().max(used.saturating_add(1))
+}
+
+/// The same where no earlier apply is remembered.
 pub(super) fn new_generation() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)

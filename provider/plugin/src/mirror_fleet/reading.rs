@@ -237,7 +237,8 @@ impl Told {
         tell(
             self.changed,
             "Sessions changed by someone",
-            "These were changed in place outside of Terraform. The plan changes them back:",
+            "These were changed in place outside of Terraform. The plan changes them back, but for a VNI in the fleet's range and a number just \
+             above session.number: these stay as they are now, since what lives is not moved without need:",
         );
         tell(
             self.rules,

@@ -58,12 +58,12 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         let mut row = planned;
         match fates.of_source(&key) {
             Fate::Made(id) => {
-                row.session_id = Value::Known(id.to_string());
-                row.set_state(PriorState::Active);
+                row.session_id = promised(row.session_id, Value::Known(id.to_string()));
+                row.state = promised(row.state, Value::Known(PriorState::Active.as_str().to_owned()));
             }
             Fate::Gone => {
                 row.session_id = known_or_null(row.session_id);
-                row.set_state(PriorState::SourceGone);
+                row.state = promised(row.state, Value::Known(PriorState::SourceGone.as_str().to_owned()));
             }
             Fate::Unchanged(id) => match old_rows.get(&text) {
                 // Reported as an error, so what really is may be stored in place of what was planned.
@@ -89,8 +89,8 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
     let mut after = Computed {
         id: Value::Known(ended.expansion.fleet.to_string()),
         sessions: Value::Known(rows),
-        target_ids: Value::Known(target_ids(ended)),
-        filter_ids: Value::Known(filter_ids(ended)),
+        target_ids: promised_ids(&ended.planned.target_ids, target_ids(ended)),
+        filter_ids: promised_ids(&ended.planned.filter_ids, filter_ids(ended)),
         ..ended.planned.clone()
     };
     after.count();
@@ -103,34 +103,32 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
 
 /// What is left of the computed attributes after a destroy that did not finish.
 pub(super) fn left(before: &Computed, owned: &Owned, outcomes: &Outcomes) -> Computed {
-    let gone: Vec<&Action> = outcomes
-        .steps
-        .iter()
-        .filter(|step| matches!(step.outcome, Outcome::Done(_)))
-        .map(|step| &step.action)
-        .collect();
-    let deleted = |key: &MemberKey| {
-        gone.iter().any(|action| matches!(action, Action::DeleteSession { key: k, .. } if k == key))
+    // Of duplicates every one must be gone.
+    let is_gone = |is_it: &dyn Fn(&Action) -> bool| {
+        let mut deletes = outcomes.steps.iter().filter(|step| is_it(&step.action)).peekable();
+        deletes.peek().is_some() && deletes.all(|step| matches!(step.outcome, Outcome::Done(_)))
+    };
+    let is_left = |key: &MemberKey| {
+        owned.sessions.contains_key(key)
+            && !is_gone(&|action| matches!(action, Action::DeleteSession { key: k, .. } if k == key))
     };
     let mut rows = before.rows();
-    rows.retain(|text, _| {
-        text.parse().is_ok_and(|key: MemberKey| owned.sessions.contains_key(&key) && !deleted(&key))
-    });
+    rows.retain(|text, _| text.parse().is_ok_and(|key| is_left(&key)));
     let mut after = Computed { sessions: Value::Known(rows), ..before.clone() };
-    let keep = |ids: &Value<BTreeMap<String, Value<String>>>, removed: &dyn Fn(&str) -> bool| {
+    let keep = |ids: &Value<Ids>, is_delete: &dyn Fn(&Action, &str) -> bool| {
         ids.clone().map(|mut ids| {
-            ids.retain(|key, _| !removed(key));
+            ids.retain(|key, _| !is_gone(&|action| is_delete(action, key)));
             ids
         })
     };
-    after.target_ids = keep(&before.target_ids, &|text| {
-        gone.iter()
-            .any(|action| matches!(action, Action::DeleteTarget { key, .. } if key.to_string() == text))
-    });
-    after.filter_ids = keep(&before.filter_ids, &|text| {
-        gone.iter()
-            .any(|action| matches!(action, Action::DeleteFilter { key, .. } if key.to_string() == text))
-    });
+    after.target_ids = keep(
+        &before.target_ids,
+        &|action, text| matches!(action, Action::DeleteTarget { key, .. } if key.to_string() == text),
+    );
+    after.filter_ids = keep(
+        &before.filter_ids,
+        &|action, text| matches!(action, Action::DeleteFilter { key, .. } if key.to_string() == text),
+    );
     after.count();
     after
 }
@@ -140,6 +138,22 @@ fn is_of_session(action: &Action) -> bool {
         action,
         Action::CreateSession { .. } | Action::ModifySession { .. } | Action::DeleteSession { .. }
     )
+}
+
+/// What was planned as known comes back, though it vanished between plan and apply: Terraform refuses anything else. The next refresh
+/// puts it right.
+fn promised(planned: Value<String>, actual: Value<String>) -> Value<String> {
+    if planned.is_known() { planned } else { actual }
+}
+
+/// The same for a map of ids.
+fn promised_ids(planned: &Value<Ids>, actual: Ids) -> Value<Ids> {
+    let mut planned = planned.clone().known().unwrap_or_default();
+    let keep = |(key, id)| {
+        let id = promised(planned.remove(&key).unwrap_or_default(), id);
+        (key, id)
+    };
+    Value::Known(actual.into_iter().map(keep).collect())
 }
 
 fn known_or_null(value: Value<String>) -> Value<String> {
@@ -172,7 +186,7 @@ impl<'a> Fates<'a> {
             .owned
             .sessions
             .get(key)
-            .and_then(|sessions| sessions.first())
+            .and_then(|sessions| sessions.iter().find(|session| !self.is_to_go(key, &session.id)))
             .map(|session| &session.id);
         let mut fate = existing.map_or(Fate::Unmade, |id| Fate::Made(id.clone()));
         for (action, outcome) in self.outcomes.get(key).into_iter().flatten() {
@@ -184,7 +198,7 @@ impl<'a> Fates<'a> {
                 (Action::CreateSession { .. }, _) => Fate::Unmade,
                 (Action::ModifySession { .. }, Outcome::Done(_)) => fate,
                 (Action::ModifySession { id, .. }, _) => Fate::Unchanged(id),
-                // A duplicate, or a session that leaves its place to another: its create says what became of the source.
+                // A duplicate.
                 _ => fate,
             };
         }
@@ -193,6 +207,15 @@ impl<'a> Fates<'a> {
         } else {
             fate
         }
+    }
+
+    /// Whether the plan removes this session, as a duplicate of the one that stays.
+    fn is_to_go(&self, key: &MemberKey, id: &SessionId) -> bool {
+        self.outcomes
+            .get(key)
+            .into_iter()
+            .flatten()
+            .any(|(action, _)| matches!(action, Action::DeleteSession { id: going, .. } if going == id))
     }
 
     /// Whether a source that was to lose its session still has it.

@@ -1,0 +1,11 @@
+//! The resource without Terraform: its methods in Terraform's order, on an AWS in memory.
+//!
+//! What the real command line does with the answers is proved elsewhere; here are the cases that it cannot reach one by one.
+
+mod applying;
+mod expect;
+mod lab;
+mod planning;
+mod random;
+mod reading;
+mod sweep;

@@ -1,0 +1,222 @@
+//! Plans: what is known, what is not, and what a change of arguments means.
+
+use enigma_fleet::ids::Place;
+use enigma_tfplugin::{Diagnostics, Dynamic};
+use serde_json::{Value as Json, json};
+
+use super::lab::{ARN, Lab, OTHER_ARN, Reviewed, Stored, fleet, fleet_with, home, key, set};
+use crate::mirror_fleet::memory::Memory;
+use crate::mirror_fleet::state::Computed;
+
+fn main_target() -> String {
+    format!("{}/main", home())
+}
+
+async fn plan_with(lab: &Lab, arguments: &Json, path: &[&str], value: Dynamic) -> Reviewed {
+    let mut config = lab.config(arguments).await;
+    set(&mut config, path, value);
+    lab.plan_config(config).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_creation_is_known_but_for_what_aws_gives() {
+    let lab = Lab::new().await;
+    let plan = lab.plan(&fleet()).await.unwrap();
+    let computed = plan.computed();
+    assert_eq!((computed.id.known().as_deref(), computed.session_count.known()), (Some("prod"), Some(4)));
+    assert!(computed.pending_count.is_unknown() && computed.filter_rules.is_known());
+    assert_eq!(computed.summary.known().as_deref(), Some("prod: 4 of 4 interfaces mirrored (+4 -0 ~0)"));
+    assert!(computed.target_ids.known().unwrap()[&main_target()].is_unknown());
+    let row = plan.row(&lab.sources[0]);
+    assert!(row.session_id.is_unknown() && row.state.is_unknown() && row.virtual_network_id.is_some());
+    // A stranger holds 100 there.
+    assert_eq!(row.session_number, 101);
+    assert_eq!(plan.row(&lab.sources[1]).session_number, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_depends_on_an_unknown_is_unknown() {
+    let mut arguments = fleet_with(&json!({
+        "filters": { "default": { "rules": [{ "action": "accept", "remote_cidrs": ["10.0.0.0/8"] }] } },
+        "tags": { "team": "secops" },
+    }));
+    for applied in [false, true] {
+        let lab = if applied { Lab::applied(&arguments).await } else { Lab::new().await };
+        let destination = ["targets", "main", "network_load_balancer_arn"];
+        let plan = plan_with(&lab, &arguments, &destination, Dynamic::Unknown).await;
+        assert!(
+            plan.computed().sessions.is_known()
+                && plan.computed().target_ids.known().unwrap()[&main_target()].is_unknown()
+        );
+
+        let plan = plan_with(&lab, &arguments, &["tags", "team"], Dynamic::Unknown).await;
+        assert!(plan.computed().sessions.is_known() && plan.computed().filter_rules.is_known());
+
+        let rule = json!([{ "action": "accept", "remote_cidrs": [null] }]);
+        let mut rules = Dynamic::from_typed(&rule).unwrap();
+        if let Dynamic::List(rules) = &mut rules {
+            set(&mut rules[0], &["remote_cidrs"], Dynamic::List(vec![Dynamic::Unknown]));
+        }
+        let plan = plan_with(&lab, &arguments, &["filters", "default", "rules"], rules.clone()).await;
+        assert!(
+            plan.computed().sessions.is_known() && plan.computed().filter_rules.is_unknown(),
+            "{:?}",
+            plan.told
+        );
+
+        let plan = plan_with(&lab, &arguments, &["members"], Dynamic::Unknown).await;
+        let computed = plan.computed();
+        assert!(
+            computed.sessions.is_unknown()
+                && computed.session_count.is_unknown()
+                && computed.summary.is_unknown()
+        );
+        assert_eq!(computed.id.known().as_deref(), Some("prod"));
+        let told = plan.told.iter().next().unwrap();
+        assert_eq!(told.summary, "Membership is resolved in the apply");
+        assert_eq!(told.detail.contains("max_removals"), applied, "{}", told.detail);
+
+        let member = key(&lab.sources[0]).to_string();
+        let plan = plan_with(&lab, &arguments, &["members", &member, "vpc_id"], Dynamic::Unknown).await;
+        assert!(plan.computed().sessions.is_unknown());
+    }
+    arguments["name"] = Json::Null;
+    let lab = Lab::new().await;
+    let plan = plan_with(&lab, &arguments, &["name"], Dynamic::Unknown).await;
+    assert!(plan.computed().id.is_unknown() && plan.computed().sessions.is_unknown());
+}
+
+#[tokio::test(start_paused = true)]
+async fn null_members_are_refused_in_validation_and_plan() {
+    let lab = Lab::applied(&fleet()).await;
+    let mut config = lab.config(&fleet()).await;
+    set(&mut config, &["members"], Dynamic::Null);
+    let why = lab.plan_config(config).await.unwrap_err();
+    assert!(
+        why.iter().any(|d| d.summary == "Members are null" && d.attribute.to_string() == "members"),
+        "{why:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_destination_gives_up_the_targets_id_and_nothing_else() {
+    let lab = Lab::applied(&fleet()).await;
+    let arguments = fleet_with(&json!({ "targets": { "main": { "network_load_balancer_arn": OTHER_ARN } } }));
+    let plan = lab.plan(&arguments).await.unwrap();
+    let before = lab.stored.as_ref().unwrap().computed();
+    assert!(plan.computed().target_ids.known().unwrap()[&main_target()].is_unknown());
+    assert_eq!(plan.computed().filter_ids, before.filter_ids);
+    assert_eq!(plan.computed().pending_count.known(), Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_and_summary_keep_still_while_sessions_do() {
+    let mut lab = Lab::applied(&fleet()).await;
+    let before = lab.stored.as_ref().unwrap().computed();
+    let arguments = fleet_with(&json!({ "tags": { "team": "secops" } }));
+    let plan = lab.plan(&arguments).await.unwrap();
+    assert_eq!(plan.computed(), before, "only the argument changes");
+    assert!(!lab.apply(&plan).await.has_errors());
+    lab.expect_settled(&arguments).await;
+    assert!(lab.sessions().iter().all(|session| session.tags["team"] == "secops"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_instance_changes_its_row_and_no_session() {
+    let mut lab = Lab::applied(&fleet()).await;
+    let mut members = lab.discover().await;
+    let member = key(&lab.sources[1]).to_string();
+    set(&mut members, &[&member, "name"], Dynamic::from("web-1"));
+    lab.members = Some(members);
+    let before = lab.session_on(&lab.sources[1]);
+    let plan = lab.plan(&fleet()).await.unwrap();
+    let row = plan.row(&lab.sources[1]);
+    assert!(row.session_id.is_known() && row.state.is_known() && row.name.as_deref() == Some("web-1"));
+    lab.settle(&fleet()).await;
+    let after = lab.session_on(&lab.sources[1]);
+    assert_eq!((after.id, after.vni, after.number), (before.id, before.vni, before.number));
+    assert_eq!(after.tags["Name"], "prod web-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_of_places_that_were_not_read_are_kept_as_they_are() {
+    let mut lab = Lab::applied(&fleet()).await;
+    lab.members = Some(Dynamic::Map(std::collections::BTreeMap::new()));
+    let Stored { value, .. } = lab.stored.clone().unwrap();
+    let memory = Memory { unread: [home()].into(), ..Memory::default() };
+    lab.stored = Some(Stored { value, private: memory.write() });
+    let plan = lab.plan(&fleet()).await.unwrap();
+    assert_eq!(plan.computed().rows(), lab.rows(), "kept");
+    // Once the place is read, they leave.
+    let Stored { value, .. } = lab.stored.clone().unwrap();
+    let elsewhere = Place { account: "222222222222".parse().unwrap(), ..home() };
+    let memory = Memory { unread: [elsewhere].into(), ..Memory::default() };
+    lab.stored = Some(Stored { value, private: memory.write() });
+    let plan = lab.plan(&fleet()).await.unwrap();
+    assert!(plan.computed().rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_removal_guard_holds_at_plan_and_at_apply() {
+    let guarded = fleet_with(&json!({ "safety": null }));
+    let mut lab = Lab::applied(&guarded).await;
+    let nobody = Dynamic::Map(std::collections::BTreeMap::new());
+    lab.members = Some(nobody.clone());
+    let why = lab.plan(&guarded).await.unwrap_err();
+    assert!(why.iter().any(|d| d.attribute.to_string() == "safety.max_removals"), "{why:?}");
+
+    // Members that were unknown in the plan turn out to be nobody in the apply.
+    let mut plan = plan_with(&lab, &guarded, &["members"], Dynamic::Unknown).await;
+    set(&mut plan.config, &["members"], nobody);
+    let (stored, sessions) = (lab.stored.clone(), lab.sessions());
+    let why = lab.apply(&plan).await;
+    assert!(why.has_errors() && why.iter().any(|d| d.detail.contains("max_removals")), "{why:?}");
+    assert_eq!((lab.stored.clone(), lab.sessions()), (stored, sessions), "nothing was done");
+
+    // And somebody: the plan is resolved.
+    lab.members = None;
+    lab.launch();
+    let mut plan = plan_with(&lab, &guarded, &["members"], Dynamic::Unknown).await;
+    set(&mut plan.config, &["members"], lab.discover().await);
+    assert_eq!(lab.apply(&plan).await, Diagnostics::new());
+    lab.expect_settled(&guarded).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_packet_length_of_load_balancers_is_never_a_change() {
+    let with = |length: Json| fleet_with(&json!({ "session": { "packet_length": length } }));
+    let mut lab = Lab::applied(&fleet()).await;
+    assert_eq!(lab.session_on(&lab.sources[0]).packet_length.map(i64::from), Some(8500), "AWS's default");
+    for length in [json!(8500), Json::Null, json!(256), json!(8500), json!(256), Json::Null] {
+        let arguments = with(length.clone());
+        lab.settle(&arguments).await;
+        let row = lab.rows()[&key(&lab.sources[0]).to_string()].clone();
+        assert_eq!(row.packet_length, length.as_i64());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_of_several_fleets_get_a_session_of_each() {
+    let mut lab = Lab::applied(&fleet()).await;
+    let prod = lab.stored.take();
+    let ours = lab.sessions();
+    let second =
+        fleet_with(&json!({ "name": "lab", "targets": { "main": { "network_load_balancer_arn": ARN } } }));
+    let plan = lab.plan(&second).await.unwrap();
+    assert!(plan.told.iter().any(|d| d.summary.contains("come first")), "{:?}", plan.told);
+    let told = lab.apply(&plan).await;
+    assert!(!told.has_errors(), "{told:?}");
+    let numbers: Vec<i64> = lab.rows().values().map(|row| row.session_number).collect();
+    assert_eq!(numbers, [102, 101, 101, 101]);
+    let vnis = |rows: &[Computed]| -> Vec<i64> {
+        let mut vnis: Vec<i64> =
+            rows.iter().flat_map(Computed::rows).filter_map(|(_, row)| row.virtual_network_id).collect();
+        vnis.sort_unstable();
+        vnis.dedup();
+        vnis
+    };
+    assert_eq!(vnis(&[lab.stored.as_ref().unwrap().computed(), prod.as_ref().unwrap().computed()]).len(), 8);
+    assert_eq!(lab.sessions(), ours, "the first fleet is untouched");
+    lab.stored = prod;
+    lab.expect_settled(&fleet()).await;
+}

@@ -1,0 +1,173 @@
+//! The whole resource killed at every call of create, update and destroy, on both sides of the call's effect, with the state lost
+//! (the process died) and with it stored (only the network died); then Terraform's sequence again.
+
+use enigma_reconcile::memory::When;
+use serde_json::{Value as Json, json};
+
+use super::lab::{ARN, Lab, OTHER_ARN, fleet, fleet_with, home, key};
+use crate::mirror_fleet::applying::COMPLETE_TAG;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Create,
+    Add,
+    Remove,
+    Retarget,
+    Refilter,
+    Destroy,
+}
+
+/// Whether Terraform lived to store the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Lost,
+    Stored,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    calls: usize,
+    kills: usize,
+    converged: usize,
+    imported: usize,
+}
+
+/// A world just before the step, and the arguments of the step.
+async fn ready(step: Step) -> (Lab, Json) {
+    let with_two = json!({ "targets": {
+        "main": { "network_load_balancer_arn": ARN },
+        "second": { "network_load_balancer_arn": OTHER_ARN },
+    } });
+    if step == Step::Create {
+        return (Lab::new().await, fleet_with(&with_two));
+    }
+    let mut lab = Lab::applied(&fleet()).await;
+    let arguments = match step {
+        Step::Add => {
+            lab.launch();
+            lab.launch();
+            fleet_with(&with_two)
+        }
+        Step::Remove => {
+            let members = lab.discover().await;
+            let gone = [1, 2].map(|index| key(&lab.sources[index]).to_string());
+            let left = members.as_map().unwrap().clone().into_iter().filter(|(key, _)| !gone.contains(key));
+            lab.members = Some(enigma_tfplugin::Dynamic::map(left));
+            fleet()
+        }
+        Step::Retarget => {
+            fleet_with(&json!({ "targets": { "main": { "network_load_balancer_arn": OTHER_ARN } } }))
+        }
+        Step::Refilter => fleet_with(&json!({
+            "filters": { "web": { "dns": true, "rules": [
+                { "action": "reject", "protocol": "tcp", "local_ports": ["22"] },
+                { "action": "accept" },
+            ] } },
+            "session": { "packet_length": 256 },
+            "tags": { "team": "secops" },
+        })),
+        Step::Create | Step::Destroy => fleet(),
+    };
+    lab.aws.forget_calls();
+    (lab, arguments)
+}
+
+/// Carries the step out, with a kill at that call if any.
+async fn attempt(lab: &mut Lab, step: Step, arguments: &Json, kill: Option<(usize, When)>, answer: Answer) {
+    drop(lab.refresh().await);
+    let reviewed = if step == Step::Destroy { None } else { Some(lab.plan(arguments).await.unwrap()) };
+    lab.aws.forget_calls();
+    if let Some((index, when)) = kill {
+        lab.aws.kill_at(index, when);
+    }
+    let (stored, _) = match &reviewed {
+        Some(reviewed) => lab.carry_out(reviewed).await,
+        None => lab.carry_out_destroy(&lab.stored.clone().unwrap()).await,
+    };
+    if answer == Answer::Stored {
+        lab.stored = stored;
+    }
+}
+
+async fn sweep(step: Step, answer: Answer) -> Tally {
+    let (mut lab, arguments) = ready(step).await;
+    attempt(&mut lab, step, &arguments, None, Answer::Stored).await;
+    let mut tally = Tally { calls: lab.aws.journal().len(), ..Tally::default() };
+    assert!(tally.calls >= 5, "only {} calls: the sweep would prove little", tally.calls);
+    for index in 0..tally.calls {
+        for when in [When::Before, When::After] {
+            let (mut lab, arguments) = ready(step).await;
+            let strangers = lab.strangers();
+            attempt(&mut lab, step, &arguments, Some((index, when)), answer).await;
+            lab.aws.heal();
+            tally.kills += 1;
+            let at = format!(
+                "{step:?} killed at call {index} of {}, {when:?} its effect, answer {answer:?}",
+                tally.calls
+            );
+            let is_marked =
+                lab.aws.contents(&home()).targets.iter().any(|t| t.tags.contains_key(COMPLETE_TAG));
+            if step == Step::Destroy {
+                let told = lab.destroy().await;
+                assert!(!told.has_errors() && lab.stored.is_none(), "{at}: {told:?}");
+                assert_eq!(lab.objects(), [0, 0, 0], "{at}");
+            } else if step == Step::Create && lab.stored.is_none() && is_marked {
+                let why = lab.run(&arguments).await.unwrap();
+                assert!(why.iter().any(|d| d.detail.contains("terraform import")), "{at}: {why:?}");
+                lab.import("prod").await.unwrap();
+                // Import reads what the targets' tags describe, so nothing is left to change.
+                lab.expect_settled(&arguments).await;
+                tally.imported += 1;
+            } else {
+                lab.settle(&arguments).await;
+            }
+            assert_eq!(lab.strangers(), strangers, "{at}: strangers are untouched");
+            tally.converged += 1;
+        }
+    }
+    tally
+}
+
+async fn report(step: Step) -> [Tally; 2] {
+    let tallies = [sweep(step, Answer::Lost).await, sweep(step, Answer::Stored).await];
+    for (tally, answer) in tallies.iter().zip(["lost", "stored"]) {
+        println!(
+            "{step:?}, state {answer}: {} calls, {} kill points, {} converged, {} of them by import, 0 duplicates, 0 orphans",
+            tally.calls, tally.kills, tally.converged, tally.imported
+        );
+        assert_eq!(tally.kills, tally.converged);
+    }
+    tallies
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_killed_at_every_call_converges_and_only_a_marked_one_asks_for_an_import() {
+    let [lost, stored] = report(Step::Create).await;
+    // Two targets: after the first mark, before the second, after the second.
+    assert_eq!((lost.imported, stored.imported), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_addition_killed_at_every_call_converges() {
+    assert!(report(Step::Add).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_killed_at_every_call_converges() {
+    assert!(report(Step::Remove).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retargeting_killed_at_every_call_converges() {
+    assert!(report(Step::Retarget).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_filters_killed_at_every_call_converges() {
+    assert!(report(Step::Refilter).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_killed_at_every_call_converges() {
+    assert!(report(Step::Destroy).await.iter().all(|tally| tally.imported == 0));
+}
