@@ -64,6 +64,10 @@ pub struct EngineConfig {
     /// 650,000 flows, more than one core's share of traffic has been seen to need. When the table is full
     /// the idlest flow is written as a record and counted as evicted.
     pub flow_memory: usize,
+    /// Memory for content that is being looked at, in bytes. Default 64 MiB: some 5,000 connections that keep their
+    /// whole 8 KiB at once, or ten times as many as usual. When it is used up, new flows are counted but not looked
+    /// into ([`Stats::l7_refused`](crate::Stats::l7_refused)). 0 looks into none.
+    pub l7_memory: usize,
     /// When flows end.
     pub timeouts: Timeouts,
     /// Seed of the Community ID hash (specification version 1). 0 as everybody uses, so that other tools'
@@ -90,6 +94,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             flow_memory: 256 << 20,
+            l7_memory: 64 << 20,
             timeouts: Timeouts::default(),
             community_id_seed: 0,
             uid_seed: 0,

@@ -6,6 +6,7 @@ use crate::{
     Timeouts, Timestamp,
     conn::{Conn, Event},
     key::{FlowKey, Side},
+    l7::{Inspection, Services},
     ports,
     tcp::TcpFlow,
 };
@@ -41,6 +42,9 @@ pub(crate) struct Flow {
     pub(crate) vlans: Vlans,
     /// At least one packet was cut short of what its IP header says.
     pub(crate) truncated: bool,
+    /// What was recognised in its content.
+    pub(crate) services: Services,
+    pub(crate) l7: Inspection,
 }
 
 impl Flow {
@@ -57,7 +61,18 @@ impl Flow {
             Transport::Sctp(_) | Transport::Other | Transport::FragmentTail => Body::Other,
         };
         let (vlans, due) = (packet.vlans, at);
-        Self { key, conn, counts: [Count::default(); 2], body, serial, due, vlans, truncated: false }
+        Self {
+            key,
+            conn,
+            counts: [Count::default(); 2],
+            body,
+            serial,
+            due,
+            vlans,
+            truncated: false,
+            services: Services::default(),
+            l7: Inspection::default(),
+        }
     }
 
     /// Counts `packet`, which `side` sent, and moves `due`.

@@ -9,6 +9,7 @@ mod fragments;
 mod history;
 mod icmp;
 mod key;
+mod l7;
 mod local;
 mod pipeline;
 mod ports;
@@ -24,9 +25,12 @@ pub use config::{Admission, EngineConfig, Timeouts};
 pub use enigma_wire::{LinkType, Vni};
 pub use history::History;
 pub use key::Vantage;
+pub use l7::Services;
 pub use local::LocalNets;
 pub use pipeline::{Datagram, FrameMode, Pipeline};
-pub use record::{ConnRecord, ConnState, End, Proto, Record, RecordBatch, Stream};
+pub use record::{
+    ConnRecord, ConnState, DnsAnswer, DnsQuestion, DnsRecord, End, Head, Proto, Record, RecordBatch, Stream,
+};
 pub use stats::{DropReason, Stats};
 pub use time::Timestamp;
 pub use uid::Uid;

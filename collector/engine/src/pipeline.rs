@@ -15,6 +15,7 @@ use crate::{
     fragments::Fragments,
     icmp,
     key::{FlowKey, Side, Vantage},
+    l7::Inspector,
     local::LocalNets,
     record::Recorder,
     table::Table,
@@ -51,6 +52,7 @@ pub struct Pipeline {
     table: Table,
     fragments: Fragments,
     recorder: Recorder,
+    inspector: Inspector,
     timeouts: Timeouts,
     vnis: Vec<u32>,
     sources: Option<LocalNets>,
@@ -64,13 +66,15 @@ impl Pipeline {
     /// An empty pipeline. The index of the flow table is allocated here, flows as they come.
     pub fn new(config: EngineConfig) -> Self {
         let max_flows = config.max_flows();
-        let EngineConfig { timeouts, community_id_seed, uid_seed, local_nets, admission, .. } = config;
+        let EngineConfig { l7_memory, timeouts, community_id_seed, uid_seed, local_nets, admission, .. } =
+            config;
         let mut vnis = admission.vnis;
         vnis.sort_unstable();
         Self {
             // The seed keeps senders from choosing flows that collide.
             table: Table::new(max_flows, uid_seed),
             fragments: Fragments::new(),
+            inspector: Inspector::new(l7_memory),
             recorder: Recorder { community_id_seed, uid_seed, local_nets },
             timeouts,
             vnis,
@@ -132,8 +136,8 @@ impl Pipeline {
             return;
         }
         self.now = self.now.max(now);
-        let Self { table, recorder, stats, .. } = self;
-        table.advance(self.now, |flow| emit(recorder, stats, &flow, out));
+        let Self { table, inspector, recorder, stats, .. } = self;
+        table.advance(self.now, |flow| emit(inspector, recorder, stats, flow, out));
         self.stats.flows_active = self.table.len() as u64;
     }
 
@@ -145,7 +149,7 @@ impl Pipeline {
     /// Puts out every flow as a record and forgets it, the idlest first. The pipeline can be used on.
     pub fn finish(&mut self, out: &mut RecordBatch) {
         while let Some(flow) = self.table.idlest().and_then(|slot| self.table.remove(slot)) {
-            emit(&self.recorder, &mut self.stats, &flow, out);
+            emit(&mut self.inspector, &self.recorder, &mut self.stats, flow, out);
         }
         self.stats.flows_active = 0;
     }
@@ -245,7 +249,7 @@ impl Pipeline {
                 Some(flow) if flow.due > at && !flow.is_reused_by(packet) => slot,
                 _ => {
                     if let Some(flow) = self.table.remove(slot) {
-                        emit(&self.recorder, &mut self.stats, &flow, out);
+                        emit(&mut self.inspector, &self.recorder, &mut self.stats, flow, out);
                     }
                     self.begin(hash, key, side, packet, at, out)
                 }
@@ -254,6 +258,8 @@ impl Pipeline {
         };
         if let Some(flow) = self.table.flow_mut(slot) {
             flow.take(packet, side, at, &self.timeouts);
+            let to = (&self.recorder, &mut self.stats, &mut *out);
+            self.inspector.packet(flow, packet, side, at, to);
         }
         self.table.settle(slot, now);
         self.stats.decoded_bytes += u64::from(packet.total_len);
@@ -274,7 +280,7 @@ impl Pipeline {
             && let Some(flow) = self.table.idlest().and_then(|slot| self.table.remove(slot))
         {
             self.stats.flows_evicted += 1;
-            emit(&self.recorder, &mut self.stats, &flow, out);
+            emit(&mut self.inspector, &self.recorder, &mut self.stats, flow, out);
         }
         let serial = self.next_serial;
         self.next_serial += 1;
@@ -310,9 +316,16 @@ impl Pipeline {
     }
 }
 
-fn emit(recorder: &Recorder, stats: &mut Stats, flow: &Flow, out: &mut RecordBatch) {
+fn emit(
+    inspector: &mut Inspector,
+    recorder: &Recorder,
+    stats: &mut Stats,
+    mut flow: Flow,
+    out: &mut RecordBatch,
+) {
+    inspector.finish(&mut flow, (recorder, stats, out));
     stats.records += 1;
-    out.push(Record::Conn(recorder.record(flow)));
+    out.push(Record::Conn(recorder.record(&flow)));
 }
 
 #[cfg(test)]

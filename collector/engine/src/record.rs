@@ -1,45 +1,65 @@
 //! What a pipeline puts out: records by stream, in Zeek's vocabulary.
 //!
-//! Making a record copies numbers and nothing else; text (addresses, identifiers, JSON) is made when it is
-//! written, on the writer's thread.
+//! Making a `conn` record copies numbers and nothing else; text (addresses, identifiers, JSON) is made when it is
+//! written, on the writer's thread. Records of protocols are boxed: they are larger, own what was said, and are few.
 
 mod conn;
+mod dns;
+mod head;
 mod json;
 
 pub(crate) use conn::Recorder;
 pub use conn::{ConnRecord, ConnState, End, Proto};
+pub use dns::{DnsAnswer, DnsQuestion, DnsRecord};
+pub use head::Head;
 
 /// A log stream; each is a file, table or topic of its own.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Stream {
     /// One record a flow.
     Conn,
+    /// One record a query, with its answer.
+    Dns,
 }
 
 impl Stream {
     /// Every stream.
-    pub const ALL: [Self; 1] = [Self::Conn];
+    pub const ALL: [Self; 2] = [Self::Conn, Self::Dns];
 
     /// Zeek's name of the stream, as in `conn.log`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Conn => "conn",
+            Self::Dns => "dns",
         }
     }
 }
 
 /// One record of any stream.
+// The frequent kind is not worth an allocation each; the others are.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A flow that ended, went silent, was evicted or flushed.
     Conn(ConnRecord),
+    /// A DNS query, answered or not.
+    Dns(Box<DnsRecord>),
 }
 
 impl Record {
+    /// The flow's record, if it is one.
+    pub const fn as_conn(&self) -> Option<&ConnRecord> {
+        match self {
+            Self::Conn(conn) => Some(conn),
+            _ => None,
+        }
+    }
+
     /// The stream it belongs to.
     pub const fn stream(&self) -> Stream {
         match self {
             Self::Conn(_) => Stream::Conn,
+            Self::Dns(_) => Stream::Dns,
         }
     }
 
@@ -48,6 +68,7 @@ impl Record {
     pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Self::Conn(conn) => conn.write_json(out),
+            Self::Dns(dns) => dns.write_json(out),
         }
     }
 }

@@ -110,7 +110,11 @@ pub struct Stats {
     pub flows_active: u64,
     /// Flows written before they ended because the table was full.
     pub flows_evicted: u64,
-    /// Records made, evicted flows' among them.
+    /// Flows that were not looked into because [`l7_memory`](crate::EngineConfig::l7_memory) was used up.
+    pub l7_refused: u64,
+    /// Connections whose content was given up: bytes missing for good, or more than is kept of a direction.
+    pub l7_lost: u64,
+    /// Records made, of all streams; evicted flows' among them.
     pub records: u64,
 }
 
@@ -143,6 +147,8 @@ impl Stats {
         self.flows_created += other.flows_created;
         self.flows_active += other.flows_active;
         self.flows_evicted += other.flows_evicted;
+        self.l7_refused += other.l7_refused;
+        self.l7_lost += other.l7_lost;
         self.records += other.records;
     }
 }

@@ -104,3 +104,18 @@ impl fmt::Display for DecodeError {
 }
 
 impl core::error::Error for DecodeError {}
+
+/// Content that is not what it should be, or not whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Malformed {
+    /// Position of the part that could not be read.
+    pub at: usize,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not readable at byte {}", self.at)
+    }
+}
+
+impl core::error::Error for Malformed {}

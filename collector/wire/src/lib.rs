@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod decap;
+pub mod dns;
 mod error;
 pub mod geneve;
 mod ip;
@@ -15,7 +16,7 @@ mod transport;
 pub mod vxlan;
 
 pub use decap::Encapsulated;
-pub use error::{DecodeError, Layer, Problem};
+pub use error::{DecodeError, Layer, Malformed, Problem};
 pub use ip::{Fragment, IpVersion};
 pub use link::{LinkType, Vlans};
 pub use packet::Packet;

@@ -63,7 +63,7 @@ proptest! {
         }
         pipeline.finish(&mut out);
         let counted: u64 =
-            out.iter().map(|Record::Conn(conn)| conn.originator.packets + conn.responder.packets).sum();
+            out.iter().filter_map(Record::as_conn).map(|conn| conn.originator.packets + conn.responder.packets).sum();
         prop_assert_eq!(counted, pipeline.stats().decoded);
         let mut line = Vec::new();
         for record in &out {
@@ -95,7 +95,7 @@ proptest! {
             }
             pipeline.finish(&mut out);
             let mut records: Vec<_> = out.take();
-            records.sort_by_key(|Record::Conn(conn)| (conn.ts, conn.community_id));
+            records.sort_by_key(|record| record.as_conn().map(|conn| (conn.ts, conn.community_id)));
             (records, *pipeline.stats())
         };
         prop_assert_eq!(run(true), run(false));

@@ -27,10 +27,14 @@ fn new(config: EngineConfig) -> (Pipeline, RecordBatch) {
     (Pipeline::new(EngineConfig { flow_memory: 1 << 20, ..config }), RecordBatch::new())
 }
 
+fn conns(out: RecordBatch) -> Vec<ConnRecord> {
+    out.iter().filter_map(Record::as_conn).cloned().collect()
+}
+
 fn finish(mut pipeline: Pipeline, mut out: RecordBatch) -> Vec<ConnRecord> {
     pipeline.finish(&mut out);
     assert_eq!((pipeline.stats().flows_active, pipeline.next_deadline()), (0, None));
-    out.drain().map(|Record::Conn(conn)| conn).collect()
+    conns(out)
 }
 
 /// Two VPCs with the same addresses, and two interfaces that talk to each other.

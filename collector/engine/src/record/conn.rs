@@ -10,6 +10,7 @@ use crate::{
     community_id::{self, Ends},
     flow::{Body, Flow},
     key::{Side, Vantage},
+    l7::Services,
     local::LocalNets,
     tcp::{State, TcpFlow},
     uid::Uid,
@@ -122,6 +123,8 @@ pub struct ConnRecord {
     pub responder: End,
     /// The transport protocol.
     pub proto: Proto,
+    /// What was recognised in its content.
+    pub services: Services,
     /// From the first packet to the last that counts.
     pub duration: Duration,
     /// Its course.
@@ -196,6 +199,7 @@ impl Recorder {
             originator: end(originator),
             responder: end(responder),
             proto,
+            services: flow.services,
             duration: flow.conn.last.since(flow.conn.first),
             conn_state,
             missed_bytes: flow.conn.missed_bytes,

@@ -5,16 +5,16 @@ use core::time::Duration;
 use std::io::Write as _;
 
 use super::conn::ConnRecord;
-use crate::Timestamp;
+use crate::{Timestamp, uid::Uid};
 
 /// Writes the members of one object; a comma stands before every member but the first.
-struct Object<'a> {
+pub(super) struct Object<'a> {
     out: &'a mut Vec<u8>,
     is_empty: bool,
 }
 
 impl<'a> Object<'a> {
-    fn new(out: &'a mut Vec<u8>) -> Self {
+    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, is_empty: true }
     }
@@ -31,23 +31,23 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    fn number(&mut self, name: &str, value: u64) {
+    pub(super) fn number(&mut self, name: &str, value: u64) {
         write_number(self.name(name), value);
     }
 
     /// For values of letters, digits and punctuation that need no escaping.
-    fn plain(&mut self, name: &str, value: &[u8]) {
+    pub(super) fn plain(&mut self, name: &str, value: &[u8]) {
         let out = self.name(name);
         out.push(b'"');
         out.extend_from_slice(value);
         out.push(b'"');
     }
 
-    fn flag(&mut self, name: &str, value: bool) {
+    pub(super) fn flag(&mut self, name: &str, value: bool) {
         self.name(name).extend_from_slice(if value { b"true" } else { b"false" });
     }
 
-    fn address(&mut self, name: &str, address: IpAddr) {
+    pub(super) fn address(&mut self, name: &str, address: IpAddr) {
         let out = self.name(name);
         out.push(b'"');
         match address {
@@ -65,7 +65,7 @@ impl<'a> Object<'a> {
         out.push(b'"');
     }
 
-    fn time(&mut self, name: &str, at: Timestamp) {
+    pub(super) fn time(&mut self, name: &str, at: Timestamp) {
         let micros = at.as_nanos().saturating_add(500).div_euclid(1000);
         let out = self.name(name);
         if micros < 0 {
@@ -74,18 +74,81 @@ impl<'a> Object<'a> {
         write_micros(out, micros.unsigned_abs());
     }
 
-    fn interval(&mut self, name: &str, span: Duration) {
-        let micros = (span.as_nanos().saturating_add(500) / 1000).min(u128::from(u64::MAX)) as u64;
-        write_micros(self.name(name), micros);
+    pub(super) fn interval(&mut self, name: &str, span: Duration) {
+        write_span(self.name(name), span);
     }
 
-    fn end(self) {
+    pub(super) fn intervals(&mut self, name: &str, spans: impl Iterator<Item = Duration>) {
+        let out = self.name(name);
+        out.push(b'[');
+        for (index, span) in spans.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_span(out, span);
+        }
+        out.push(b']');
+    }
+
+    pub(super) fn uid(&mut self, uid: Uid) {
+        let out = self.name("uid");
+        out.push(b'"');
+        uid.write(out);
+        out.push(b'"');
+    }
+
+    /// For what the network sent: UTF-8 is kept, every other byte becomes `\\xNN` as Zeek writes it.
+    pub(super) fn text(&mut self, name: &str, value: &[u8]) {
+        write_text(self.name(name), value);
+    }
+
+    pub(super) fn texts<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v [u8]>) {
+        let out = self.name(name);
+        out.push(b'[');
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_text(out, value);
+        }
+        out.push(b']');
+    }
+
+    pub(super) fn end(self) {
         self.out.push(b'}');
     }
 }
 
 fn write_number(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn write_span(out: &mut Vec<u8>, span: Duration) {
+    let micros = (span.as_nanos().saturating_add(500) / 1000).min(u128::from(u64::MAX)) as u64;
+    write_micros(out, micros);
+}
+
+fn write_text(out: &mut Vec<u8>, value: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: u8| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+    out.push(b'"');
+    for chunk in value.utf8_chunks() {
+        for &byte in chunk.valid().as_bytes() {
+            match byte {
+                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+                0..0x20 | 0x7f => {
+                    out.extend_from_slice(b"\\u00");
+                    out.extend_from_slice(&digits(byte));
+                }
+                _ => out.push(byte),
+            }
+        }
+        for &byte in chunk.invalid() {
+            out.extend_from_slice(b"\\\\x");
+            out.extend_from_slice(&digits(byte));
+        }
+    }
+    out.push(b'"');
 }
 
 /// Seconds with six decimals.
@@ -106,15 +169,23 @@ impl ConnRecord {
         let (originator, responder) = (&self.originator, &self.responder);
         let mut object = Object::new(out);
         object.time("ts", self.ts);
-        let value = object.name("uid");
-        value.push(b'"');
-        self.uid.write(value);
-        value.push(b'"');
+        object.uid(self.uid);
         object.address("id.orig_h", originator.address);
         object.number("id.orig_p", u64::from(originator.port));
         object.address("id.resp_h", responder.address);
         object.number("id.resp_p", u64::from(responder.port));
         object.plain("proto", self.proto.as_str().as_bytes());
+        let mut services = self.services.names();
+        if let Some(first) = services.next() {
+            let out = object.name("service");
+            out.push(b'"');
+            out.extend_from_slice(first.as_bytes());
+            for service in services {
+                out.push(b',');
+                out.extend_from_slice(service.as_bytes());
+            }
+            out.push(b'"');
+        }
         if !self.duration.is_zero() {
             object.interval("duration", self.duration);
             object.number("orig_bytes", originator.bytes);

@@ -96,7 +96,8 @@ proptest! {
         expected.extend(model.iter().map(|entry| (entry.flow, entry.first, entry.packets)));
         let mut found: Vec<(u16, i64, u64)> = out
             .iter()
-            .map(|Record::Conn(conn)| {
+            .filter_map(Record::as_conn)
+            .map(|conn| {
                 (conn.originator.port - 1024, conn.ts.as_nanos(), conn.originator.packets)
             })
             .collect();
@@ -118,7 +119,8 @@ proptest! {
             now += 20_000_000;
             let (at, source, payload) = (Timestamp::from_nanos(now), [10, 9, 8, 7].into(), datagram(flow));
             pipeline.datagram(&Datagram { at, source, source_port: 1, payload: &payload }, &mut out);
-            for Record::Conn(conn) in out.drain() {
+            for record in out.drain() {
+                let conn = record.as_conn().unwrap();
                 let evicted = conn.originator.port - 1024;
                 let idle_since = last.remove(&evicted).unwrap();
                 let idlest = last.iter().filter(|(other, _)| **other != flow).map(|(_, at)| *at).min();

@@ -105,6 +105,11 @@ impl Endpoint {
         self.contiguous = self.contiguous.max(1);
     }
 
+    /// The sequence number of its first byte.
+    pub(crate) fn first_byte(&self) -> u32 {
+        self.number(1)
+    }
+
     fn number(&self, position: i64) -> u32 {
         self.start.wrapping_add(position as u32)
     }

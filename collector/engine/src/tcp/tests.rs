@@ -45,7 +45,7 @@ fn play(gap_ms: i64, script: &[Step]) -> Vec<ConnRecord> {
         pipeline.datagram(&Datagram { at, source, source_port: 1, payload: &payload }, &mut out);
     }
     pipeline.finish(&mut out);
-    out.drain().map(|Record::Conn(conn)| conn).collect()
+    out.iter().filter_map(Record::as_conn).cloned().collect()
 }
 
 fn only(gap_ms: i64, script: &[Step]) -> ConnRecord {

@@ -17,7 +17,8 @@ fn every_packet_is_decoded_or_dropped_for_one_reason() {
             assert_eq!(stats.received, stats.decoded + stats.dropped_total(), "{name} {mode:?}");
             let counted: u64 = records
                 .iter()
-                .map(|Record::Conn(conn)| conn.originator.packets + conn.responder.packets)
+                .filter_map(Record::as_conn)
+                .map(|conn| conn.originator.packets + conn.responder.packets)
                 .sum();
             assert_eq!(counted, stats.decoded, "{name} {mode:?}: packets in records");
             assert_eq!(records.len() as u64, stats.records, "{name}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use enigma_engine::{EngineConfig, FrameMode, Pipeline, RecordBatch};
 use serde_json::Value;
 
-use crate::{captures, differences, facts, fields, reader, replay};
+use crate::{captures, conns, differences, facts, fields, reader, replay};
 
 /// Lists in the index stop at so many entries.
 const LIST_LIMIT: usize = 24;
@@ -19,7 +19,7 @@ fn identifiers_equal_those_of_tshark() {
         let theirs: BTreeSet<&str> =
             fact["community_id"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let (records, _) = replay(&reader::read(&folder.join(name)), FrameMode::Auto);
-        let fields: Vec<_> = records.iter().map(fields).collect();
+        let fields: Vec<_> = conns(&records).iter().map(|record| fields(record)).collect();
         let ours: BTreeSet<&str> =
             fields.iter().filter_map(|fields| fields["community_id"].as_str()).collect();
         for id in &theirs {
@@ -59,7 +59,7 @@ fn identifiers_equal_the_baselines_of_the_specification() {
             }
         }
         pipeline.finish(&mut out);
-        let fields: Vec<_> = out.iter().map(fields).collect();
+        let fields: Vec<_> = conns(&out.take()).iter().map(|record| fields(record)).collect();
         let ours: BTreeSet<&str> =
             fields.iter().filter_map(|fields| fields["community_id"].as_str()).collect();
         assert_eq!(ours, expected, "{baseline}");

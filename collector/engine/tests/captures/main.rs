@@ -6,11 +6,13 @@
 
 mod accounting;
 mod community_ids;
+mod contents;
 mod differences;
 mod hostile;
 mod reader;
 mod wrapped;
 mod zeek_conn;
+mod zeek_streams;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,16 @@ fn replay(frames: &[reader::Frame], mode: FrameMode) -> (Vec<Record>, Stats) {
     }
     pipeline.finish(&mut out);
     (out.take(), *pipeline.stats())
+}
+
+/// The records of flows alone.
+fn conns(records: &[Record]) -> Vec<&Record> {
+    of_stream(records, "conn")
+}
+
+/// The records of one stream.
+fn of_stream<'a>(records: &'a [Record], stream: &str) -> Vec<&'a Record> {
+    records.iter().filter(|record| record.stream().name() == stream).collect()
 }
 
 /// A record as the fields a reader of its JSON sees.

@@ -34,8 +34,12 @@ fn wrapped_packets_give_the_same_records_with_the_vantage_added() {
         pipeline.finish(&mut out);
         assert_eq!(pipeline.stats().drops, plain_stats.drops, "{name}");
         let mut mirrored = out.take();
-        for Record::Conn(conn) in &mut mirrored {
-            assert_eq!(conn.vantage.take(), Some(vantage), "{name}");
+        for record in &mut mirrored {
+            let seen_from = match record {
+                Record::Conn(conn) => &mut conn.vantage,
+                Record::Dns(dns) => &mut dns.head.vantage,
+            };
+            assert_eq!(seen_from.take(), Some(vantage), "{name}");
         }
         assert_eq!(mirrored, plain, "{name}");
     }
