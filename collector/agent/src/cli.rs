@@ -59,7 +59,7 @@ pub(crate) struct ReplayArgs {
     /// What the frames are
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub(crate) mode: Mode,
-    /// Configuration file, of which the `flow` section is used [default: built-in defaults]
+    /// Configuration file, of which `flow`, `enrich` and `receive.allow` are used [default: built-in defaults]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -3,6 +3,8 @@
 //! their defaults with reasons, and the typed part a component is given; no component sees the whole. Both passes
 //! go on after a mistake, so that a person sees all of them in one run. Nothing here reads the environment.
 
+pub(crate) mod changes;
+pub(crate) mod enrich;
 pub(crate) mod export;
 pub(crate) mod flow;
 pub(crate) mod health;
@@ -38,6 +40,7 @@ pub(crate) const SECTIONS: &[&Section] = &[
     &receive::SECTION,
     &receive::ALLOW_SECTION,
     &flow::SECTION,
+    &enrich::SECTION,
     &export::SECTION,
     &export::FILE_SECTION,
     &http::SECTION,
@@ -51,6 +54,7 @@ pub(crate) const SECTIONS: &[&Section] = &[
 pub(crate) struct Config {
     pub(crate) receive: receive::Receive,
     pub(crate) flow: flow::Flow,
+    pub(crate) enrich: enrich::Enrich,
     pub(crate) export: export::Export,
     pub(crate) http: http::Http,
     pub(crate) health: health::Health,
@@ -66,6 +70,7 @@ impl Config {
         let config = Self {
             receive: receive::Receive::read(&mut reader),
             flow: flow::Flow::read(&mut reader),
+            enrich: enrich::Enrich::read(&mut reader),
             export: export::Export::read(&mut reader),
             http: http::Http::read(&mut reader),
             health: health::Health::read(&mut reader),

@@ -42,6 +42,9 @@ pub(crate) struct ExportStats {
     pub(crate) write_failed: u64,
     /// Records left when the write limit of a stop had passed.
     pub(crate) too_late: u64,
+    /// Records written without who is behind their VNI, because the directory of sessions does not know it. 0 without
+    /// a directory.
+    pub(crate) unknown_sessions: u64,
     /// Files renamed because of size or age.
     pub(crate) rotated: u64,
 }

@@ -122,6 +122,11 @@ impl Monitor {
         self.phase = phase;
     }
 
+    /// Judges by another rule from now on; what was seen under the old one counts on.
+    pub(crate) fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
     /// Takes the counters at `at` (any clock that only goes forward). Called once a second; the window then holds
     /// at most as many samples as it has seconds, and one more.
     pub(crate) fn observe(&mut self, at: Duration, totals: &Totals) {

@@ -13,6 +13,7 @@ use enigma_engine::DropReason;
 use serde_json::{Map, Value, json};
 
 use crate::board::{Board, Totals};
+use crate::directory::poll::Shelf;
 use crate::export::Batch;
 use crate::export::queue::Outbox;
 use crate::health::{Monitor, Phase, Reason};
@@ -26,6 +27,8 @@ pub(crate) struct Console {
     pub(crate) started: Instant,
     /// Bound addresses, for the status page.
     pub(crate) addresses: Value,
+    /// The directory of sessions.
+    pub(crate) shelf: Arc<Shelf>,
     /// How many batches wait for the writer; empty once the workers have ended.
     pub(crate) queue: Mutex<Option<Outbox<Batch>>>,
 }
@@ -72,6 +75,7 @@ async fn prometheus(State(console): State<Arc<Console>>) -> Response {
     let gauges = Gauges {
         ready: console.monitor().not_ready().is_empty(),
         queued: console.queued(),
+        directory: console.shelf.state(),
         uptime: console.started.elapsed().as_secs(),
     };
     let page = metrics::page(&console.board.totals(), gauges);
@@ -89,6 +93,8 @@ async fn status(State(console): State<Arc<Console>>) -> Response {
     body["ready"] = against.is_empty().into();
     body["not_ready"] = against.into();
     body["uptime_seconds"] = console.started.elapsed().as_secs().into();
+    let (sessions, failures) = console.shelf.state();
+    body["directory"] = json!({ "sessions": sessions, "failures": failures });
     body["addresses"] = console.addresses.clone();
     ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
@@ -142,6 +148,7 @@ pub(crate) fn counters(totals: &Totals) -> Value {
             "written": export.written,
             "export_dropped": totals.export_dropped(),
             "bytes": export.bytes,
+            "unknown_sessions": export.unknown_sessions,
         },
         "doors": doors,
         "workers": workers,

@@ -4,6 +4,7 @@ mod board;
 mod capture;
 mod cli;
 mod config;
+mod directory;
 mod exit;
 mod export;
 mod health;
@@ -26,6 +27,8 @@ use clap::Parser as _;
 use cli::{Cli, Command, ReplayArgs, RunArgs, SendArgs};
 use config::Config;
 use exit::Exit;
+use logging::Level;
+use run::Reload;
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().command {
@@ -44,20 +47,22 @@ fn main() -> ExitCode {
 
 /// Reads and checks a configuration file. Without a path: the usual one where it exists, else the defaults.
 fn load(path: Option<&Path>) -> Result<Config, Exit> {
+    read_config(path).map_err(|text| {
+        say(&text);
+        Exit::Usage
+    })
+}
+
+fn read_config(path: Option<&Path>) -> Result<Config, String> {
     let usual = Path::new(cli::DEFAULT_CONFIG);
     let path = match path {
         Some(path) => path,
         None if usual.exists() => usual,
         None => return Ok(Config::default()),
     };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        say(&format!("cannot read the configuration file {}: {error}", path.display()));
-        Exit::Usage
-    })?;
-    Config::parse(&text, &path.display().to_string()).map_err(|problems| {
-        say(&problems.to_string());
-        Exit::Usage
-    })
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the configuration file {}: {error}", path.display()))?;
+    Config::parse(&text, &path.display().to_string()).map_err(|problems| problems.to_string())
 }
 
 fn check_config(file: &Path) -> Result<Exit, Exit> {
@@ -68,12 +73,16 @@ fn check_config(file: &Path) -> Result<Exit, Exit> {
 
 fn run(args: RunArgs) -> Result<Exit, Exit> {
     let config = load(args.config.as_deref())?;
-    start_logging(&config)?;
+    let level = start_logging(&config)?;
+    let reload = Reload {
+        read: Box::new(move || read_config(args.config.as_deref())),
+        set_level: Box::new(move |to| level.set(to)),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         say(&format!("cannot start the runtime of signals and HTTP: {error}"));
         Exit::Failed
     })?;
-    let outcome = runtime.block_on(run::run(config, args.ready_file));
+    let outcome = runtime.block_on(run::run(config, reload, args.ready_file));
     // Not by dropping it: that would wait for a writer that is stuck in a write for ever.
     runtime.shutdown_background();
     let outcome = outcome.map_err(|error| {
@@ -126,7 +135,7 @@ fn send(args: &SendArgs) -> Result<Exit, Exit> {
 /// The one environment variable: a level for the moment, without an edit of the file.
 const LEVEL_VARIABLE: &str = "ENIGMA_LOG";
 
-fn start_logging(config: &Config) -> Result<(), Exit> {
+fn start_logging(config: &Config) -> Result<Level, Exit> {
     let level = match std::env::var(LEVEL_VARIABLE) {
         Err(_) => None,
         Ok(word) => match config::log::LEVELS.iter().find(|(name, _)| *name == word) {

@@ -23,6 +23,8 @@ pub(crate) struct Gauges {
     pub(crate) ready: bool,
     /// Batches of records waiting for the writer.
     pub(crate) queued: usize,
+    /// Sessions in the directory, and readings of it that failed.
+    pub(crate) directory: (usize, u64),
     /// Seconds since the process started.
     pub(crate) uptime: u64,
 }
@@ -106,6 +108,24 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
         "counter",
         "Record files renamed because of size or age.",
         export.rotated,
+    );
+    page.single(
+        "directory_sessions",
+        "gauge",
+        "Sessions that the directory knows.",
+        gauges.directory.0 as u64,
+    );
+    page.single(
+        "directory_failures_total",
+        "counter",
+        "Readings of the directory of sessions that failed; the one before stays.",
+        gauges.directory.1,
+    );
+    page.single(
+        "unknown_session_records_total",
+        "counter",
+        "Records of sessions that the directory does not know, rendered without their names.",
+        export.unknown_sessions,
     );
     page.family(
         "export_dropped_records_total",

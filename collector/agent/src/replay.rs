@@ -13,6 +13,7 @@ use crate::board::{Board, Totals, WorkerView};
 use crate::capture::{self, CaptureError, Frame, Summary};
 use crate::cli::Mode;
 use crate::config::Config;
+use crate::directory::poll::{self, LoadError, Shelf};
 use crate::export::destination::Destination;
 use crate::export::file::{Existing, FileError, FileSet};
 use crate::export::queue::{Outbox, queue};
@@ -27,6 +28,8 @@ const QUEUE: usize = 64;
 pub(crate) enum ReplayError {
     #[error(transparent)]
     Output(#[from] FileError),
+    #[error(transparent)]
+    Directory(#[from] LoadError),
     #[error("cannot start the writer thread")]
     Thread(#[source] std::io::Error),
     #[error("the writer thread died; records are incomplete")]
@@ -48,6 +51,11 @@ pub(crate) fn replay(
     mode: Mode,
     config: &Config,
 ) -> Result<Outcome, ReplayError> {
+    let shelf = Arc::new(Shelf::default());
+    if let Some(file) = &config.enrich.file {
+        // Offline somebody waits for the result: names that are missing are a fault, not a warning.
+        shelf.put(Some(poll::load(file)?));
+    }
     let destination = match output {
         Some(directory) => Destination::Files(FileSet::open(
             &directory,
@@ -61,8 +69,8 @@ pub(crate) fn replay(
     let board = Arc::new(Board::new(1));
     let (outbox, inbox) = queue(QUEUE);
     // A second: nobody watches an offline file grow, and blocks are written when full anyway.
-    let writer =
-        Writer { inbox, destination, flush_interval: Duration::from_secs(1), board: Arc::clone(&board) };
+    let flush_interval = Duration::from_secs(1);
+    let writer = Writer { inbox, destination, flush_interval, board: Arc::clone(&board), shelf };
     let writer = thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || writer.run())

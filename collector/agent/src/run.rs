@@ -2,34 +2,40 @@
 //! nothing: not ready, go on receiving, take what is queued, end all flows, write, leave. One shutdown path, whatever
 //! the cause.
 
-use std::io;
+mod asked;
+mod notify;
+mod open;
+mod reload;
+mod threads;
+
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use enigma_engine::{Pipeline, Stream};
+use enigma_engine::Pipeline;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use crate::board::{Board, Totals};
 use crate::config::Config;
-use crate::config::export::{Destination as To, Export};
-use crate::config::receive::Receive;
-use crate::export::ExportStats;
-use crate::export::destination::Destination;
-use crate::export::file::{Existing, FileError, FileSet, Rotation};
+use crate::directory::poll::{self, Shelf};
+use crate::export::file::FileError;
 use crate::export::queue::{Outbox, queue};
 use crate::export::writer::Writer;
 use crate::health::{Monitor, Phase};
 use crate::http::{Console, router};
-use crate::receive::socket::{BindError, ReceiveSocket, bind};
-use crate::receive::steer::Wrapping;
+use crate::receive::socket::BindError;
 use crate::worker::Worker;
+use asked::{Asked, Signals};
+use reload::InForce;
+pub(crate) use reload::Reload;
+use threads::Threads;
 
 /// How often counters are looked at for health: fine beside the shortest window of one second.
 const OBSERVE: Duration = Duration::from_secs(1);
@@ -64,20 +70,28 @@ pub(crate) struct Outcome {
     pub(crate) fault: Option<RunError>,
 }
 
-/// Runs until SIGTERM or SIGINT. An error means that nothing was received; a fault later on is in the outcome.
+/// Runs until SIGTERM or SIGINT; SIGHUP has the configuration read again. An error means that nothing was received; a fault later on is in the outcome.
 ///
 /// Not to be cancelled: dropping the future leaves worker threads running.
-pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<Outcome, RunError> {
+pub(crate) async fn run(
+    config: Config,
+    reload: Reload,
+    ready_file: Option<PathBuf>,
+) -> Result<Outcome, RunError> {
     let started = Instant::now();
-    let mut stop = Stop::new().map_err(RunError::Signals)?;
+    let mut signals = Signals::new(io::stderr().is_terminal()).map_err(RunError::Signals)?;
     let mut addresses = Map::new();
-    let sockets = sockets(&config.receive, &mut addresses)?;
+    let sockets = open::sockets(&config.receive, &mut addresses)?;
     let http_error = |source| RunError::Http { address: config.http.listen, source };
     let listener = TcpListener::bind(config.http.listen).await.map_err(http_error)?;
     let http_on = listener.local_addr().map_err(http_error)?;
-    let destination = destination(&config.export)?;
+    let destination = open::destination(&config.export)?;
 
     let board = Arc::new(Board::new(sockets.len()));
+    let shelf = Arc::new(Shelf::default());
+    let (enrich, settings) = watch::channel(config.enrich.clone());
+    // Ends when `enrich`, the settings' other end, is dropped.
+    tokio::spawn(poll::keep(Arc::clone(&shelf), settings));
     let (outbox, inbox) = queue(config.export.queue);
     addresses.insert("http".to_owned(), http_on.to_string().into());
     let addresses = Value::Object(addresses);
@@ -86,6 +100,7 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
         monitor: Mutex::new(Monitor::new(config.health.clone())),
         started,
         addresses: addresses.clone(),
+        shelf: Arc::clone(&shelf),
         queue: Mutex::new(Some(outbox.clone())),
     });
     // Ends with the process: it must answer "draining" to the very last.
@@ -99,6 +114,7 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
         destination,
         flush_interval: config.export.file.flush_interval,
         board: Arc::clone(&board),
+        shelf,
     };
     let mut threads = Threads { writer: spawn("writer", move || writer.run())?, workers: Vec::new() };
     let admission = config.receive.admission();
@@ -122,33 +138,53 @@ pub(crate) async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<O
     console.monitor().observe(started.elapsed(), &board.totals());
     console.monitor().set_phase(Phase::Serving);
     info!(%addresses, workers = threads.workers.len(), "receiving");
+    // The watchdog is fed once a look; a shorter period would bite a healthy collector.
+    if let Some(period) = notify::watchdog().filter(|period| *period < 2 * OBSERVE) {
+        warn!("WatchdogSec is {period:?}; the collector reports every {OBSERVE:?}: set at least twice that");
+    }
+    notify::ready(&format!("receiving on {addresses}"));
+    let mut in_force = InForce { config, enrich, reload };
     let told = ready_file.map_or(Ok(()), |path| write_ready(&path, &addresses.to_string()));
     let fault = match told {
-        Ok(()) => serve(&console, &threads, &mut stop).await,
+        Ok(()) => serve(&console, &threads, &mut signals, &mut in_force).await,
         Err(fault) => Some(fault),
     };
+    notify::stopping("told to stop: receiving until the drain is over, then writing what is left");
     if let Some(fault) = &fault {
         error!("stopping: {fault}");
     } else {
-        drain(&console, &threads, &mut stop, config.shutdown.drain).await;
+        drain(&console, &threads, &mut signals, in_force.config.shutdown.drain).await;
     }
     console.monitor().set_phase(Phase::Draining);
-    board.stop(Instant::now() + config.shutdown.write_limit);
+    let write_limit = in_force.config.shutdown.write_limit;
+    board.stop(Instant::now() + write_limit);
     console.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let totals = threads.join(&board, config.shutdown.write_limit + GRACE).await;
+    let totals = threads.join(&board, write_limit + GRACE).await;
     server.abort();
     Ok(Outcome { totals, fault })
 }
 
 /// Watches until a signal comes (`None`) or a thread has died.
-async fn serve(console: &Console, threads: &Threads, stop: &mut Stop) -> Option<RunError> {
+async fn serve(
+    console: &Console,
+    threads: &Threads,
+    signals: &mut Signals,
+    in_force: &mut InForce,
+) -> Option<RunError> {
     let mut tick = interval(OBSERVE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = stop.asked() => return None,
+            asked = signals.next() => match asked {
+                Asked::Stop => return None,
+                Asked::Reload => {
+                    notify::reloading();
+                    in_force.renew(console);
+                    notify::ready("receiving");
+                }
+            },
             _ = tick.tick() => {
-                console.monitor().observe(console.started.elapsed(), &console.board.totals());
+                look(console);
                 if let Some(name) = threads.dead() {
                     return Some(RunError::Died { name });
                 }
@@ -157,8 +193,17 @@ async fn serve(console: &Console, threads: &Threads, stop: &mut Stop) -> Option<
     }
 }
 
+/// Takes the counters for health, and keeps the service manager's watchdog quiet while no thread is stuck.
+fn look(console: &Console) {
+    let mut monitor = console.monitor();
+    monitor.observe(console.started.elapsed(), &console.board.totals());
+    if monitor.not_alive().is_empty() {
+        notify::alive();
+    }
+}
+
 /// Not ready, but receiving, for `period` or until a second signal.
-async fn drain(console: &Console, threads: &Threads, stop: &mut Stop, period: Duration) {
+async fn drain(console: &Console, threads: &Threads, signals: &mut Signals, period: Duration) {
     console.monitor().set_phase(Phase::Draining);
     if period.is_zero() {
         return;
@@ -171,58 +216,16 @@ async fn drain(console: &Console, threads: &Threads, stop: &mut Stop, period: Du
     loop {
         tokio::select! {
             () = &mut over => return,
-            () = stop.asked() => return,
+            // There is nothing to reload for any more.
+            asked = signals.next() => if asked == Asked::Stop { return },
             _ = tick.tick() => {
-                console.monitor().observe(console.started.elapsed(), &console.board.totals());
+                look(console);
                 if threads.dead().is_some() {
                     return;
                 }
             }
         }
     }
-}
-
-/// Binds every door: the sockets of each worker. Notes the addresses under the doors' names in the ready file.
-fn sockets(
-    receive: &Receive,
-    addresses: &mut Map<String, Value>,
-) -> Result<Vec<Vec<ReceiveSocket>>, RunError> {
-    let mut by_worker: Vec<Vec<ReceiveSocket>> = (0..receive.workers).map(|_| Vec::new()).collect();
-    let mut told = Vec::new();
-    let doors =
-        [("receive", Wrapping::Vxlan, Some(receive.listen)), ("geneve", Wrapping::Geneve, receive.geneve)];
-    for (name, wrapping, listen) in doors {
-        let Some(listen) = listen else { continue };
-        let (sockets, address, shortfalls) = bind(wrapping, listen, receive.workers, receive.buffer)?;
-        addresses.insert(name.to_owned(), address.to_string().into());
-        for (worker, socket) in by_worker.iter_mut().zip(sockets) {
-            worker.push(socket);
-        }
-        for shortfall in shortfalls {
-            if !told.contains(&shortfall) {
-                warn!("{shortfall}");
-                told.push(shortfall);
-            }
-        }
-    }
-    Ok(by_worker)
-}
-
-fn destination(export: &Export) -> Result<Destination, FileError> {
-    Ok(match export.to {
-        To::Stdout => Destination::Stdout,
-        To::File => Destination::Files(FileSet::open(
-            &export.file.directory,
-            Some(Rotation {
-                size: export.file.rotate_size,
-                interval: export.file.rotate_interval,
-                keep: export.file.keep_files,
-            }),
-            Existing::Rotate,
-            &[Stream::Conn.name()],
-            SystemTime::now(),
-        )?),
-    })
 }
 
 fn spawn<T: Send + 'static>(
@@ -247,63 +250,4 @@ fn uid_seed(index: usize) -> u64 {
     use std::hash::BuildHasher as _;
     // RandomState is keyed from the operating system's randomness.
     std::hash::RandomState::new().hash_one((index, SystemTime::now(), std::process::id()))
-}
-
-/// SIGTERM, SIGINT and SIGHUP alike: a closed terminal must not cost the records of live flows.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// The next signal. May be cancelled: a signal that comes later is not lost.
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
-}
-
-struct Threads {
-    workers: Vec<JoinHandle<()>>,
-    writer: JoinHandle<ExportStats>,
-}
-
-impl Threads {
-    /// A thread that ended although nobody said stop.
-    fn dead(&self) -> Option<&'static str> {
-        if self.writer.is_finished() {
-            return Some("writer");
-        }
-        self.workers.iter().any(JoinHandle::is_finished).then_some("receive")
-    }
-
-    /// Waits for all, at most `limit`; what the board says then is final.
-    async fn join(self, board: &Board, limit: Duration) -> Totals {
-        let Self { workers, writer } = self;
-        let joined = tokio::task::spawn_blocking(move || {
-            for worker in workers {
-                // A panic has been printed by its thread; its last published counters stand.
-                drop(worker.join());
-            }
-            drop(writer.join());
-        });
-        if timeout(limit, joined).await.is_err() {
-            error!("threads did not end within {limit:?}; leaving without them");
-        }
-        let mut totals = board.totals();
-        totals.settle();
-        totals
-    }
 }

@@ -139,7 +139,7 @@ fn unknown_names_get_the_nearest_known_one() {
     }
     assert_eq!(
         problems("zzz = 1"),
-        ["1|zzz|no such key; allowed here: export, flow, health, http, log, receive, shutdown"]
+        ["1|zzz|no such key; allowed here: enrich, export, flow, health, http, log, receive, shutdown"]
     );
 }
 

@@ -8,6 +8,8 @@ use super::destination::Destination;
 use super::queue::Inbox;
 use super::{Batch, ExportStats};
 use crate::board::Board;
+use crate::directory;
+use crate::directory::poll::Shelf;
 use crossbeam_channel::RecvTimeoutError;
 
 /// Rendered bytes of one stream that are written with one call. Large enough that the call is nothing beside the
@@ -23,6 +25,8 @@ pub(crate) struct Writer {
     pub(crate) destination: Destination,
     pub(crate) flush_interval: Duration,
     pub(crate) board: Arc<Board>,
+    /// Who is behind a VNI.
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 /// Lines of one stream that have been rendered and not written.
@@ -37,15 +41,21 @@ struct Output {
     pending: Vec<Pending>,
     stats: ExportStats,
     complained: Option<Instant>,
+    shelf: Arc<Shelf>,
 }
 
 impl Writer {
     /// Writes until every outbox is gone and the queue is empty, or until the write limit of a stop. Returns the
     /// final counters.
     pub(crate) fn run(self) -> ExportStats {
-        let Self { inbox, destination, flush_interval, board } = self;
-        let mut output =
-            Output { destination, pending: Vec::new(), stats: ExportStats::default(), complained: None };
+        let Self { inbox, destination, flush_interval, board, shelf } = self;
+        let mut output = Output {
+            destination,
+            pending: Vec::new(),
+            stats: ExportStats::default(),
+            complained: None,
+            shelf,
+        };
         let mut flush_at = Instant::now() + flush_interval;
         loop {
             let wait = flush_at.saturating_duration_since(Instant::now());
@@ -77,6 +87,8 @@ impl Writer {
 
 impl Output {
     fn render(&mut self, batch: &Batch) {
+        // One directory for the whole batch.
+        let directory = self.shelf.current();
         for record in batch.iter() {
             let stream = record.stream().name();
             let index = match self.pending.iter().position(|pending| pending.stream == stream) {
@@ -92,6 +104,9 @@ impl Output {
             };
             let pending = &mut self.pending[index];
             record.write_json(&mut pending.lines);
+            if let (Some(directory), Some(vantage)) = (directory.as_ref(), directory::vantage(record)) {
+                self.stats.unknown_sessions += u64::from(!directory.enrich(vantage, &mut pending.lines));
+            }
             pending.lines.push(b'\n');
             pending.records += 1;
             if pending.lines.len() >= BLOCK {

@@ -51,9 +51,16 @@ fn every_line_parses_and_carries_the_counters() {
     let mut view = WorkerView { kernel_drops: 3, records: 40, queue_dropped: 5, ..WorkerView::default() };
     view.engine.received = 100;
     view.engine.decoded = 90;
-    let export = ExportStats { written: 30, bytes: 9_000, write_failed: 4, too_late: 1, rotated: 2 };
+    let export = ExportStats {
+        written: 30,
+        bytes: 9_000,
+        write_failed: 4,
+        too_late: 1,
+        unknown_sessions: 8,
+        rotated: 2,
+    };
     let totals = Totals::new(vec![view, view], export);
-    let samples = parse(&page(&totals, Gauges { ready: true, queued: 6, uptime: 77 }));
+    let samples = parse(&page(&totals, Gauges { ready: true, queued: 6, directory: (9, 10), uptime: 77 }));
     let get = |name: &str| samples[&format!("enigma_collector_{name}")];
     assert_eq!(get("received_packets_total{worker=\"0\"}"), 100);
     assert_eq!(get("received_packets_total{worker=\"1\"}"), 100);
@@ -65,6 +72,8 @@ fn every_line_parses_and_carries_the_counters() {
     assert_eq!(get("export_dropped_records_total{reason=\"write_failed\"}"), 4);
     assert_eq!(get("export_dropped_records_total{reason=\"write_limit\"}"), 1);
     assert_eq!((get("ready"), get("export_queue_batches"), get("uptime_seconds")), (1, 6, 77));
+    assert_eq!((get("directory_sessions"), get("directory_failures_total")), (9, 10));
+    assert_eq!(get("unknown_session_records_total"), 8);
     let reasons = samples.keys().filter(|name| name.contains("_dropped_packets_total{reason=")).count();
     assert_eq!(reasons, DropReason::ALL.len());
 }

@@ -7,6 +7,7 @@ mod check_config;
 mod collector;
 mod live;
 mod namespaces;
+mod operation;
 mod overload;
 mod replay;
 mod steering;

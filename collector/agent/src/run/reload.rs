@@ -1,0 +1,55 @@
+//! A running collector takes over what a changed configuration file says, as far as that can be done without losing a
+//! packet, and says what cannot.
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::enrich::Enrich;
+use crate::config::{Config, changes};
+use crate::http::Console;
+
+/// How a run gets at its configuration again: given by who started it, which knows file and environment.
+pub(crate) struct Reload {
+    /// Reads and checks the file; the text of an error is for people.
+    pub(crate) read: Box<dyn Fn() -> Result<Config, String>>,
+    /// Sets the level of messages. Does nothing where the environment has decided it.
+    pub(crate) set_level: Box<dyn Fn(LevelFilter)>,
+}
+
+/// The configuration as it is in force.
+pub(super) struct InForce {
+    pub(super) config: Config,
+    pub(super) enrich: watch::Sender<Enrich>,
+    pub(super) reload: Reload,
+}
+
+impl InForce {
+    /// Reads the configuration again and takes over what is possible. A file with mistakes changes nothing.
+    pub(super) fn renew(&mut self, console: &Console) {
+        let new = match (self.reload.read)() {
+            Ok(new) => new,
+            Err(problems) => {
+                warn!("configuration not reloaded, everything stays as it is: {problems}");
+                return;
+            }
+        };
+        let changes = changes::apply(&mut self.config, new);
+        (self.reload.set_level)(self.config.log.level);
+        console.monitor().set_rule(self.config.health.clone());
+        self.enrich.send_if_modified(|enrich| {
+            let differs = *enrich != self.config.enrich;
+            enrich.clone_from(&self.config.enrich);
+            differs
+        });
+        if changes.taken.is_empty() && changes.left.is_empty() {
+            info!("configuration read again: nothing has changed");
+        }
+        if !changes.taken.is_empty() {
+            info!("configuration reloaded: {} changed", changes.taken.join(", "));
+        }
+        if !changes.left.is_empty() {
+            warn!("configuration read again, but {} only change with a restart", changes.left.join(", "));
+        }
+    }
+}

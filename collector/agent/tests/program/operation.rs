@@ -1,0 +1,180 @@
+//! What an operator does with a running collector: name its sessions, have its configuration read again, watch over it
+//! with a service manager.
+
+use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use enigma_test_support::packets::{Capture, ethernet, udp, vxlan};
+use enigma_test_support::process::{Signal, Stream};
+use enigma_test_support::wait;
+use serde_json::{Value, json};
+
+use super::collector::{Collector, LIMIT, program, records};
+
+const AT_ONCE: &str = "shutdown.drain = \"0s\"\n";
+
+fn datagram(vni: u32, flow: u16) -> Vec<u8> {
+    let from = format!("10.1.0.1:{}", 1_024 + flow).parse().unwrap();
+    vxlan(vni, &ethernet(&udp(from, "10.1.0.2:9000".parse().unwrap(), b"mirrored")))
+}
+
+/// Replaces a file as a whole.
+fn put(path: &Path, text: &str) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(&beside, path).unwrap();
+}
+
+fn sessions(list: &Value) -> String {
+    json!({ "version": 1, "sessions": list }).to_string()
+}
+
+#[test]
+fn records_carry_who_is_behind_their_vni_and_follow_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("directory.json");
+    let collector = Collector::start(&format!(
+        "{AT_ONCE}flow.udp = \"1s\"\nenrich.file = {file:?}\nenrich.interval = \"100ms\"\n"
+    ));
+    // It is not there yet: that costs names, not records.
+    collector.wait_status("a failed reading", |status| status["directory"]["failures"].as_u64() > Some(0));
+    put(
+        &file,
+        &sessions(&json!([{ "vni": 5, "eni": "eni-5", "name": "first", "tags": { "team": "shop" } }])),
+    );
+    collector.wait_status("the directory", |status| status["directory"]["sessions"] == 1);
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let directory = collector.dir.path().join("records");
+    let record_of = |vni: u32, port: u16, count: usize| {
+        sender.send_to(&datagram(vni, port), &collector.receive).unwrap();
+        wait::until(LIMIT, "the record", || records(&directory).len() == count);
+        records(&directory).pop().unwrap()
+    };
+    let first = record_of(5, 1, 1);
+    assert_eq!(
+        (&first["enigma.eni"], &first["enigma.name"], &first["enigma.tags"]),
+        (&json!("eni-5"), &json!("first"), &json!({ "team": "shop" }))
+    );
+    let unknown = record_of(6, 2, 2);
+    assert_eq!((&unknown["enigma.vni"], unknown.get("enigma.eni")), (&json!(6), None));
+    put(
+        &file,
+        &sessions(&json!([
+            { "vni": 5, "eni": "eni-5", "name": "renamed" },
+            { "vni": 6, "source_ip": "127.0.0.1", "eni": "eni-6" },
+        ])),
+    );
+    collector.wait_status("the new directory", |status| status["directory"]["sessions"] == 2);
+    assert_eq!(record_of(5, 3, 3)["enigma.name"], "renamed");
+    let failures = collector.status()["directory"]["failures"].as_u64();
+    put(&file, "{\"version\": 1, \"sessions\": [{\"vni\": 5");
+    collector.wait_status("a broken file", |status| status["directory"]["failures"].as_u64() > failures);
+    assert_eq!(record_of(6, 4, 4)["enigma.eni"], "eni-6", "a broken file changes nothing");
+    let status = collector.wait_status("the count", |status| status["records"]["written"] == 4);
+    assert_eq!(status["records"]["unknown_sessions"], 1);
+    let ended = collector.stop();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.said);
+    assert_eq!(ended.said.matches("is broken").count(), 1, "told once: {}", ended.said);
+}
+
+#[test]
+fn a_replay_names_its_sessions_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let [file, config, capture] = ["d.json", "c.toml", "t.pcap"].map(|name| dir.path().join(name));
+    std::fs::write(&file, sessions(&json!([{ "vni": 5, "source_ip": "10.9.9.9", "eni": "eni-5" }]))).unwrap();
+    std::fs::write(&config, format!("enrich.file = {file:?}\n")).unwrap();
+    let mut traffic = Capture::default();
+    for (number, source) in ["10.9.9.9", "10.9.9.8"].into_iter().enumerate() {
+        let outer = format!("{source}:65400").parse().unwrap();
+        let packet = udp(outer, "10.8.8.8:4789".parse().unwrap(), &datagram(5, 1));
+        traffic.push(std::time::Duration::from_secs(number as u64), ethernet(&packet));
+    }
+    traffic.write(&capture).unwrap();
+    let out = dir.path().join("out");
+    let replay = || {
+        let mut command = program();
+        command.arg("replay").arg(&capture).arg("--config").arg(&config).arg("--output").arg(&out);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(replay().0, Some(0));
+    let enis: Vec<(String, Option<Value>)> = records(&out)
+        .iter()
+        .map(|r| (r["enigma.source_ip"].as_str().unwrap().to_owned(), r.get("enigma.eni").cloned()))
+        .collect();
+    assert_eq!(enis.len(), 2);
+    assert!(enis.contains(&("10.9.9.9".to_owned(), Some("eni-5".into()))), "{enis:?}");
+    assert!(enis.contains(&("10.9.9.8".to_owned(), None)), "{enis:?}");
+    std::fs::write(&file, "{}").unwrap();
+    let (code, said) = replay();
+    assert_eq!(code, Some(1));
+    assert!(said.contains("nothing was replayed: the directory of sessions"), "{said}");
+}
+
+#[test]
+fn a_hangup_reloads_what_can_be_reloaded_and_names_the_rest() {
+    let collector = Collector::start("shutdown.drain = \"1h\"\n");
+    let path = collector.dir.path().join("collector.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let names = collector.dir.path().join("names.json");
+    std::fs::write(&names, sessions(&json!([{ "vni": 5, "eni": "eni-5" }]))).unwrap();
+    let said = |what: &str| {
+        collector.running.signal(Signal::HUP).unwrap();
+        wait::until(LIMIT, what, || collector.running.text(Stream::Stderr).contains(what));
+    };
+    std::fs::write(&path, "receive.workers = 0\n").unwrap();
+    said("everything stays as it is");
+    std::fs::write(&path, &config).unwrap();
+    said("nothing has changed");
+    let changed = config.replace("drain = \"1h\"", "drain = \"0s\"")
+        + &format!(
+            "receive.workers = 3\nflow.udp = \"9s\"\nenrich.file = {names:?}\n[log]\nlevel = \"debug\"\n"
+        );
+    std::fs::write(&path, changed).unwrap();
+    said("enrich, shutdown, log.level changed");
+    said("receive, flow only change with a restart");
+    collector.wait_status("the sessions of the new file", |status| status["directory"]["sessions"] == 1);
+    let status = collector.status();
+    assert_eq!((&status["phase"], status["workers"].as_array().unwrap().len()), (&json!("serving"), 1));
+    // An hour of drain became none.
+    assert_eq!(collector.stop().status.code(), Some(0));
+}
+
+#[test]
+fn the_service_manager_is_told_ready_alive_reloading_and_stopping() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(LIMIT)).unwrap();
+    let collector = Collector::start_in(AT_ONCE, "127.0.0.1:0", |_, mut command| {
+        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1500000");
+        command
+    });
+    let told = |line: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let length =
+                manager.recv(&mut buffer).unwrap_or_else(|error| panic!("never told {line}: {error}"));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.lines().any(|found| found == line) {
+                return text;
+            }
+        }
+    };
+    assert!(told("READY=1").contains("STATUS=receiving on {"));
+    told("WATCHDOG=1");
+    told("WATCHDOG=1");
+    collector.running.signal(Signal::HUP).unwrap();
+    assert!(told("RELOADING=1").contains("MONOTONIC_USEC="));
+    told("READY=1");
+    collector.running.signal(Signal::TERM).unwrap();
+    told("STOPPING=1");
+    let ended = collector.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.said);
+    assert!(
+        ended.said.contains("set at least twice that"),
+        "a watchdog that is too short is told: {}",
+        ended.said
+    );
+}
