@@ -151,9 +151,9 @@ impl Resource for MirrorFleet {
             let ids = computed.target_ids.clone().known().unwrap_or_default();
             told.extend(applying::mark_complete(&means, ids.into_values().filter_map(Value::known)).await);
         }
-        Ok(NewState::of(computed.write(request.planned)?)
-            .with(told)
-            .with_private(memory.after_apply(applying::next_generation(means.generation)).write()))
+        Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(
+            memory.after_apply(applying::next_generation(means.generation), &applied.outcomes).write(),
+        ))
     }
 
     async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -169,7 +169,8 @@ impl Resource for MirrorFleet {
         let (cloud, home) = self.reach.home("The fleet was not refreshed").await?;
         let places = places_of(&before, &home);
         let (owned, inventory) = look(cloud.as_ref(), &fleet, &places, &before, cx).await?;
-        let seen = reading::Seen { owned: &owned, inventory: &inventory };
+        let remembered = Memory::read(&request.private);
+        let seen = reading::Seen { owned: &owned, inventory: &inventory, memory: &remembered };
         let (computed, mut drift) = reading::refresh(&before, &request.state, &seen);
         for (place, why) in &inventory.unread {
             drift.push(Diagnostic::warning(
@@ -187,7 +188,8 @@ impl Resource for MirrorFleet {
         let memory = Memory {
             stranger_vnis: owned.stranger_vnis(),
             unread: inventory.unread.keys().cloned().collect(),
-            generation: Memory::read(&request.private).generation,
+            unfinished_filters: BTreeSet::new(),
+            ..remembered
         };
         Ok(NewState::of(computed.write(request.state)?).with(drift).with_private(memory.write()))
     }
@@ -223,9 +225,9 @@ impl Resource for MirrorFleet {
         });
         let mut told = applied.diagnostics;
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
-        Ok(NewState::of(computed.write(request.planned)?)
-            .with(told)
-            .with_private(memory.after_apply(applying::next_generation(means.generation)).write()))
+        Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(
+            memory.after_apply(applying::next_generation(means.generation), &applied.outcomes).write(),
+        ))
     }
 
     async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -242,8 +244,8 @@ impl Resource for MirrorFleet {
             return Ok(NewState::gone().with(told));
         }
         let computed = result::left(&before, &applied.owned, &applied.outcomes);
-        let memory =
-            Memory::read(&request.prior_private).after_apply(applying::next_generation(means.generation));
+        let memory = Memory::read(&request.prior_private)
+            .after_apply(applying::next_generation(means.generation), &applied.outcomes);
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
 

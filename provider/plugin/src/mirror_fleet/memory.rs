@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use enigma_fleet::actions::Action;
 use enigma_fleet::ids::Place;
+use enigma_reconcile::outcome::Outcomes;
 use enigma_tfplugin::Private;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,11 @@ pub(super) struct Memory {
     /// Part of every client token of the next apply; changes when an apply has ended. So an apply that is repeated after a kill asks
     /// for the same objects again even where EC2 does not show the first ones yet, and a later one never gets an old answer.
     pub(super) generation: Option<u64>,
+    /// Actions of the last apply that were not done and that no row of the state shows: changed sessions, rules, tags, targets that
+    /// nobody needs. While there are some, a plan is not empty.
+    pub(super) unfinished: usize,
+    /// Filters `account/region/filter` whose rules the last apply left unfinished: that they differ is nobody else's doing.
+    pub(super) unfinished_filters: BTreeSet<String>,
 }
 
 impl Memory {
@@ -27,13 +34,31 @@ impl Memory {
         serde_json::from_slice(private).unwrap_or_default()
     }
 
-    /// The same once an apply has ended, with the tokens of the next one.
-    pub(super) fn after_apply(self, generation: u64) -> Self {
-        Self { generation: Some(generation), ..self }
+    /// The same once an apply has ended so, with the tokens of the next one.
+    pub(super) fn after_apply(self, generation: u64, outcomes: &Outcomes) -> Self {
+        let unfinished_filters = outcomes.incomplete().filter_map(|(_, step)| match &step.action {
+            Action::CreateFilter { key, .. }
+            | Action::SetAmazonDns { key, .. }
+            | Action::CreateRule { key, .. }
+            | Action::ModifyRule { key, .. }
+            | Action::DeleteRule { key, .. } => Some(key.to_string()),
+            _ => None,
+        });
+        Self {
+            generation: Some(generation),
+            unfinished: unfinished(outcomes),
+            unfinished_filters: unfinished_filters.collect(),
+            ..self
+        }
     }
 
     pub(super) fn write(&self) -> Private {
         // Sets of numbers and texts always have a JSON form.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// How many actions were not done, without creates of sessions: their rows say so themselves.
+pub(super) fn unfinished(outcomes: &Outcomes) -> usize {
+    outcomes.incomplete().filter(|(_, step)| !matches!(step.action, Action::CreateSession { .. })).count()
 }

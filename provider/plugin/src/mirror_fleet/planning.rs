@@ -133,7 +133,7 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         filter_rules: filter_rules.map_or(Value::Unknown, Value::Known),
         summary: before.summary.clone(),
     };
-    let was_pending = prior_rows.values().any(Row::is_promised);
+    let was_pending = prior_rows.values().any(Row::is_promised) || question.memory.unfinished > 0;
     after.count();
     if question.prior.is_none() {
         after.id = Value::Known(decision.expansion.fleet.to_string());

@@ -26,6 +26,8 @@ pub(super) struct Seen<'a> {
     pub(super) owned: &'a Owned,
     /// Places that could not be read; interfaces of the rows in question, and instances for rows that are new.
     pub(super) inventory: &'a Inventory,
+    /// What the last apply and refresh remembered.
+    pub(super) memory: &'a Memory,
 }
 
 /// The computed attributes as they are, and what differs from the state in words.
@@ -53,11 +55,12 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         summary: before.summary.clone(),
     };
     after.count();
+    after.count_more(seen.memory.unfinished);
     let mut told = Told::default();
     for (key, drift) in &refreshed.drift {
         told.session(key, drift, old_rows.get(&key.to_string()));
     }
-    told.objects(before, &after);
+    told.objects(before, &after, &seen.memory.unfinished_filters);
     (after, told.diagnostics())
 }
 
@@ -154,10 +157,11 @@ fn unread_ids(ids: &Value<Ids>, seen: &Seen<'_>) -> Ids {
 
 /// Whether a key `account/region/...` is of a place that could not be read.
 fn is_unread(key: &str, seen: &Seen<'_>) -> bool {
-    seen.inventory
-        .unread
-        .keys()
-        .any(|place| key.strip_prefix(&place.to_string()).is_some_and(|rest| rest.starts_with('/')))
+    seen.inventory.unread.keys().any(|place| is_within(key, &place.to_string()))
+}
+
+fn is_within(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// What others did, collected for a few diagnostics.
@@ -189,15 +193,16 @@ impl Told {
         }
     }
 
-    fn objects(&mut self, before: &Computed, after: &Computed) {
+    fn objects(&mut self, before: &Computed, after: &Computed, unfinished: &BTreeSet<String>) {
         let gone = |old: &Value<Ids>, new: &Value<Ids>, what: &str| -> Vec<String> {
             let new = new.clone().known().unwrap_or_default();
             old.clone()
                 .known()
                 .unwrap_or_default()
-                .into_keys()
-                .filter(|key| !new.contains_key(key))
-                .map(|key| format!("{what} {key}"))
+                .into_iter()
+                // One without an id was promised and never made.
+                .filter(|(key, id)| id.is_known() && !new.contains_key(key))
+                .map(|(key, _)| format!("{what} {key}"))
                 .collect()
         };
         self.objects.extend(gone(&before.target_ids, &after.target_ids, "target"));
@@ -205,7 +210,8 @@ impl Told {
         let (Value::Known(old), Value::Known(new)) = (&before.filter_rules, &after.filter_rules) else {
             return;
         };
-        for key in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+        let is_unfinished = |key: &str| unfinished.iter().any(|filter| is_within(key, filter));
+        for key in old.keys().chain(new.keys()).filter(|key| !is_unfinished(key)).collect::<BTreeSet<_>>() {
             match (old.get(key), new.get(key)) {
                 (Some(old), None) => self.rules.push(format!("{key}: removed ({old})")),
                 (None, Some(new)) => self.rules.push(format!("{key}: added ({new})")),

@@ -14,6 +14,7 @@ use enigma_fleet::plan::Plan;
 use enigma_reconcile::outcome::{Created, Outcome, Outcomes};
 use enigma_tfplugin::Value;
 
+use super::memory::unfinished;
 use super::state::{Computed, Rows};
 
 /// What an apply knows when it ends.
@@ -94,10 +95,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         ..ended.planned.clone()
     };
     after.count();
-    let others = ended.outcomes.incomplete().filter(|(_, step)| !is_of_session(&step.action)).count();
-    if let Value::Known(pending) = &mut after.pending_count {
-        *pending += i64::try_from(others).unwrap_or(i64::MAX);
-    }
+    after.count_more(unfinished(ended.outcomes));
     after
 }
 
@@ -131,13 +129,6 @@ pub(super) fn left(before: &Computed, owned: &Owned, outcomes: &Outcomes) -> Com
     );
     after.count();
     after
-}
-
-fn is_of_session(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::CreateSession { .. } | Action::ModifySession { .. } | Action::DeleteSession { .. }
-    )
 }
 
 /// What was planned as known comes back, though it vanished between plan and apply: Terraform refuses anything else. The next refresh

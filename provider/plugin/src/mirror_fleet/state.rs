@@ -84,6 +84,13 @@ impl Computed {
         }
     }
 
+    /// Adds what is pending beside sessions.
+    pub(super) fn count_more(&mut self, unfinished: usize) {
+        if let Value::Known(pending) = &mut self.pending_count {
+            *pending = pending.saturating_add(i64::try_from(unfinished).unwrap_or(i64::MAX));
+        }
+    }
+
     /// `inputs` with the computed attributes filled in.
     pub(super) fn write(&self, mut inputs: Dynamic) -> Result<Dynamic, Diagnostics> {
         let computed = Dynamic::from_typed(self).map_err(|error| {

@@ -107,6 +107,8 @@ async fn every_failure_of_every_call_of_a_create_is_told_and_the_next_apply_fini
                     operation == "CreateTrafficMirrorSession" && kind == ErrorKind::InterfaceNotFound;
                 assert_eq!(pending > 0, !is_overcome && !is_gone, "{at}: {pending} pending, {told:?}");
                 assert_eq!(told.is_empty(), is_overcome, "{at}: {told:?}");
+                let told = lab.refresh().await;
+                assert!(!told.iter().any(|d| d.summary.contains("by someone")), "{at}: {told:?}");
                 lab.settle(&before()).await;
                 assert_eq!(lab.strangers(), strangers, "{at}");
             }
@@ -153,6 +155,9 @@ async fn every_failure_of_every_call_of_an_update_is_told_and_the_next_apply_fin
             assert_eq!(told.has_errors(), !is_gone, "{at}: {told:?}");
             expect_helpful(&told);
             lab.expect_state_tells_the_world();
+            let told = lab.refresh().await;
+            assert!(!told.iter().any(|d| d.summary.contains("by someone")), "{at}: {told:?}");
+            assert!(!lab.plan(&after()).await.unwrap().is_empty(), "{at}: something is left to do");
             lab.settle(&after()).await;
             assert_eq!(lab.strangers(), strangers, "{at}");
         }

@@ -322,7 +322,8 @@ impl Lab {
     pub(super) async fn run(&mut self, arguments: &Json) -> Result<Diagnostics, Diagnostics> {
         drop(self.refresh().await);
         let reviewed = self.plan(arguments).await?;
-        Ok(self.apply(&reviewed).await)
+        // As Terraform does: without a change nothing is applied.
+        if reviewed.is_empty() { Ok(reviewed.told) } else { Ok(self.apply(&reviewed).await) }
     }
 
     /// `terraform apply` that must succeed; then the state is the world and another plan is empty.
