@@ -1,12 +1,15 @@
 //! Changes of the world that happen without a call of the party under test: machines come and go, somebody retags,
 //! somebody else edits mirroring objects.
 
+mod company;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use jiff::Timestamp;
 
+use crate::balancing::LoadBalancer;
 use crate::core::Core;
 use crate::ec2::set_tags;
 use crate::state::{Place, Space};
@@ -55,6 +58,21 @@ pub enum Change {
     },
     /// Instances are launched, as in a world file; subnets are named by name or id.
     Launch(InstanceEntry),
+    /// An account moves to another unit, or leaves the organization.
+    MoveAccount {
+        /// The account.
+        account: String,
+        /// Name or id of the unit, `Root` for the root; absent: out of the organization.
+        #[serde(default)]
+        unit: Option<String>,
+    },
+    /// A load balancer no longer listens on a port.
+    RemoveListener {
+        /// ARN of the load balancer.
+        arn: String,
+        /// The port.
+        port: u16,
+    },
     /// A load balancer vanishes; targets that name it stay and deliver nothing.
     RemoveLoadBalancer {
         /// Its ARN.
@@ -66,6 +84,30 @@ pub enum Change {
         resource: String,
         /// Tags to set; a `null` removes the key.
         tags: BTreeMap<String, Option<String>>,
+    },
+    /// A load balancer begins or ends to send across zones.
+    SetCrossZone {
+        /// ARN of the load balancer.
+        arn: String,
+        /// Whether it does.
+        enabled: bool,
+    },
+    /// Health checks of registered targets have another result.
+    SetHealth {
+        /// Target group by name or ARN.
+        target_group: String,
+        /// Instance by name or id, or an IP address; absent: all targets of the group.
+        #[serde(default)]
+        target: Option<String>,
+        /// `healthy`, `unhealthy`, `initial`, `draining` or `unavailable`.
+        health: String,
+    },
+    /// A load balancer has other zones.
+    SetZones {
+        /// ARN of the load balancer.
+        arn: String,
+        /// One subnet in each zone, by name or id.
+        subnets: Vec<String>,
     },
     /// A stopped instance starts again.
     Start {
@@ -137,7 +179,8 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
         Change::AddLoadBalancer { account, region, arn, kind } => {
             known_place(core, &account, &region)?;
             let space = core.state.spaces.entry((account, region)).or_default();
-            space.load_balancers.insert(arn.clone(), kind);
+            let balancer = LoadBalancer::bare(&arn, &kind, now);
+            space.load_balancers.insert(arn.clone(), balancer);
             Ok(vec![arn].into())
         }
         Change::AddInterface(entry) => {
@@ -152,7 +195,7 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
         Change::DeleteInterface { interface } => {
             let place =
                 holder(core, "interface", &interface, |space| space.interfaces.contains_key(&interface))?;
-            space(core, &place).delete_interface(&interface, moment);
+            core.state.delete_interface(&place, &interface, moment);
             Ok(vec![interface].into())
         }
         Change::Detach { interface } => {
@@ -172,6 +215,13 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
             space(core, &place).load_balancers.remove(&arn);
             Ok(vec![arn].into())
         }
+        Change::MoveAccount { account, unit } => company::move_account(core, &account, unit.as_deref()),
+        Change::RemoveListener { arn, port } => company::remove_listener(core, &arn, port),
+        Change::SetCrossZone { arn, enabled } => company::set_cross_zone(core, &arn, enabled),
+        Change::SetHealth { target_group, target, health } => {
+            company::set_health(core, &target_group, target.as_deref(), &health)
+        }
+        Change::SetZones { arn, subnets } => company::set_zones(core, &arn, &subnets),
         Change::Retag { resource, tags } => retag(core, &resource, tags, moment),
         Change::Start { instance } => {
             edit_instance(core, &instance, |instance| "running".clone_into(&mut instance.state))
@@ -248,13 +298,18 @@ fn terminate(core: &mut Core, wanted: &str, moment: Moment) -> Result<Changed, C
                 .then(|| (interface.clone(), attachment.delete_on_termination))
         })
         .collect();
+    // Balancers let go of it, as AWS's do.
+    for group in space.target_groups.values_mut() {
+        group.targets.retain(|target| target.id != id);
+    }
     for (interface, goes) in held {
         if goes {
-            space.delete_interface(&interface, moment);
-        } else if let Some(found) = space.interfaces.get_mut(&interface) {
+            core.state.delete_interface(&place, &interface, moment);
+        } else if let Some(found) = self::space(core, &place).interfaces.get_mut(&interface) {
             found.attachment = None;
         }
     }
+    let space = self::space(core, &place);
     if let Some(found) = space.instances.get_mut(&id) {
         "terminated".clone_into(&mut found.state);
     }

@@ -9,16 +9,16 @@ use jiff::Timestamp;
 use crate::auth::Signed;
 use crate::ec2::{self, Context, Foreign};
 use crate::error::ApiError;
-use crate::fault::{self, Faults};
-use crate::filter::matches;
+use crate::fault::Faults;
 use crate::journal::{Call, Journal, Outcome};
 use crate::page::Page;
 use crate::query::Params;
+use crate::service::{Reply, Service};
 use crate::state::{Credential, State};
 use crate::table::{Moment, Staleness};
 use crate::throttle::{Levels, Throttle};
 use crate::xml::{self, Element};
-use crate::{sts, upstream};
+use crate::{balancing, organization, permission, scaling, sharing, sts, upstream};
 
 /// A call as it came over the wire.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Incoming {
     pub(crate) signed: Result<Signed, ApiError>,
     pub(crate) security_token: Option<String>,
     pub(crate) params: Result<Params, ApiError>,
-    /// What to call the action of a service that has no `Action` parameter.
+    /// What to call the action where no parameter or header names one.
     pub(crate) name: String,
     /// Found to be the upstream's business.
     pub(crate) yielded: bool,
@@ -37,10 +37,15 @@ pub(crate) struct Incoming {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
+    pub(crate) content_type: &'static str,
+    /// The code of a refusal, for services that say it in a header.
+    pub(crate) error_type: Option<String>,
     pub(crate) request_id: String,
     pub(crate) delay_milliseconds: u64,
     /// Cut the connection instead of replying.
     pub(crate) sever: bool,
+    /// Never reply: the caller has to give up.
+    pub(crate) hang: bool,
     /// Let the upstream answer for this account.
     pub(crate) forward: Option<String>,
 }
@@ -82,8 +87,8 @@ impl Core {
             service: "ec2".to_owned(),
         });
         let mut params = incoming.params.clone().unwrap_or_default();
-        let is_query = matches!(signed.service.as_str(), "ec2" | "sts");
-        let unnamed = || if is_query { String::new() } else { incoming.name.clone() };
+        let service = Service::of(&signed.service);
+        let unnamed = || if service.speaks_query() { String::new() } else { incoming.name.clone() };
         let action = params.text("Action").unwrap_or_else(unnamed);
         let mut parameters = params.pairs().clone();
         parameters.remove("Version");
@@ -97,7 +102,8 @@ impl Core {
             Ok(Decision::Reply(_)) if ruling.lose_reply => Outcome::ReplyLost,
             Ok(Decision::Reply(_)) => Outcome::Ok,
         };
-        let sever = ruling.lose_reply || matches!(result, Ok(Decision::LoseRequest));
+        let hang = ruling.hang;
+        let sever = !hang && (ruling.lose_reply || matches!(result, Ok(Decision::LoseRequest)));
         let forward = matches!(result, Ok(Decision::Forward)).then(|| ruling.account.clone());
         self.journal.record(Call {
             sequence: 0,
@@ -109,16 +115,29 @@ impl Core {
             parameters,
             outcome,
         });
-        let is_ec2 = signed.service == "ec2";
+        let mut error_type = None;
         let (status, body) = match result {
-            Ok(Decision::Reply(members)) if is_ec2 => (200, xml::ec2_reply(&action, &request_id, members)),
-            Ok(Decision::Reply(members)) => (200, xml::sts_reply(&action, &request_id, members)),
+            Ok(Decision::Reply(members)) => (200, service.reply(&action, &request_id, members)),
             // Nobody reads this body: the upstream's reply takes its place, or the line is cut.
             Ok(Decision::Forward | Decision::LoseRequest) => (200, String::new()),
-            Err(error) if is_ec2 => (error.status(), xml::ec2_error(&error, &request_id)),
-            Err(error) => (error.status(), xml::sts_error(&error, &request_id)),
+            Err(error) => {
+                error_type = service.speaks_json().then(|| error.code.to_string());
+                (error.status(), service.error(&error, &request_id))
+            }
         };
-        Answer { status, body, request_id, delay_milliseconds: ruling.delay_milliseconds, sever, forward }
+        let delay_milliseconds = ruling.delay_milliseconds;
+        let content_type = service.content_type();
+        Answer {
+            status,
+            body,
+            content_type,
+            error_type,
+            request_id,
+            delay_milliseconds,
+            sever,
+            hang,
+            forward,
+        }
     }
 
     fn decide(
@@ -136,38 +155,66 @@ impl Core {
         if action.is_empty() {
             return Err(ApiError::missing("Action"));
         }
-        let is_ec2 = signed.service == "ec2";
+        let service = Service::of(&signed.service);
+        let is_ec2 = service == Service::Ec2;
         if is_ec2 && !self.state.regions.contains(&signed.region) {
             let message = format!("Region {} is not enabled for this account", signed.region);
             return Err(ApiError::new("AuthFailure", message));
+        }
+        if service.is_regional() && !self.has_upstream && !self.state.regions.contains(&signed.region) {
+            return Err(service.unknown_caller());
         }
         let (account, region) = (caller.account.clone(), signed.region.clone());
         let narrowed = Page::is_asked(&params) || params.has_members("Filter");
         if is_ec2 && !self.levels.take(&self.throttle, (&account, &region, action), narrowed, now) {
             return Err(ApiError::new("RequestLimitExceeded", "Request limit exceeded."));
         }
-        let verdict = self.faults.judge(&signed.service, &account, &region, action);
+        // AssumeRole also needs the account that it leads into.
+        let role = params.pairs().get("RoleArn").and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
+        let verdict = self.faults.judge(&signed.service, (&account, role.as_deref()), &region, action);
         ruling.delay_milliseconds = verdict.delay_milliseconds;
         ruling.lose_reply = verdict.lose_reply;
+        if verdict.hang {
+            ruling.hang = true;
+            return Ok(Decision::LoseRequest);
+        }
         if let Some(error) = verdict.error {
             return Err(error);
         }
-        self.authorize(&caller, &signed.service, action)?;
+        let asked = (signed.service.as_str(), action);
+        permission::authorize(&self.state, &caller, &signed.access_key, asked, &params)?;
         if verdict.lose_request {
             return Ok(Decision::LoseRequest);
         }
         let yields = incoming.yielded || (self.has_upstream && upstream::knows_better(action));
         if is_ec2 && (!self.has_upstream || (!yields && ec2::action(action).is_some())) {
-            return self.call_ec2((account, region), action, params, foreign, now).map(Decision::Reply);
+            let reply = self.call_ec2((account, region), action, params, foreign, now)?;
+            return Ok(Decision::Reply(Reply::Xml(reply)));
         }
-        if signed.service == "sts" && (sts::owns(action) || !self.has_upstream) {
-            return sts::answer(&mut self.state, &caller, action, params, now).map(Decision::Reply);
-        }
-        if self.has_upstream {
-            return Ok(Decision::Forward);
-        }
-        let message = format!("The service {} is not simulated (no upstream is set)", signed.service);
-        Err(ApiError::new("InvalidAction", message))
+        let place = (account, region);
+        let reply = match service {
+            Service::Sts if sts::owns(action) || !self.has_upstream => {
+                sts::answer(&mut self.state, &caller, action, params, now).map(Reply::Xml)
+            }
+            Service::Sharing => {
+                sharing::answer(&mut self.state, &place, action, params, now).map(Reply::Json)
+            }
+            Service::Organizations if self.state.organization.is_some() || !self.has_upstream => {
+                organization::answer(&self.state, &place.0, action, params).map(Reply::Json)
+            }
+            Service::Balancing if !self.has_upstream => {
+                balancing::answer(&self.state, &place, action, params).map(Reply::Xml)
+            }
+            Service::Scaling if !self.has_upstream => {
+                scaling::answer(&self.state, &place, action, params).map(Reply::Xml)
+            }
+            _ if self.has_upstream => return Ok(Decision::Forward),
+            _ => {
+                let message = format!("The service {} is not simulated (no upstream is set)", signed.service);
+                return Err(ApiError::new("InvalidAction", message));
+            }
+        };
+        reply.map(Decision::Reply).map_err(|error| service.translate(error))
     }
 
     /// Carries out an EC2 action in some account and Region, past throttling, faults and journal: also how somebody
@@ -212,16 +259,8 @@ impl Core {
         token: Option<&str>,
         now: Timestamp,
     ) -> Result<Credential, ApiError> {
-        let is_ec2 = signed.service == "ec2";
-        let refused = || {
-            if is_ec2 {
-                let message = "AWS was not able to validate the provided access credentials";
-                ApiError::new("AuthFailure", message)
-            } else {
-                let message = "The security token included in the request is invalid.";
-                ApiError::new("InvalidClientTokenId", message)
-            }
-        };
+        let service = Service::of(&signed.service);
+        let refused = || service.unknown_caller();
         let credential = self.state.credentials.get(&signed.access_key).ok_or_else(refused)?;
         match (&credential.session, token) {
             (None, None) => {}
@@ -229,23 +268,12 @@ impl Core {
             (None, Some(_)) => return Err(refused()),
             (Some(session), Some(token)) if session.token == token => {
                 if session.expires <= now {
-                    let code = if is_ec2 { "RequestExpired" } else { "ExpiredToken" };
-                    let message = "The security token included in the request is expired";
-                    return Err(ApiError::new(code, message));
+                    return Err(service.expired());
                 }
             }
             (Some(_), _) => return Err(refused()),
         }
         Ok(credential.clone())
-    }
-
-    fn authorize(&self, caller: &Credential, service: &str, action: &str) -> Result<(), ApiError> {
-        let Some(session) = &caller.session else { return Ok(()) };
-        let role =
-            self.state.accounts.get(&caller.account).and_then(|account| account.roles.get(&session.role));
-        let is_denied =
-            role.is_some_and(|role| role.denied_actions.iter().any(|denied| matches(denied, action)));
-        if is_denied { Err(fault::denied(service, action)) } else { Ok(()) }
     }
 }
 
@@ -263,12 +291,13 @@ struct Ruling {
     account: String,
     delay_milliseconds: u64,
     lose_reply: bool,
+    hang: bool,
 }
 
 enum Decision {
     Forward,
     LoseRequest,
-    Reply(Element),
+    Reply(Reply),
 }
 
 fn request_id(serial: u64) -> String {

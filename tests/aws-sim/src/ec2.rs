@@ -13,6 +13,7 @@ mod sessions;
 mod tagging;
 mod targets;
 
+pub(crate) use instances::time;
 pub(crate) use tagging::set_tags;
 
 use std::collections::BTreeMap;
@@ -123,12 +124,13 @@ impl Context<'_> {
         &self.place.0
     }
 
-    fn fresh_id(&mut self, prefix: &str) -> String {
-        self.state.fresh_id(prefix, &self.place)
+    /// Targets of other accounts that this one may use: owner, id, target.
+    fn shared_targets(&self) -> Vec<(&String, String, &crate::state::Target)> {
+        self.state.targets_shared_with(&self.place, self.moment.now)
     }
 
-    fn arn(&self, resource: &str) -> String {
-        format!("arn:{}:ec2:{}:{}:{resource}", self.state.partition, self.place.1, self.place.0)
+    fn fresh_id(&mut self, prefix: &str) -> String {
+        self.state.fresh_id(prefix, &self.place)
     }
 
     /// All parameters are read: refuses unknown ones, then ends a dry run. AWS documents DryRun as a check of

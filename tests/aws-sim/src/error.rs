@@ -52,8 +52,18 @@ impl ApiError {
             | "OptInRequired"
             | "SignatureDoesNotMatch" => 403,
             "DryRunOperation" => 412,
-            "InternalError" | "InternalFailure" | "ServerInternal" => 500,
-            "RequestLimitExceeded" | "ServiceUnavailable" | "Unavailable" | "InsufficientCapacity" => 503,
+            "ThrottlingException" => 429,
+            "HealthUnavailable"
+            | "InternalError"
+            | "InternalFailure"
+            | "ServerInternal"
+            | "ServerInternalException"
+            | "ServiceException" => 500,
+            "InsufficientCapacity"
+            | "RequestLimitExceeded"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "Unavailable" => 503,
             _ => 400,
         }
     }

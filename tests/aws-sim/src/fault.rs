@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 use crate::filter::matches;
+use crate::service::Service;
 
 /// Which calls a fault concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ pub enum Fault {
         /// How long.
         milliseconds: u64,
     },
-    /// `UnauthorizedOperation`, as a policy that denies the action (`AccessDenied` on STS).
+    /// `UnauthorizedOperation`, as a policy that denies the action; the service's own code elsewhere.
     Deny {
         /// Calls concerned.
         #[serde(flatten)]
@@ -93,6 +94,16 @@ pub enum Fault {
         #[serde(default)]
         skip: u64,
     },
+    /// Every call fails or, without a code, gets no reply at all until the caller gives up; nothing is carried out.
+    /// Narrowed to an account it also stops AssumeRole into that account.
+    Outage {
+        /// Calls concerned: action `*` and an account for a whole account.
+        #[serde(flatten)]
+        scope: Scope,
+        /// Error code of the replies.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
 }
 
 fn yes() -> bool {
@@ -104,6 +115,7 @@ fn yes() -> bool {
 pub(crate) struct Verdict {
     pub(crate) delay_milliseconds: u64,
     pub(crate) error: Option<ApiError>,
+    pub(crate) hang: bool,
     pub(crate) lose_request: bool,
     pub(crate) lose_reply: bool,
 }
@@ -125,17 +137,31 @@ impl Faults {
         &self.0
     }
 
-    /// Counts one call against every fault that covers it and says what happens to it.
-    pub(crate) fn judge(&mut self, service: &str, account: &str, region: &str, action: &str) -> Verdict {
+    /// Counts one call against every fault that covers it and says what happens to it. `accounts`: the caller's,
+    /// and the one that an AssumeRole leads into.
+    pub(crate) fn judge(
+        &mut self,
+        service: &str,
+        accounts: (&str, Option<&str>),
+        region: &str,
+        action: &str,
+    ) -> Verdict {
+        let (account, role) = accounts;
         let mut verdict = Verdict::default();
         for fault in &mut self.0 {
-            if !fault.scope().covers(account, region, action) {
+            let leads_there = matches!(fault, Fault::Outage { .. })
+                && role.is_some_and(|role| fault.scope().covers(role, region, action));
+            if !leads_there && !fault.scope().covers(account, region, action) {
                 continue;
             }
             match fault {
+                Fault::Outage { code: None, .. } => verdict.hang = true,
+                Fault::Outage { code: Some(code), .. } => {
+                    verdict.error.get_or_insert_with(|| failure(code));
+                }
                 Fault::Delay { milliseconds, .. } => verdict.delay_milliseconds += *milliseconds,
                 Fault::Deny { .. } => {
-                    verdict.error.get_or_insert_with(|| denied(service, action));
+                    verdict.error.get_or_insert_with(|| Service::of(service).denied(service, action));
                 }
                 Fault::FailEvery { code, every, seen, .. } => {
                     *seen += 1;
@@ -171,18 +197,9 @@ impl Fault {
             | Self::Deny { scope }
             | Self::FailEvery { scope, .. }
             | Self::FailNext { scope, .. }
-            | Self::Lose { scope, .. } => scope,
+            | Self::Lose { scope, .. }
+            | Self::Outage { scope, .. } => scope,
         }
-    }
-}
-
-/// The refusal of a caller without permission, in the words of its service.
-pub(crate) fn denied(service: &str, action: &str) -> ApiError {
-    if service == "ec2" {
-        let message = format!("You are not authorized to perform this operation. ({action})");
-        ApiError::new("UnauthorizedOperation", message)
-    } else {
-        ApiError::new("AccessDenied", format!("User is not authorized to perform: {service}:{action}"))
     }
 }
 
@@ -206,7 +223,7 @@ mod tests {
         let scope = Scope::action("Create*").of_account("1");
         faults.add(Fault::FailEvery { scope, code: "InternalError".to_owned(), every: 3, seen: 0 });
         let mut fails =
-            |account: &str, action: &str| faults.judge("ec2", account, "r", action).error.is_some();
+            |account: &str, action: &str| faults.judge("ec2", (account, None), "r", action).error.is_some();
         let pattern: Vec<bool> = (0..6).map(|_| fails("1", "CreateTags")).collect();
         assert_eq!(pattern, [false, false, true, false, false, true]);
         assert!(!fails("2", "CreateTags"));
@@ -217,7 +234,7 @@ mod tests {
     fn lost_replies_can_be_placed_at_the_nth_call() {
         let mut faults = Faults::default();
         faults.add(Fault::Lose { scope: Scope::action("X"), times: 1, effect: true, skip: 2 });
-        let lost: Vec<bool> = (0..4).map(|_| faults.judge("ec2", "1", "r", "X").lose_reply).collect();
+        let lost: Vec<bool> = (0..4).map(|_| faults.judge("ec2", ("1", None), "r", "X").lose_reply).collect();
         assert_eq!(lost, [false, false, true, false]);
     }
 

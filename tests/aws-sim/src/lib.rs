@@ -3,6 +3,7 @@
 
 mod admin;
 mod auth;
+mod balancing;
 mod change;
 mod clock;
 mod connection;
@@ -13,10 +14,15 @@ mod fault;
 mod filter;
 mod id;
 mod journal;
+mod organization;
 mod page;
+mod permission;
 mod query;
 mod quota;
+mod scaling;
 mod server;
+mod service;
+mod sharing;
 mod sim;
 mod state;
 mod sts;

@@ -1,4 +1,4 @@
-//! Paging: `MaxResults` and `NextToken` over objects in id order.
+//! Paging: `MaxResults` and `NextToken`, or what other services call them, over objects in id order.
 //!
 //! A token names the last id it gave out, so objects made or deleted between two pages neither repeat nor hide
 //! others. It is bound to account, Region, action and parameters; presenting it with others is refused.
@@ -9,9 +9,20 @@ use crate::error::ApiError;
 use crate::query::Params;
 
 /// What the traffic-mirroring actions take for `MaxResults`, and how many they give when it is absent.
-pub(crate) const MIRRORING: Limits = Limits { least: 5, most: 1000, default: Some(1000) };
+pub(crate) const MIRRORING: Limits = Limits { least: 5, most: 1000, default: Some(1000), names: EC2_NAMES };
 /// Older describe calls give everything unless asked to page.
-pub(crate) const CLASSIC: Limits = Limits { least: 5, most: 1000, default: None };
+pub(crate) const CLASSIC: Limits = Limits { least: 5, most: 1000, default: None, names: EC2_NAMES };
+/// Elastic load balancing; its page without `PageSize` is not on record, so it is a small one.
+pub(crate) const BALANCING: Limits =
+    Limits { least: 1, most: 400, default: Some(50), names: ("PageSize", "Marker") };
+pub(crate) const ORGANIZATIONS: Limits = Limits { least: 1, most: 20, default: Some(20), names: EC2_NAMES };
+pub(crate) const SCALING: Limits =
+    Limits { least: 1, most: 100, default: Some(50), names: ("MaxRecords", "NextToken") };
+/// Resource access manager; its page without `maxResults` is not on record either.
+pub(crate) const SHARING: Limits =
+    Limits { least: 1, most: 500, default: Some(50), names: ("maxResults", "nextToken") };
+
+const EC2_NAMES: (&str, &str) = ("MaxResults", "NextToken");
 
 /// Bounds of `MaxResults` for one family of actions.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +30,8 @@ pub(crate) struct Limits {
     least: i64,
     most: i64,
     default: Option<usize>,
+    /// Parameters for the size of a page and for the token.
+    names: (&'static str, &'static str),
 }
 
 /// The page a request asks for.
@@ -32,19 +45,21 @@ pub(crate) struct Page {
 impl Page {
     /// Reads the two parameters; `scope` is what the token is bound to beside the parameters.
     pub(crate) fn read(params: &mut Params, limits: Limits, scope: &str) -> Result<Self, ApiError> {
-        let size = match params.integer("MaxResults", i64::MIN..=i64::MAX)? {
+        let (size_name, token_name) = limits.names;
+        let shown = if size_name == "MaxResults" { "maxResults" } else { size_name };
+        let size = match params.integer(size_name, i64::MIN..=i64::MAX)? {
             None => limits.default,
             Some(number) if number < limits.least => {
                 let why = format!("Expecting a value greater than or equal to {}.", limits.least);
-                return Err(ApiError::value("maxResults", number, &why));
+                return Err(ApiError::value(shown, number, &why));
             }
             Some(number) if number > limits.most => {
                 let why = format!("Expecting a value less than or equal to {}.", limits.most);
-                return Err(ApiError::value("maxResults", number, &why));
+                return Err(ApiError::value(shown, number, &why));
             }
             Some(number) => usize::try_from(number).ok(),
         };
-        let token = params.text("NextToken").filter(|token| !token.is_empty());
+        let token = params.text(token_name).filter(|token| !token.is_empty());
         let fingerprint = fingerprint(scope, params);
         let after = match token {
             None => None,
@@ -61,6 +76,11 @@ impl Page {
     /// Whether the caller asked for pages at all.
     pub(crate) fn is_asked(params: &Params) -> bool {
         params.pairs().contains_key("MaxResults") || params.pairs().contains_key("NextToken")
+    }
+
+    /// A token that leads to the first page.
+    pub(crate) fn token_before_all(&self) -> String {
+        seal("", &self.fingerprint)
     }
 
     /// Cuts this page out of `(id, object)` pairs that are in id order.

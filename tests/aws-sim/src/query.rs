@@ -31,6 +31,12 @@ impl Params {
         Self { pairs }
     }
 
+    /// The same with one more pair, if there is a value for it.
+    pub(crate) fn with(mut self, name: &str, value: Option<String>) -> Self {
+        self.pairs.extend(value.map(|value| (name.to_owned(), value)));
+        self
+    }
+
     /// Everything not read yet, for the journal and for token fingerprints.
     pub(crate) fn pairs(&self) -> &BTreeMap<String, String> {
         &self.pairs

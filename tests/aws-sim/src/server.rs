@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::connection::Line;
 use crate::core::{Core, Incoming};
 use crate::query::Params;
+use crate::service::{Service, flatten};
 use crate::upstream::Upstream;
 
 /// Largest request taken: a CreateTags call with 1,000 resources and 50 long tags stays far below.
@@ -53,12 +54,22 @@ async fn api(
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let signed = auth::parse(header("authorization").as_deref());
     let form = if body.is_empty() { uri.query().unwrap_or_default().as_bytes() } else { &body[..] };
-    let is_ours = signed.as_ref().map_or(true, |signed| matches!(signed.service.as_str(), "ec2" | "sts"));
+    let service = signed.as_ref().map_or(Service::Ec2, |signed| Service::of(&signed.service));
     let is_form =
         header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    let params = if is_ours || is_form { Params::from_form(form) } else { Ok(Params::default()) };
-    // Services that speak JSON or REST name their action here, or in method and path.
-    let name = header("x-amz-target").unwrap_or_else(|| format!("{method} {}", uri.path()));
+    // Services that speak JSON or REST name their action in a header, or in method and path.
+    let target = header("x-amz-target");
+    let params = if service.speaks_json() {
+        let pairs =
+            if body.is_empty() { Params::from_form(form) } else { flatten(&body).map(Params::from_pairs) };
+        let action = service.action(method.as_str(), target.as_deref(), uri.path());
+        pairs.map(|params| params.with("Action", action))
+    } else if service.speaks_query() || is_form {
+        Params::from_form(form)
+    } else {
+        Ok(Params::default())
+    };
+    let name = target.unwrap_or_else(|| format!("{method} {}", uri.path()));
     let security_token = header("x-amz-security-token");
     let mut incoming = Incoming { signed, security_token, params, name, yielded: false };
 
@@ -73,16 +84,22 @@ async fn api(
     if answer.delay_milliseconds > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_milliseconds)).await;
     }
+    if answer.hang {
+        // Ends when the caller closes the connection or the simulator stops.
+        std::future::pending::<()>().await;
+    }
     if answer.sever {
         line.cut();
     }
     if let (Some(account), Some(upstream)) = (&answer.forward, &shared.upstream) {
         return upstream.forward(account, method, uri, headers, body).await;
     }
-    Response::builder()
+    let mut reply = Response::builder()
         .status(answer.status)
-        .header("content-type", "text/xml;charset=UTF-8")
-        .header("x-amzn-requestid", &answer.request_id)
-        .body(Body::from(answer.body))
-        .expect("status and headers are of our own making")
+        .header("content-type", answer.content_type)
+        .header("x-amzn-requestid", &answer.request_id);
+    if let Some(code) = &answer.error_type {
+        reply = reply.header("x-amzn-errortype", code);
+    }
+    reply.body(Body::from(answer.body)).expect("status and headers are of our own making")
 }

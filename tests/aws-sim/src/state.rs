@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::balancing::{LoadBalancer, TargetGroup};
+use crate::organization::Organization;
 use crate::quota::Quotas;
+use crate::scaling::ScalingGroup;
+use crate::sharing::Share;
 use crate::table::{Moment, Table};
 use crate::tag::Tags;
 
@@ -22,6 +26,11 @@ pub(crate) struct State {
     /// Access key id -> whose it is.
     pub(crate) credentials: BTreeMap<String, Credential>,
     pub(crate) spaces: BTreeMap<Place, Space>,
+    pub(crate) organization: Option<Organization>,
+    /// ARN -> resource share.
+    pub(crate) shares: BTreeMap<String, Share>,
+    /// Client token of a sharing call -> its fingerprint and reply.
+    pub(crate) share_tokens: BTreeMap<(Place, String), (String, serde_json::Value)>,
     pub(crate) quotas: Quotas,
     pub(crate) rules: Rules,
     /// Ids given out so far: the seed of the next one.
@@ -34,10 +43,21 @@ pub(crate) struct Rules {
     /// Instance types eligible as sources beside AWS's dated list; wildcards allowed.
     pub(crate) extra_source_types: Vec<String>,
     pub(crate) refuse_stopped_sources: bool,
+    /// How long an association takes to come and to go.
+    pub(crate) sharing_milliseconds: u64,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    /// `ACTIVE`, `SUSPENDED` or `PENDING_CLOSURE`.
+    pub(crate) status: String,
+    /// Unit or root it stands in; `None` outside the organization.
+    pub(crate) parent: Option<String>,
+    pub(crate) joined: Timestamp,
+    /// Access key -> actions allowed to it; keys without an entry may do everything.
+    pub(crate) allowed_actions: BTreeMap<String, Vec<String>>,
     pub(crate) roles: BTreeMap<String, Role>,
 }
 
@@ -50,6 +70,8 @@ pub(crate) struct Role {
     pub(crate) max_duration: i64,
     /// Actions (wildcards allowed) refused to sessions of the role.
     pub(crate) denied_actions: Vec<String>,
+    /// The only actions its sessions may use; `None`: all.
+    pub(crate) allowed_actions: Option<Vec<String>>,
 }
 
 /// Who stands behind an access key.
@@ -80,8 +102,12 @@ pub(crate) struct Space {
     /// Interfaces of the upstream that a target or session has named, and the instances under them.
     pub(crate) adopted_interfaces: BTreeMap<String, Interface>,
     pub(crate) adopted_instances: BTreeMap<String, Instance>,
-    /// ARN -> `network`, `application` or `gateway`.
-    pub(crate) load_balancers: BTreeMap<String, String>,
+    /// ARN -> load balancer.
+    pub(crate) load_balancers: BTreeMap<String, LoadBalancer>,
+    /// ARN -> target group.
+    pub(crate) target_groups: BTreeMap<String, TargetGroup>,
+    /// Name -> auto scaling group.
+    pub(crate) scaling_groups: BTreeMap<String, ScalingGroup>,
     pub(crate) gateway_endpoints: BTreeSet<String>,
     pub(crate) targets: Table<Target>,
     pub(crate) filters: Table<Filter>,
@@ -100,6 +126,8 @@ pub(crate) struct Remembered {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Vpc {
+    /// Set in a participant's view of a shared VPC.
+    pub(crate) owner: Option<String>,
     pub(crate) cidr: String,
     pub(crate) ipv6_cidr: Option<String>,
     pub(crate) is_default: bool,
@@ -108,6 +136,10 @@ pub(crate) struct Vpc {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Subnet {
+    /// Set in a participant's view of a shared subnet.
+    pub(crate) owner: Option<String>,
+    /// In the owner's view: accounts that may put interfaces into it.
+    pub(crate) participants: BTreeSet<String>,
     pub(crate) vpc: String,
     pub(crate) zone: String,
     /// Absent in an IPv6-only subnet.
@@ -211,6 +243,8 @@ pub(crate) struct FilterRule {
 #[derive(Debug, Clone)]
 pub(crate) struct MirrorSession {
     pub(crate) target: String,
+    /// Account of the target, which may have shared it.
+    pub(crate) target_owner: String,
     pub(crate) filter: String,
     pub(crate) interface: String,
     pub(crate) owner: String,
@@ -228,6 +262,90 @@ impl State {
         self.serial += 1;
         crate::id::derive(prefix, &format!("{}/{}/{}", place.0, place.1, self.serial))
     }
+
+    /// AWS deletes the sessions of a source interface together with it, whoever made them; targets on it stay.
+    pub(crate) fn delete_interface(&mut self, place: &Place, id: &str, moment: Moment) {
+        if let Some(space) = self.spaces.get_mut(place) {
+            space.interfaces.remove(id);
+            space.adopted_interfaces.remove(id);
+        }
+        for (_, space) in self.spaces.iter_mut().filter(|((_, region), _)| *region == place.1) {
+            let sessions: Vec<String> = space.sessions_on(id).map(|(session, _)| session.clone()).collect();
+            for session in sessions {
+                space.sessions.remove(&session, moment);
+            }
+        }
+    }
+
+    /// The other accounts' places in a Region.
+    pub(crate) fn others(&self, place: &Place) -> impl Iterator<Item = (&Place, &Space)> {
+        self.spaces.iter().filter(move |(other, _)| other.1 == place.1 && other.0 != place.0)
+    }
+
+    /// Interfaces that participants have put into subnets an account shares with them, by id.
+    pub(crate) fn interfaces_of_participants(
+        &self,
+        place: &Place,
+    ) -> BTreeMap<&String, (&Place, &Interface)> {
+        let Some(space) = self.spaces.get(place) else { return BTreeMap::new() };
+        let is_shared = |subnet: &Subnet| !subnet.participants.is_empty();
+        if !space.subnets.values().any(is_shared) {
+            return BTreeMap::new();
+        }
+        let is_ours = |interface: &Interface| space.subnets.get(&interface.subnet).is_some_and(is_shared);
+        self.others(place)
+            .flat_map(|(other, theirs)| theirs.interfaces.iter().map(move |(id, own)| (id, (other, own))))
+            .filter(|(_, (_, interface))| is_ours(interface))
+            .collect()
+    }
+
+    /// The place that holds an interface one may mirror from `place`: as its owner or as that of its subnet.
+    pub(crate) fn holder_of_source(&self, place: &Place, interface: &str) -> Option<Place> {
+        let space = self.spaces.get(place)?;
+        if space.interface(interface).is_some() {
+            return Some(place.clone());
+        }
+        let is_shared = |found: &Interface| {
+            space.subnets.get(&found.subnet).is_some_and(|subnet| !subnet.participants.is_empty())
+        };
+        self.others(place)
+            .find(|(_, theirs)| theirs.interfaces.get(interface).is_some_and(is_shared))
+            .map(|(other, _)| other.clone())
+    }
+
+    /// Every session on an interface, also those of the other account where its subnet is shared.
+    pub(crate) fn sessions_on<'a>(
+        &'a self,
+        place: &'a Place,
+        interface: &'a str,
+    ) -> Vec<(&'a String, &'a MirrorSession)> {
+        let Some(holder) = self.holder_of_source(place, interface) else { return Vec::new() };
+        let found = self.spaces.get(&holder).and_then(|space| {
+            let interface = space.interface(interface)?;
+            space.subnets.get(&interface.subnet)
+        });
+        let owner = found.and_then(|subnet| subnet.owner.clone()).map(|owner| (owner, place.1.clone()));
+        let places: BTreeSet<Place> =
+            [Some(place.clone()), Some(holder), owner].into_iter().flatten().collect();
+        let spaces = places.into_iter().filter_map(|place| self.spaces.get(&place));
+        spaces.flat_map(|space| space.sessions_on(interface)).collect()
+    }
+
+    /// The target of a session, shared or not.
+    pub(crate) fn target_of_session(&self, region: &str, session: &MirrorSession) -> Option<&Target> {
+        let place = (session.target_owner.clone(), region.to_owned());
+        self.spaces.get(&place)?.targets.get(&session.target)
+    }
+
+    /// Sessions of other accounts that deliver to targets of this one, with the space they are in.
+    pub(crate) fn sessions_of_consumers(
+        &self,
+        place: &Place,
+    ) -> impl Iterator<Item = (&Space, &String, &MirrorSession)> {
+        self.others(place)
+            .flat_map(|(_, space)| space.sessions.iter().map(move |(id, session)| (space, id, session)))
+            .filter(|(_, _, session)| session.target_owner == place.0)
+    }
 }
 
 impl Space {
@@ -240,16 +358,6 @@ impl Space {
     pub(crate) fn instance_of(&self, interface: &Interface) -> Option<&Instance> {
         let id = interface.attachment.as_ref()?.instance.as_ref()?;
         self.instances.get(id).or_else(|| self.adopted_instances.get(id))
-    }
-
-    /// AWS deletes the sessions of a source interface together with it; targets on it stay.
-    pub(crate) fn delete_interface(&mut self, id: &str, moment: Moment) {
-        self.interfaces.remove(id);
-        self.adopted_interfaces.remove(id);
-        let sessions: Vec<String> = self.sessions_on(id).map(|(session, _)| session.clone()).collect();
-        for session in sessions {
-            self.sessions.remove(&session, moment);
-        }
     }
 
     /// The target object that delivers to an interface, if any.

@@ -10,6 +10,9 @@ use crate::query::Params;
 /// Tags of one object, in key order.
 pub type Tags = BTreeMap<String, String>;
 
+/// Tags are seen by the account that set them alone, also on objects it shares.
+pub(crate) static NONE: Tags = BTreeMap::new();
+
 /// Tags an object may have, without those of AWS itself.
 const MAX_TAGS: usize = 50;
 const MAX_KEY: usize = 128;

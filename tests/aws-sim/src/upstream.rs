@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Response, Uri};
 
+use crate::balancing::LoadBalancer;
 use crate::core::Incoming;
 use crate::ec2::Foreign;
 use crate::query::Params;
@@ -336,9 +337,8 @@ impl Asking<'_> {
         let now = shared.clock.now();
         let mut core = shared.core();
         let moment = Moment { now, staleness: core.staleness };
-        let space = core.state.spaces.entry(self.place.clone()).or_default();
         for gone in adopted.iter().filter(|id| !left.contains(id)) {
-            space.delete_interface(gone, moment);
+            core.state.delete_interface(&self.place, gone, moment);
         }
     }
 
@@ -353,7 +353,8 @@ impl Asking<'_> {
         {
             let mut core = shared.core();
             let space = core.state.spaces.entry(self.place.clone()).or_default();
-            space.load_balancers.insert(arn.to_owned(), kind);
+            let balancer = LoadBalancer::bare(arn, &kind, shared.clock.now());
+            space.load_balancers.insert(arn.to_owned(), balancer);
         }
     }
 

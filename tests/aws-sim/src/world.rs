@@ -3,10 +3,16 @@
 //! Everything in a world has a name, unique among its kind; entries refer to each other by name, ids follow from
 //! names unless given. `build` turns the description into state.
 
+mod balancers;
 mod build;
+mod company;
 mod machines;
 
+pub use balancers::{ListenerEntry, LoadBalancerEntry, RegisteredEntry, ScalingGroupEntry, TargetGroupEntry};
+pub(crate) use balancers::{add_zone, is_health};
 pub(crate) use build::names_of;
+pub(crate) use company::parent_of;
+pub use company::{OrganizationEntry, UnitEntry};
 pub(crate) use machines::{add_instances, add_interfaces};
 
 use std::collections::BTreeMap;
@@ -72,7 +78,15 @@ pub struct World {
     pub instances: Vec<InstanceEntry>,
     /// Interfaces without an instance of ours.
     pub interfaces: Vec<InterfaceEntry>,
-    /// Load balancers, as far as mirroring knows them.
+    /// Milliseconds that an association of a resource share takes to come and to go; none when 0.
+    pub sharing_milliseconds: u64,
+    /// The organization some of the accounts belong to.
+    pub organization: Option<OrganizationEntry>,
+    /// Auto scaling groups.
+    pub auto_scaling_groups: Vec<ScalingGroupEntry>,
+    /// Target groups.
+    pub target_groups: Vec<TargetGroupEntry>,
+    /// Load balancers.
     pub load_balancers: Vec<LoadBalancerEntry>,
     /// Gateway load balancer endpoints.
     pub gateway_endpoints: Vec<GatewayEndpointEntry>,
@@ -84,8 +98,18 @@ pub struct World {
 pub struct AccountEntry {
     /// Twelve digits.
     pub id: String,
+    /// Name; made from the id when empty.
+    pub name: String,
+    /// Address of its root user; made from the id when empty.
+    pub email: String,
+    /// `ACTIVE` when empty.
+    pub status: String,
+    /// Unit of the organization by name, `Root` for the root itself; outside of it when absent.
+    pub unit: Option<String>,
     /// Access key ids that belong to the account.
     pub access_keys: Vec<String>,
+    /// Access key -> the only actions it may use, as `ec2:Describe*`; a key without an entry may use all.
+    pub allowed_actions: BTreeMap<String, Vec<String>>,
     /// Roles that can be assumed in it.
     pub roles: Vec<RoleEntry>,
 }
@@ -102,8 +126,10 @@ pub struct RoleEntry {
     pub trusted_accounts: Option<Vec<String>>,
     /// Longest session in seconds; 3600 when absent.
     pub max_duration: Option<i64>,
-    /// Actions refused to its sessions; wildcards allowed.
+    /// Actions refused to its sessions, with or without the service; wildcards allowed.
     pub denied_actions: Vec<String>,
+    /// The only actions its sessions may use, as `ec2:Describe*`; all when absent.
+    pub allowed_actions: Option<Vec<String>>,
 }
 
 /// A VPC.
@@ -138,6 +164,8 @@ pub struct SubnetEntry {
     pub id: Option<String>,
     /// Name of its VPC, which also gives account and Region.
     pub vpc: String,
+    /// Accounts that may put instances and interfaces into it.
+    pub shared_with: Vec<String>,
     /// Availability zone; a letter is enough. `a` when absent.
     pub zone: Option<String>,
     /// IPv4 block; leave out for an IPv6-only subnet.
@@ -172,6 +200,8 @@ pub struct InstanceEntry {
     pub name: String,
     /// Id; derived from the name when absent. Not with `count`.
     pub id: Option<String>,
+    /// Owner, where the subnet is shared with it; that of the subnet when absent.
+    pub account: Option<String>,
     /// How many.
     pub count: Option<usize>,
     /// Instance type, as `m5.large`.
@@ -235,6 +265,8 @@ pub struct InterfaceEntry {
     pub name: String,
     /// Id; derived from the name when absent. Not with `count`.
     pub id: Option<String>,
+    /// Owner, where the subnet is shared with it; that of the subnet when absent.
+    pub account: Option<String>,
     /// How many.
     pub count: Option<usize>,
     /// Subnet.
@@ -252,23 +284,6 @@ pub struct InterfaceEntry {
     pub security_groups: Vec<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-}
-
-/// A load balancer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LoadBalancerEntry {
-    /// Name.
-    pub name: String,
-    /// ARN; derived from the name when absent.
-    pub arn: Option<String>,
-    /// `network` (when empty), `application` or `gateway`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Owner.
-    pub account: Option<String>,
-    /// Region.
-    pub region: Option<String>,
 }
 
 /// A gateway load balancer endpoint.

@@ -1,4 +1,4 @@
-//! XML replies: a small element tree and the two envelopes (EC2's and STS's) around it.
+//! XML replies: a small element tree and the two envelopes (EC2's and that of the other query services) around it.
 //!
 //! Knows element names only as far as envelopes go; what stands inside belongs to the actions.
 
@@ -9,7 +9,6 @@ use crate::error::ApiError;
 
 /// Namespace of every EC2 reply, which is also the API version.
 pub(crate) const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// One element of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +47,11 @@ impl Element {
     /// A list member that is a bare value.
     pub(crate) fn item(value: impl ToString) -> Self {
         Self::leaf("item", value)
+    }
+
+    /// The same in the lists of the other query services.
+    pub(crate) fn member(value: impl ToString) -> Self {
+        Self::leaf("member", value)
     }
 
     pub(crate) fn child(mut self, child: Self) -> Self {
@@ -136,20 +140,25 @@ pub(crate) fn ec2_error(error: &ApiError, request_id: &str) -> String {
     Element::new("Response").list("Errors", [detail]).field("RequestID", request_id).render()
 }
 
-/// STS's envelope: the members stand in `<ActionResult>`, the request id behind them.
-pub(crate) fn sts_reply(action: &str, request_id: &str, members: Element) -> String {
-    Element::namespaced(format!("{action}Response"), STS_NAMESPACE)
+/// The envelope of the other query services: the members stand in `<ActionResult>`, the request id behind them.
+pub(crate) fn query_reply(
+    namespace: &'static str,
+    action: &str,
+    request_id: &str,
+    members: Element,
+) -> String {
+    Element::namespaced(format!("{action}Response"), namespace)
         .child(members.named(&format!("{action}Result")))
         .child(Element::new("ResponseMetadata").field("RequestId", request_id))
         .render()
 }
 
-/// STS's error body, which is also that of the other query services.
-pub(crate) fn sts_error(error: &ApiError, request_id: &str) -> String {
+/// Their error body.
+pub(crate) fn query_error(namespace: &'static str, error: &ApiError, request_id: &str) -> String {
     let side = if error.status() >= 500 { "Receiver" } else { "Sender" };
     let detail =
         Element::new("Error").field("Type", side).field("Code", &error.code).field("Message", &error.message);
-    Element::namespaced("ErrorResponse", STS_NAMESPACE).child(detail).field("RequestId", request_id).render()
+    Element::namespaced("ErrorResponse", namespace).child(detail).field("RequestId", request_id).render()
 }
 
 /// `tagSet` of an object, in key order.

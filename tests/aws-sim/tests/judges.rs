@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use enigma_aws_sim::{Sim, World};
+use enigma_aws_sim::{Clock, Options, Sim, World};
 use enigma_test_support::terraform::Workspace;
 use enigma_test_support::{skip::skip, tools};
 use serde_json::Value;
@@ -58,6 +58,18 @@ fn botocore_raises_awss_code_for_every_refusal() {
     let Some(output) = run_script("errors.py", &[sim.endpoint(), BALANCER, APPLICATION]) else { return };
     let said = accept(&output);
     assert!(said.contains("refusals ") && said.contains("codes "), "{said}");
+}
+
+#[test]
+fn botocore_knows_what_a_company_reads_and_shares() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/company.toml");
+    let clock = Clock::standing("2026-01-01T00:00:00Z".parse().unwrap());
+    let options = Options { clock, ..Options::default() };
+    let sim = Sim::start_with(&World::load(&path).unwrap(), options).unwrap();
+    let Some(output) = run_script("company.py", &[sim.endpoint(), BALANCER]) else { return };
+    let said = accept(&output);
+    // All 24 kinds of the four services, and the two of EC2 that the judge uses.
+    assert!(said.contains("examined 26 kinds of reply"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use crate::error::ApiError;
 use crate::filter::matches;
 use crate::quota::Quotas;
-use crate::state::{Interface, Rules, Space};
+use crate::state::{Interface, Place, Rules, Space, State};
 
 /// Families whose virtualised sizes may be sources. Anything else: not supported.
 const SOURCE_FAMILIES: &str = "\
@@ -101,7 +101,8 @@ fn check_instance(space: &Space, rules: &Rules, id: &str, interface: &Interface)
 }
 
 /// Checks an interface that is to receive mirrored traffic.
-pub(super) fn check_target_interface(space: &Space, id: &str) -> Result<(), ApiError> {
+pub(super) fn check_target_interface(state: &State, place: &Place, id: &str) -> Result<(), ApiError> {
+    let space = &state.spaces[place];
     let Some(interface) = space.interface(id) else {
         let message = format!("The interface ID '{id}' does not exist");
         return Err(ApiError::new("InvalidTrafficMirrorTarget", message));
@@ -110,7 +111,7 @@ pub(super) fn check_target_interface(space: &Space, id: &str) -> Result<(), ApiE
         let message = format!("The interface '{id}' cannot be a traffic mirror target");
         return Err(ApiError::new("InvalidTrafficMirrorTarget", message));
     }
-    if let Some((session, _)) = space.sessions_on(id).next() {
+    if let Some((session, _)) = state.sessions_on(place, id).first() {
         let message =
             format!("The network interface '{id}' is already being used as source of session '{session}'");
         return Err(ApiError::new("InvalidNetworkInterface.InUse", message));

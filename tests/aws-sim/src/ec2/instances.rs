@@ -204,6 +204,6 @@ fn dns_name(interface: &Interface) -> Option<String> {
 }
 
 /// Times in replies: UTC with milliseconds, as EC2 writes them.
-pub(super) fn time(at: jiff::Timestamp) -> String {
+pub(crate) fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }

@@ -1,11 +1,14 @@
 //! DescribeNetworkInterfaces and the shapes of an interface.
 
+use std::collections::BTreeMap;
+
 use super::{Context, Reply, one, page_of, passing, select_network};
 use crate::ec2::instances::time;
 use crate::error::ApiError;
 use crate::page::CLASSIC;
 use crate::query::Params;
-use crate::state::{Interface, Space};
+use crate::state::{Interface, Place, Space};
+use crate::tag::Tags;
 use crate::xml::{Element, tag_set};
 
 const FILTERS: [&str; 26] = [
@@ -47,19 +50,39 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         let message = "The parameter networkInterfaceIds cannot be used with the parameter maxResults";
         return Err(ApiError::combination(message));
     }
-    let query = context.query(&mut params, "NetworkInterfaceId", &FILTERS, CLASSIC)?;
+    let mut query = context.query(&mut params, "NetworkInterfaceId", &FILTERS, CLASSIC)?;
     context.ready(params)?;
     let foreign = std::mem::take(&mut context.foreign);
     let (space, account) = (context.space(), context.account());
-    let rows = select_network(&query, &space.interfaces, &foreign, not_found)?;
+    // The owner of a shared subnet sees what participants put into it (user guide, "Share your VPC subnets").
+    let theirs: BTreeMap<String, (&Place, Interface)> = context
+        .state
+        .interfaces_of_participants(&context.place)
+        .into_iter()
+        .map(|(id, (place, found))| (id.clone(), (place, Interface { tags: Tags::new(), ..found.clone() })))
+        .collect();
+    let (asked, own): (Vec<String>, Vec<String>) =
+        std::mem::take(&mut query.ids).into_iter().partition(|id| theirs.contains_key(id));
+    let (has_asked, has_own) = (!asked.is_empty(), !own.is_empty());
+    query.ids = own;
+    let mut rows = match (has_asked, has_own) {
+        (true, false) => Vec::new(),
+        _ => select_network(&query, &space.interfaces, &foreign, not_found)?,
+    };
+    let is_asked = |id: &String| if has_asked || has_own { asked.contains(id) } else { true };
+    rows.extend(theirs.iter().filter(|(id, _)| is_asked(id)).map(|(id, (_, found))| (id.clone(), found)));
+    let holder = |id: &str| match theirs.get(id) {
+        Some((place, _)) => (&context.state.spaces[*place], place.0.as_str()),
+        None => (space, account),
+    };
     let rows = passing(
         rows,
         &query.filters,
         |interface| &interface.tags,
-        |id, interface, name| field(space, account, id, interface, name),
+        |id, interface, name| field(holder(id).0, holder(id).1, id, interface, name),
     );
     Ok(page_of(&query, "networkInterfaceSet", rows, foreign, |id, interface| {
-        full(space, account, id, interface)
+        full(holder(id).0, holder(id).1, id, interface)
     }))
 }
 

@@ -55,7 +55,7 @@ pub(super) fn describe_vpcs(context: &mut Context<'_>, mut params: Params) -> Re
     let field = |id: &str, vpc: &Vpc, name: &str| match name {
         "cidr" | "cidr-block-association.cidr-block" => one(Some(&vpc.cidr)),
         "is-default" | "isDefault" => one(Some(vpc.is_default)),
-        "owner-id" => one(Some(account)),
+        "owner-id" => one(Some(vpc.owner.as_deref().unwrap_or(account))),
         "state" => one(Some(AVAILABLE)),
         "vpc-id" => one(Some(id)),
         _ => Vec::new(),
@@ -77,7 +77,7 @@ fn association(kind: &str, set: &str, block: &str, state: &str, cidr: impl ToStr
 fn vpc_shape(account: &str, id: &str, vpc: &Vpc) -> Element {
     let item = Element::new("item")
         .field("vpcId", id)
-        .field("ownerId", account)
+        .field("ownerId", vpc.owner.as_deref().unwrap_or(account))
         .field("state", AVAILABLE)
         .field("cidrBlock", &vpc.cidr)
         .child(association("vpc", "cidrBlockAssociationSet", "cidrBlock", "cidrBlockState", &vpc.cidr, id));
@@ -110,20 +110,21 @@ pub(super) fn describe_subnets(context: &mut Context<'_>, mut params: Params) ->
         "default-for-az" => one(Some(false)),
         "ipv6-cidr-block-association.ipv6-cidr-block" => one(subnet.ipv6_cidr),
         "ipv6-native" => one(Some(subnet.is_ipv6_only())),
-        "owner-id" => one(Some(account)),
+        "owner-id" => one(Some(subnet.owner.as_deref().unwrap_or(account))),
         "state" => one(Some(AVAILABLE)),
         "subnet-id" => one(Some(id)),
         "vpc-id" => one(Some(&subnet.vpc)),
         _ => Vec::new(),
     };
     let rows = passing(rows, &query.filters, |subnet| &subnet.tags, field);
-    let region = &context.place.1;
+    let (partition, region) = (&context.state.partition, &context.place.1);
     let shape = |id: &str, subnet: &Subnet| {
+        let owner = subnet.owner.as_deref().unwrap_or(account);
         let item = Element::new("item")
             .field("subnetId", id)
-            .field("subnetArn", context.arn(&format!("subnet/{id}")))
+            .field("subnetArn", format!("arn:{partition}:ec2:{region}:{owner}:subnet/{id}"))
             .field("state", AVAILABLE)
-            .field("ownerId", account)
+            .field("ownerId", owner)
             .field("vpcId", &subnet.vpc)
             .maybe("cidrBlock", subnet.cidr)
             .field("availableIpAddressCount", free_addresses(subnet))

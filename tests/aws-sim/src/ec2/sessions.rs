@@ -1,10 +1,12 @@
 //! Traffic mirror sessions. The source interface of a session cannot change; everything else can.
 
-use super::{Context, Reply, eligibility, filters, one, page_of, passing, rules, select, targets};
+use super::{
+    Context, Reply, eligibility, filters, interfaces, one, page_of, passing, rules, select, targets,
+};
 use crate::error::ApiError;
 use crate::page::MIRRORING;
 use crate::query::Params;
-use crate::state::{Destination, MirrorSession, Space, State};
+use crate::state::{Destination, MirrorSession, Place, State};
 use crate::tag;
 use crate::xml::{Element, tag_set};
 
@@ -50,6 +52,7 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
         let owner = context.account().to_owned();
         let mut session = MirrorSession {
             target,
+            target_owner: String::new(),
             filter,
             interface,
             owner,
@@ -60,7 +63,11 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
             tags,
         };
         let space = context.space();
-        eligibility::check_source(space, &context.state.rules, &session.interface)?;
+        // The owner of an interface may mirror it, and so may the owner of its subnet (user guide, "sessions").
+        let holder = context.state.holder_of_source(&context.place, &session.interface);
+        let holder = holder.ok_or_else(|| interfaces::not_found(&session.interface))?;
+        eligibility::check_source(&context.state.spaces[&holder], &context.state.rules, &session.interface)?;
+        session.target_owner = owner_of_target(context, &session.target)?;
         check(context, None, &session)?;
         let quota = context.state.quotas.sessions;
         if space.sessions.len() >= quota {
@@ -68,7 +75,7 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
             return Err(ApiError::new("TrafficMirrorSessionLimitExceeded", message));
         }
         let quota = context.state.quotas.sessions_per_interface;
-        if space.sessions_on(&session.interface).count() >= quota {
+        if context.state.sessions_on(&context.place, &session.interface).len() >= quota {
             let message = format!(
                 "The maximum number of traffic mirror sessions per interface ({quota}) has been reached"
             );
@@ -76,7 +83,7 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
         }
         let id = context.fresh_id("tms");
         session.vni = vni.unwrap_or_else(|| draw_vni(context.state, context.account(), &id));
-        let reply = shape(context.space(), &id, &session).named("trafficMirrorSession");
+        let reply = shape(context.state, &context.place, &id, &session).named("trafficMirrorSession");
         let moment = context.moment;
         context.space_mut().sessions.put(&id, session, moment);
         Ok(Element::new("reply").child(reply))
@@ -102,7 +109,10 @@ pub(super) fn modify(context: &mut Context<'_>, mut params: Params) -> Reply {
     context.ready(params)?;
     let mut session = context.space().sessions.get(&id).cloned().ok_or_else(|| not_found(&id))?;
     let is_removed = |field: &str| removed.iter().any(|removed| removed == field);
-    session.target = target.unwrap_or(session.target);
+    if let Some(target) = target {
+        session.target_owner = owner_of_target(context, &target)?;
+        session.target = target;
+    }
     session.filter = filter.unwrap_or(session.filter);
     session.number = number.unwrap_or(session.number);
     session.packet_length =
@@ -116,7 +126,7 @@ pub(super) fn modify(context: &mut Context<'_>, mut params: Params) -> Reply {
     } else {
         session.vni = vni.unwrap_or(session.vni);
     }
-    let reply = shape(context.space(), &id, &session).named("trafficMirrorSession");
+    let reply = shape(context.state, &context.place, &id, &session).named("trafficMirrorSession");
     let moment = context.moment;
     context.space_mut().sessions.put(&id, session, moment);
     Ok(Element::new("reply").child(reply))
@@ -134,28 +144,60 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     let query = context.query(&mut params, "TrafficMirrorSessionId", &FILTERS, MIRRORING)?;
     context.ready(params)?;
     let moment = context.moment;
-    let space = context.space();
-    let sessions = &space.sessions;
-    let rows = select(&query.ids, |id| sessions.seen(id, moment), || sessions.all_seen(moment), not_found)?;
+    let (state, place) = (&*context.state, &context.place);
+    let sessions = &context.space().sessions;
+    // The owner of a target sees what others send to it.
+    let consumers: std::collections::BTreeMap<&String, &MirrorSession> = match context.space().targets.len() {
+        0 => [].into(),
+        _ => state
+            .sessions_of_consumers(place)
+            .filter_map(|(space, id, _)| space.sessions.seen(id, moment).map(|session| (id, session)))
+            .collect(),
+    };
+    let find = |id: &str| sessions.seen(id, moment).or_else(|| consumers.get(&id.to_owned()).copied());
+    let all = || {
+        let mut all = sessions.all_seen(moment);
+        all.extend(consumers.iter().map(|(id, session)| (*id, *session)));
+        all
+    };
+    let rows = select(&query.ids, find, all, not_found)?;
     let rows = passing(
         rows,
         &query.filters,
-        |session| &session.tags,
-        |id, session, name| field(space, id, session, name),
+        |session| tags_for(place, session),
+        |id, session, name| field(state, place, id, session, name),
     );
-    let reply =
-        page_of(&query, "trafficMirrorSessionSet", rows, Vec::new(), |id, session| shape(space, id, session));
+    let reply = page_of(&query, "trafficMirrorSessionSet", rows, Vec::new(), |id, session| {
+        shape(state, place, id, session)
+    });
     context.space_mut().sessions.settle(moment);
     Ok(reply)
+}
+
+/// Who owns a target that may be used: this account, or one that shares it.
+fn owner_of_target(context: &Context<'_>, target: &str) -> Result<String, ApiError> {
+    if context.space().targets.get(target).is_some() {
+        return Ok(context.account().to_owned());
+    }
+    let shared = context.shared_targets().into_iter().find(|(_, id, _)| id == target);
+    shared.map(|(owner, _, _)| owner.clone()).ok_or_else(|| targets::not_found(target))
+}
+
+/// Tags as the account of a place sees them.
+fn tags_for<'a>(place: &Place, session: &'a MirrorSession) -> &'a tag::Tags {
+    if session.owner == place.0 { &session.tags } else { &tag::NONE }
 }
 
 /// Rules that hold for a session as a whole, whether it is new or changed; `own` is its id when it exists.
 fn check(context: &Context<'_>, own: Option<&str>, session: &MirrorSession) -> Result<(), ApiError> {
     let space = context.space();
-    let target = space.targets.get(&session.target).ok_or_else(|| targets::not_found(&session.target))?;
+    let target = context.state.target_of_session(&context.place.1, session);
+    let target = target.ok_or_else(|| targets::not_found(&session.target))?;
     space.filters.get(&session.filter).ok_or_else(|| filters::not_found(&session.filter))?;
-    let taken = space
-        .sessions_on(&session.interface)
+    let taken = context
+        .state
+        .sessions_on(&context.place, &session.interface)
+        .into_iter()
         .find(|(id, other)| own != Some(id.as_str()) && other.number == session.number);
     if let Some((other, _)) = taken {
         let message = format!(
@@ -179,27 +221,38 @@ fn check(context: &Context<'_>, own: Option<&str>, session: &MirrorSession) -> R
             return Err(ApiError::value("PacketLength", length, why));
         }
     }
-    check_target_room(context.state, space, own, session, &target.destination)
+    check_target_room(context.state, &context.place.1, own, session, &target.destination)
 }
 
 fn check_target_room(
     state: &State,
-    space: &Space,
+    region: &str,
     own: Option<&str>,
     session: &MirrorSession,
     destination: &Destination,
 ) -> Result<(), ApiError> {
-    let others = || {
-        space.sessions.iter().filter(|(id, other)| own != Some(id.as_str()) && other.target == session.target)
+    let most = state.quotas.sessions_per_target;
+    let target_interface = match destination {
+        Destination::NetworkInterface(interface) => Some(interface),
+        _ if most == usize::MAX => return Ok(()),
+        _ => None,
     };
-    if others().count() >= state.quotas.sessions_per_target {
-        let message = format!("Sessions per target limit reached ({})", state.quotas.sessions_per_target + 1);
+    // All accounts that the target is shared with count.
+    let others = || {
+        let spaces = state.spaces.iter().filter(|((_, other), _)| other == region);
+        spaces
+            .flat_map(|(_, space)| space.sessions.iter())
+            .filter(|(id, other)| own != Some(id.as_str()) && other.target == session.target)
+    };
+    if others().count() >= most {
+        let message = format!("Sessions per target limit reached ({})", most + 1);
         return Err(ApiError::new("TrafficMirrorSessionsPerTargetLimitExceeded", message));
     }
-    let Destination::NetworkInterface(interface) = destination else { return Ok(()) };
+    let Some(interface) = target_interface else { return Ok(()) };
     let sources: std::collections::BTreeSet<&String> =
         others().map(|(_, other)| &other.interface).chain([&session.interface]).collect();
-    let limit = eligibility::source_limit(space, &state.quotas, interface);
+    let owner = (session.target_owner.clone(), region.to_owned());
+    let limit = eligibility::source_limit(&state.spaces[&owner], &state.quotas, interface);
     if sources.len() > limit {
         let message = format!("Sources per interface-target limit reached ({})", sources.len());
         return Err(ApiError::new("TrafficMirrorSourcesPerTargetLimitExceeded", message));
@@ -219,19 +272,19 @@ fn draw_vni(state: &State, account: &str, seed: &str) -> i64 {
         .expect("an account has at most 10,000 sessions and there are 16 million ids")
 }
 
-fn reported_packet_length(space: &Space, session: &MirrorSession) -> Option<i64> {
-    session.packet_length.or_else(|| match space.targets.get(&session.target)?.destination {
+fn reported_packet_length(state: &State, place: &Place, session: &MirrorSession) -> Option<i64> {
+    session.packet_length.or_else(|| match state.target_of_session(&place.1, session)?.destination {
         Destination::NetworkLoadBalancer(_) => Some(LOAD_BALANCER_PACKET_LENGTH),
         _ => None,
     })
 }
 
-fn field(space: &Space, id: &str, session: &MirrorSession, name: &str) -> Vec<String> {
+fn field(state: &State, place: &Place, id: &str, session: &MirrorSession, name: &str) -> Vec<String> {
     match name {
         "description" => one(session.description.as_ref()),
         "network-interface-id" => one(Some(&session.interface)),
         "owner-id" => one(Some(&session.owner)),
-        "packet-length" => one(reported_packet_length(space, session)),
+        "packet-length" => one(reported_packet_length(state, place, session)),
         "session-number" => one(Some(session.number)),
         "traffic-mirror-filter-id" => one(Some(&session.filter)),
         "traffic-mirror-session-id" => one(Some(id)),
@@ -241,16 +294,16 @@ fn field(space: &Space, id: &str, session: &MirrorSession, name: &str) -> Vec<St
     }
 }
 
-fn shape(space: &Space, id: &str, session: &MirrorSession) -> Element {
+fn shape(state: &State, place: &Place, id: &str, session: &MirrorSession) -> Element {
     Element::new("item")
         .field("trafficMirrorSessionId", id)
         .field("trafficMirrorTargetId", &session.target)
         .field("trafficMirrorFilterId", &session.filter)
         .field("networkInterfaceId", &session.interface)
         .field("ownerId", &session.owner)
-        .maybe("packetLength", reported_packet_length(space, session))
+        .maybe("packetLength", reported_packet_length(state, place, session))
         .field("sessionNumber", session.number)
         .field("virtualNetworkId", session.vni)
         .maybe("description", session.description.as_ref())
-        .child(tag_set(&session.tags))
+        .child(tag_set(tags_for(place, session)))
 }

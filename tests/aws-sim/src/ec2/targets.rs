@@ -47,7 +47,8 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
         }
         let id = context.fresh_id("tmt");
         let target = Target { destination, description, owner: context.account().to_owned(), tags };
-        let reply = Element::new("reply").child(shape(&id, &target).named("trafficMirrorTarget"));
+        let reply =
+            Element::new("reply").child(shape(&id, &target, &target.tags).named("trafficMirrorTarget"));
         let moment = context.moment;
         context.space_mut().targets.put(&id, target, moment);
         Ok(reply)
@@ -57,18 +58,22 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
 fn check_destination(context: &Context<'_>, destination: &Destination) -> Result<(), ApiError> {
     let space = context.space();
     match destination {
-        Destination::NetworkInterface(id) => super::eligibility::check_target_interface(space, id),
-        Destination::NetworkLoadBalancer(arn) => match space.load_balancers.get(arn).map(String::as_str) {
-            Some("network") => Ok(()),
-            Some(other) => {
-                let message = format!("The load balancer '{arn}' is of type {other}, not network");
-                Err(ApiError::new("InvalidTrafficMirrorTarget", message))
+        Destination::NetworkInterface(id) => {
+            super::eligibility::check_target_interface(context.state, &context.place, id)
+        }
+        Destination::NetworkLoadBalancer(arn) => {
+            match space.load_balancers.get(arn).map(|balancer| balancer.kind.as_str()) {
+                Some("network") => Ok(()),
+                Some(other) => {
+                    let message = format!("The load balancer '{arn}' is of type {other}, not network");
+                    Err(ApiError::new("InvalidTrafficMirrorTarget", message))
+                }
+                None => {
+                    let message = format!("The load balancer '{arn}' does not exist");
+                    Err(ApiError::new("InvalidTrafficMirrorTarget", message))
+                }
             }
-            None => {
-                let message = format!("The load balancer '{arn}' does not exist");
-                Err(ApiError::new("InvalidTrafficMirrorTarget", message))
-            }
-        },
+        }
         Destination::GatewayLoadBalancerEndpoint(id) if space.gateway_endpoints.contains(id) => Ok(()),
         Destination::GatewayLoadBalancerEndpoint(id) => {
             let message = format!("The Vpc Endpoint Id '{id}' does not exist");
@@ -81,8 +86,16 @@ pub(super) fn delete(context: &mut Context<'_>, mut params: Params) -> Reply {
     let id = params.required("TrafficMirrorTargetId")?;
     context.ready(params)?;
     let space = context.space();
-    space.targets.get(&id).ok_or_else(|| not_found(&id))?;
-    if let Some((session, _)) = space.sessions.iter().find(|(_, session)| session.target == id) {
+    if space.targets.get(&id).is_none() {
+        let is_shared = context.shared_targets().iter().any(|(_, shared, _)| *shared == id);
+        let message = "You are not authorized to perform this operation.";
+        let refused = ApiError::new("UnauthorizedOperation", message);
+        return Err(if is_shared { refused } else { not_found(&id) });
+    }
+    let consumers = context.state.sessions_of_consumers(&context.place).map(|(_, id, session)| (id, session));
+    if let Some((session, _)) =
+        space.sessions.iter().chain(consumers).find(|(_, session)| session.target == id)
+    {
         let message = format!("The traffic mirror target '{id}' is in use by session '{session}'");
         return Err(ApiError::new("TrafficMirrorTargetInUseException", message));
     }
@@ -96,9 +109,23 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     context.ready(params)?;
     let moment = context.moment;
     let targets = &context.space().targets;
-    let rows = select(&query.ids, |id| targets.seen(id, moment), || targets.all_seen(moment), not_found)?;
-    let rows = passing(rows, &query.filters, |target| &target.tags, field);
-    let reply = page_of(&query, "trafficMirrorTargetSet", rows, Vec::new(), shape);
+    let shared = context.shared_targets();
+    let of_others =
+        |id: &str| shared.iter().find(|(_, shared, _)| shared == id).map(|(_, _, target)| *target);
+    let find = |id: &str| targets.seen(id, moment).or_else(|| of_others(id));
+    let all = || {
+        let mut all = targets.all_seen(moment);
+        all.extend(shared.iter().map(|(_, id, target)| (id, *target)));
+        all
+    };
+    let rows = select(&query.ids, find, all, not_found)?;
+    let account = context.account();
+    let tags = |target: &'_ Target| target.owner == account;
+    let rows =
+        passing(rows, &query.filters, |target| if tags(target) { &target.tags } else { &tag::NONE }, field);
+    let reply = page_of(&query, "trafficMirrorTargetSet", rows, Vec::new(), |id, target| {
+        shape(id, target, if tags(target) { &target.tags } else { &tag::NONE })
+    });
     context.space_mut().targets.settle(moment);
     Ok(reply)
 }
@@ -114,7 +141,7 @@ fn field(id: &str, target: &Target, name: &str) -> Vec<String> {
     }
 }
 
-fn shape(id: &str, target: &Target) -> Element {
+fn shape(id: &str, target: &Target, tags: &tag::Tags) -> Element {
     let item = Element::new("item").field("trafficMirrorTargetId", id);
     let (item, kind) = match &target.destination {
         Destination::NetworkInterface(id) => (item.field("networkInterfaceId", id), "network-interface"),
@@ -128,5 +155,5 @@ fn shape(id: &str, target: &Target) -> Element {
     item.field("type", kind)
         .maybe("description", target.description.as_ref())
         .field("ownerId", &target.owner)
-        .child(tag_set(&target.tags))
+        .child(tag_set(tags))
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::machines::{add_instances, add_interfaces};
-use super::{World, WorldError};
-use crate::state::{Account, Credential, Place, Role, Rules, SecurityGroup, Space, State, Subnet, Vpc};
+use super::{World, WorldError, balancers, company};
+use crate::state::{Place, Rules, SecurityGroup, Space, State, Subnet, Vpc};
 use crate::tag::Tags;
 
 const DEFAULT_REGION: &str = "us-east-1";
@@ -48,16 +48,14 @@ pub(super) fn build(world: &World, now: Timestamp) -> Result<State, WorldError> 
         rules: Rules {
             extra_source_types: world.extra_source_types.clone(),
             refuse_stopped_sources: world.refuse_stopped_sources,
+            sharing_milliseconds: world.sharing_milliseconds,
         },
         ..State::default()
     };
     state.regions.extend(world.regions.iter().cloned());
     state.regions.insert(world.region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned()));
-    add_accounts(world, &mut state)?;
+    company::add_accounts(world, &mut state, now)?;
     let names = add_networks(world, &mut state)?;
-    for entry in &world.load_balancers {
-        add_load_balancer(world, &mut state, entry)?;
-    }
     for entry in &world.gateway_endpoints {
         let place =
             place(world, &mut state, ("gateway endpoint", &entry.name), &entry.account, &entry.region)?;
@@ -70,6 +68,15 @@ pub(super) fn build(world: &World, now: Timestamp) -> Result<State, WorldError> 
     for entry in &world.interfaces {
         add_interfaces(&mut state, &names, entry, now)?;
     }
+    for entry in &world.target_groups {
+        balancers::add_target_group(&mut state, &names, entry)?;
+    }
+    for entry in &world.load_balancers {
+        balancers::add_load_balancer(world, &mut state, &names, entry, now)?;
+    }
+    for entry in &world.auto_scaling_groups {
+        balancers::add_scaling_group(world, &mut state, entry, now)?;
+    }
     Ok(state)
 }
 
@@ -77,40 +84,7 @@ pub(super) fn space<'a>(state: &'a mut State, place: &Place) -> &'a mut Space {
     state.spaces.entry(place.clone()).or_default()
 }
 
-fn add_accounts(world: &World, state: &mut State) -> Result<(), WorldError> {
-    for entry in &world.accounts {
-        if entry.id.len() != 12 || !entry.id.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(problem("account", &entry.id, "an account id has twelve digits"));
-        }
-        let mut account = Account::default();
-        for role in &entry.roles {
-            let known = Role {
-                external_id: role.external_id.clone(),
-                trusted_accounts: role.trusted_accounts.clone(),
-                max_duration: role.max_duration.unwrap_or(3600),
-                denied_actions: role.denied_actions.clone(),
-            };
-            account.roles.insert(role.name.clone(), known);
-        }
-        if state.accounts.insert(entry.id.clone(), account).is_some() {
-            return Err(problem("account", &entry.id, "is listed twice"));
-        }
-        for key in &entry.access_keys {
-            let credential = Credential {
-                account: entry.id.clone(),
-                arn: format!("arn:{}:iam::{}:user/simulated", state.partition, entry.id),
-                user_id: "AIDASIMULATEDUSER0000".to_owned(),
-                session: None,
-            };
-            if state.credentials.insert(key.clone(), credential).is_some() {
-                return Err(problem("access key", key, "belongs to two accounts"));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn place(
+pub(super) fn place(
     world: &World,
     state: &mut State,
     entry: (&str, &str),
@@ -140,6 +114,7 @@ fn add_networks(world: &World, state: &mut State) -> Result<Names, WorldError> {
         let cidr: ipnet::Ipv4Net =
             entry.cidr.parse().map_err(|_| problem("vpc", &entry.name, "`cidr` is not an IPv4 block"))?;
         let vpc = Vpc {
+            owner: None,
             cidr: cidr.to_string(),
             ipv6_cidr: entry.ipv6_cidr.clone(),
             is_default: entry.default,
@@ -164,7 +139,10 @@ fn add_networks(world: &World, state: &mut State) -> Result<Names, WorldError> {
             return Err(problem("subnet", &entry.name, "has neither `cidr` nor `ipv6_cidr`"));
         }
         let tags = named(&entry.tags, &entry.name);
-        let subnet = Subnet { vpc, zone, cidr, ipv6_cidr, next_host: FIRST_HOST, tags };
+        let participants = entry.shared_with.iter().cloned().collect();
+        let subnet =
+            Subnet { owner: None, participants, vpc, zone, cidr, ipv6_cidr, next_host: FIRST_HOST, tags };
+        share_subnet(state, &place, &id, &subnet, me)?;
         space(state, &place).subnets.insert(id.clone(), subnet);
         if names.subnets.insert(entry.name.clone(), (place, id)).is_some() {
             return Err(problem("subnet", &entry.name, "is listed twice"));
@@ -187,6 +165,33 @@ fn add_networks(world: &World, state: &mut State) -> Result<Names, WorldError> {
     Ok(names)
 }
 
+/// Puts views of a subnet and its VPC into the accounts it is shared with: the same without the owner's tags.
+fn share_subnet(
+    state: &mut State,
+    place: &Place,
+    id: &str,
+    subnet: &Subnet,
+    entry: (&str, &str),
+) -> Result<(), WorldError> {
+    for participant in &subnet.participants {
+        if !state.accounts.contains_key(participant) || *participant == place.0 {
+            let text =
+                format!("`shared_with` names {participant}, which is not another account of the world");
+            return Err(problem(entry.0, entry.1, text));
+        }
+        let owner = Some(place.0.clone());
+        let vpc = space(state, place).vpcs.get(&subnet.vpc).cloned();
+        let theirs = space(state, &(participant.clone(), place.1.clone()));
+        if let Some(vpc) = vpc {
+            let view = Vpc { owner: owner.clone(), is_default: false, tags: Tags::new(), ..vpc };
+            theirs.vpcs.insert(subnet.vpc.clone(), view);
+        }
+        let view = Subnet { owner, participants: [].into(), tags: Tags::new(), ..subnet.clone() };
+        theirs.subnets.insert(id.to_owned(), view);
+    }
+    Ok(())
+}
+
 /// The names of a state that is already running, for entries that come later. Ids serve as names too.
 pub(crate) fn names_of(state: &State) -> Names {
     let mut names = Names::default();
@@ -196,10 +201,10 @@ pub(crate) fn names_of(state: &State) -> Names {
                 map.entry(key.clone()).or_insert_with(|| (place.clone(), id.clone()));
             }
         };
-        for (id, subnet) in &space.subnets {
+        for (id, subnet) in space.subnets.iter().filter(|(_, subnet)| subnet.owner.is_none()) {
             add(&mut names.subnets, id, subnet.tags.get("Name"));
         }
-        for (id, vpc) in &space.vpcs {
+        for (id, vpc) in space.vpcs.iter().filter(|(_, vpc)| vpc.owner.is_none()) {
             add(&mut names.vpcs, id, vpc.tags.get("Name"));
         }
         for (id, group) in &space.security_groups {
@@ -207,31 +212,4 @@ pub(crate) fn names_of(state: &State) -> Names {
         }
     }
     names
-}
-
-fn add_load_balancer(
-    world: &World,
-    state: &mut State,
-    entry: &super::LoadBalancerEntry,
-) -> Result<(), WorldError> {
-    let place = place(world, state, ("load balancer", &entry.name), &entry.account, &entry.region)?;
-    let (kind, short) = match entry.kind.as_str() {
-        "" | "network" => ("network", "net"),
-        "application" => ("application", "app"),
-        "gateway" => ("gateway", "gwy"),
-        _ => return Err(problem("load balancer", &entry.name, "`type` is network, application or gateway")),
-    };
-    let arn = entry.arn.clone().unwrap_or_else(|| {
-        let tail = crate::id::derive("lb", &entry.name).replace("lb-", "");
-        format!(
-            "arn:{}:elasticloadbalancing:{}:{}:loadbalancer/{short}/{}/{}",
-            state.partition,
-            place.1,
-            place.0,
-            entry.name,
-            &tail[..16]
-        )
-    });
-    space(state, &place).load_balancers.insert(arn, kind.to_owned());
-    Ok(())
 }

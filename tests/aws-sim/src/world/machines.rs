@@ -47,7 +47,8 @@ pub(crate) fn add_instances(
     }
     let mut ids = Vec::new();
     for (number, name) in numbered(&entry.name, entry.count).into_iter().enumerate() {
-        let (place, subnet) = look_up(&names.subnets, "subnet", subnets[number % subnets.len()], me)?.clone();
+        let (owner, subnet) = look_up(&names.subnets, "subnet", subnets[number % subnets.len()], me)?.clone();
+        let place = inhabitant(state, owner, &subnet, entry.account.as_ref(), me)?;
         let id = entry.id.clone().unwrap_or_else(|| World::id_of("i", &name));
         let groups = groups(names, &entry.security_groups, me)?;
         if space(state, &place).instances.contains_key(&id) {
@@ -125,7 +126,8 @@ pub(crate) fn add_interfaces(
     if entry.count.is_some() && entry.id.is_some() {
         return Err(problem(me.0, me.1, "an id cannot be given together with `count`"));
     }
-    let (place, subnet) = look_up(&names.subnets, "subnet", &entry.subnet, me)?.clone();
+    let (owner, subnet) = look_up(&names.subnets, "subnet", &entry.subnet, me)?.clone();
+    let place = inhabitant(state, owner, &subnet, entry.account.as_ref(), me)?;
     let mut ids = Vec::new();
     for name in numbered(&entry.name, entry.count) {
         let id = entry.id.clone().unwrap_or_else(|| World::id_of("eni", &name));
@@ -154,6 +156,23 @@ pub(crate) fn add_interfaces(
     Ok(ids)
 }
 
+/// The place of what an account puts into a subnet: its own if the subnet is shared with it.
+fn inhabitant(
+    state: &State,
+    owner: Place,
+    subnet: &str,
+    account: Option<&String>,
+    entry: (&str, &str),
+) -> Result<Place, WorldError> {
+    let Some(account) = account.filter(|account| **account != owner.0) else { return Ok(owner) };
+    let found = state.spaces.get(&owner).and_then(|space| space.subnets.get(subnet));
+    if found.is_some_and(|subnet| subnet.participants.contains(account)) {
+        return Ok((account.clone(), owner.1));
+    }
+    let text = format!("subnet {subnet} is not shared with account {account}: list it under `shared_with`");
+    Err(problem(entry.0, entry.1, text))
+}
+
 struct NewInterface<'a> {
     id: String,
     kind: &'a str,
@@ -167,17 +186,23 @@ struct NewInterface<'a> {
 
 impl NewInterface<'_> {
     fn add(self, state: &mut State, place: &Place, entry: (&str, &str)) -> Result<(), WorldError> {
-        let space = space(state, place);
-        if space.interfaces.contains_key(&self.id) {
+        let own = space(state, place);
+        if own.interfaces.contains_key(&self.id) {
             return Err(problem(entry.0, entry.1, format!("there is already an interface {}", self.id)));
         }
-        let Some(subnet) = space.subnets.get_mut(self.subnet) else {
+        let Some(subnet) = own.subnets.get_mut(self.subnet) else {
             let text = format!("subnet {} is in another account or Region", self.subnet);
             return Err(problem(entry.0, entry.1, text));
         };
         let (private_ip, ipv6) = next_addresses(subnet).ok_or_else(|| {
             problem(entry.0, entry.1, format!("subnet {} has no address left", self.subnet))
         })?;
+        if subnet.owner.is_some() || !subnet.participants.is_empty() {
+            // All views of a shared subnet go on from the same address.
+            let next = subnet.next_host;
+            let views = state.spaces.values_mut().filter_map(|space| space.subnets.get_mut(self.subnet));
+            views.for_each(|view| view.next_host = next);
+        }
         let digits = crate::id::derive("mac", &self.id).replace("mac-", "");
         let mac: Vec<&str> = (0..5).filter_map(|at| digits.get(at * 2..at * 2 + 2)).collect();
         let interface = Interface {
@@ -193,7 +218,7 @@ impl NewInterface<'_> {
             attachment: self.attachment,
             tags: self.tags,
         };
-        space.interfaces.insert(self.id, interface);
+        space(state, place).interfaces.insert(self.id, interface);
         Ok(())
     }
 }

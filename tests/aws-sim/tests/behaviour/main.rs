@@ -4,6 +4,7 @@
 
 mod accounts;
 mod client;
+mod company;
 mod program;
 mod upstream;
 mod weather;

@@ -4,6 +4,7 @@ botocore itself skips what it does not know; here an element the model lacks, a 
 an enumeration or of the wrong type is a failure.
 """
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -25,7 +26,7 @@ def client(service, endpoint, key="test", region="us-east-1", token=None, retrie
         aws_session_token=token,
         config=config,
     )
-    made.meta.events.register(f"before-parse.{service}", examine)
+    made.meta.events.register(f"before-parse.{made.meta.service_model.service_id.hyphenize()}", examine)
     return made
 
 
@@ -34,10 +35,13 @@ def examine(operation_model, response_dict, **_):
         return
     name = operation_model.name
     seen.add(name)
+    protocol = operation_model.service_model.protocol
+    if protocol in ("json", "rest-json"):
+        plain(name, json.loads(response_dict["body"]), operation_model.output_shape)
+        return
     root = ElementTree.fromstring(response_dict["body"])
     if local(root) != f"{name}Response":
         complaints.append(f"{name}: root element is {local(root)}")
-    protocol = operation_model.service_model.protocol
     members = [child for child in root if local(child) not in ("requestId", "ResponseMetadata")]
     shape = operation_model.output_shape
     if protocol == "query":
@@ -47,14 +51,45 @@ def examine(operation_model, response_dict, **_):
         if [local(child) for child in members] not in ([], ["return"]):
             complaints.append(f"{name}: reply has members, the model none")
         return
-    structure(name, members, shape)
+    structure(name, members, shape, "item" if protocol == "ec2" else "member")
+
+
+def plain(path, given, shape):
+    """A JSON value against the model."""
+    kind = shape.type_name
+    wanted = {
+        "structure": dict,
+        "list": list,
+        "integer": int,
+        "long": int,
+        "boolean": bool,
+        "timestamp": (int, float),
+        "string": str,
+    }
+    if not isinstance(given, wanted.get(kind, object)) or (kind != "boolean" and isinstance(given, bool)):
+        complaints.append(f"{path}: {given!r} is no {kind}")
+    elif kind == "structure":
+        for name, member in given.items():
+            if name in shape.members:
+                plain(f"{path}.{name}", member, shape.members[name])
+            else:
+                complaints.append(f"{path}: {name} is not in the model of {shape.name}")
+    elif kind == "list":
+        for member in given:
+            plain(f"{path}[]", member, shape.member)
+    elif kind == "string":
+        if getattr(shape, "enum", None) and given not in shape.enum:
+            complaints.append(f"{path}: {given!r} is not one of {shape.enum}")
+        pattern = shape.metadata.get("pattern")
+        if pattern and not re.search(pattern, given):
+            complaints.append(f"{path}: {given!r} does not match {pattern}")
 
 
 def local(element):
     return element.tag.rsplit("}", 1)[-1]
 
 
-def structure(path, children, shape):
+def structure(path, children, shape, item):
     known = {member.serialization.get("name", name): member for name, member in shape.members.items()}
     names = [local(child) for child in children]
     for twice in {name for name in names if names.count(name) > 1}:
@@ -64,18 +99,18 @@ def structure(path, children, shape):
         if member is None:
             complaints.append(f"{path}: {local(child)} is not in the model of {shape.name}")
         else:
-            value(f"{path}.{local(child)}", child, member)
+            value(f"{path}.{local(child)}", child, member, item)
 
 
-def value(path, element, shape):
+def value(path, element, shape, item):
     text = element.text or ""
     if shape.type_name == "structure":
-        structure(path, list(element), shape)
+        structure(path, list(element), shape, item)
     elif shape.type_name == "list":
-        for item in element:
-            if local(item) != shape.member.serialization.get("name", "item"):
-                complaints.append(f"{path}: list member is {local(item)}")
-            value(f"{path}[]", item, shape.member)
+        for each in element:
+            if local(each) != shape.member.serialization.get("name", item):
+                complaints.append(f"{path}: list member is {local(each)}")
+            value(f"{path}[]", each, shape.member, item)
     elif shape.type_name in ("integer", "long"):
         if not re.fullmatch(r"-?\d+", text):
             complaints.append(f"{path}: {text!r} is not an integer")
