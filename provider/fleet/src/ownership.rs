@@ -74,10 +74,22 @@ impl Owned {
             }
             owned.sessions.entry(key.clone()).or_default().push(session);
         }
-        let left = || owned.strangers.values().flatten();
-        owned.targets_of_strangers = left().map(|session| session.target.clone()).collect();
-        owned.filters_of_strangers = left().map(|session| session.filter.clone()).collect();
+        owned.settle();
         owned
+    }
+
+    /// A session of the fleet may have been seen from its target's account too, where it looks like a stranger's; what its own
+    /// account says counts. What strangers use is what those left use.
+    fn settle(&mut self) {
+        let sessions = &self.sessions;
+        self.strangers.retain(|key, list| {
+            let ours = sessions.get(key).map_or(&[][..], Vec::as_slice);
+            list.retain(|one| ours.iter().all(|known| known.id != one.id));
+            !list.is_empty()
+        });
+        let left = || self.strangers.values().flatten();
+        self.targets_of_strangers = left().map(|session| session.target.clone()).collect();
+        self.filters_of_strangers = left().map(|session| session.filter.clone()).collect();
     }
 
     /// The VNIs that strangers' sessions use anywhere in sight.
@@ -123,15 +135,17 @@ pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned
             if is_here && is_ours(&session.tags) {
                 owned.sessions.entry(key).or_default().push(session.clone());
             } else if !is_ours(&session.tags) {
-                owned.targets_of_strangers.insert(session.target.clone());
-                owned.filters_of_strangers.insert(session.filter.clone());
                 let held = owned.strangers.entry(key).or_default();
-                if !held.iter().any(|known| known.id == session.id) {
-                    held.push(session.clone());
+                match held.iter_mut().find(|known| known.id == session.id) {
+                    // Only its own account shows its tags.
+                    Some(known) if is_here => known.clone_from(session),
+                    Some(_) => {}
+                    None => held.push(session.clone()),
                 }
             }
         }
     }
+    owned.settle();
     owned.targets.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
     owned.filters.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
     owned.sessions.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));

@@ -211,3 +211,67 @@ fn waves_come_in_the_order_of_stages() {
         flaws(vec![(Stage::RemovedSessions, vec![delete(1)]), (Stage::FreedSources, vec![delete(2)])]);
     assert_eq!(found, [Flaw::WavesOutOfOrder]);
 }
+
+#[test]
+fn sessions_of_nobody_are_taken_over_only_with_their_own_key_and_on_the_way_to_the_fleet() {
+    // Interface 5 has a session of nobody to the fleet's destination, 6 one to elsewhere, 7 another fleet's.
+    let mut seen = PlaceInventory::default();
+    for (id, destination) in [("tmt-00000001", 90), ("tmt-00000002", 90), ("tmt-00000003", 91)] {
+        let tags = if id == "tmt-00000001" { ours("main") } else { Tags::new() };
+        seen.targets.push(MirrorTarget {
+            id: id.parse().unwrap(),
+            owner: place().account,
+            destination: Destination::Interface(member(destination).interface),
+            description: String::new(),
+            tags,
+        });
+    }
+    let others = Tags::from([(FLEET_TAG.to_owned(), "other".to_owned())]);
+    for (number, target, tags) in
+        [(5, "tmt-00000002", Tags::new()), (6, "tmt-00000003", Tags::new()), (7, "tmt-00000002", others)]
+    {
+        seen.sessions.push(MirrorSession { target: target.parse().unwrap(), ..session(number, 1, tags) });
+    }
+    let owned = own(&"prod".parse().unwrap(), &[(place(), seen)].into());
+    let id = |number: u32| -> crate::ids::SessionId { session(number, 1, Tags::new()).id };
+    let adopt = |number: u32, key: u32| Action::Retag {
+        place: place(),
+        resource: Resource::Session(id(number)),
+        set: ours(&member(key).to_string()),
+        remove: Vec::new(),
+    };
+    let change = |number: u32| Action::ModifySession {
+        key: member(number),
+        id: id(number),
+        change: SessionChange { number: Some(9.try_into().unwrap()), ..SessionChange::default() },
+    };
+    let flaws = |waves: Vec<(Stage, Vec<Action>)>| -> Vec<Flaw> {
+        let waves = waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
+        let made =
+            Plan { fleet: "prod".parse().unwrap(), waves, source_gone: [].into(), findings: Vec::new() };
+        let found = plan(&made, &owned).into_iter().map(|finding| match finding.kind {
+            FindingKind::PlanFlawed { flaw } => flaw,
+            other => panic!("{other:?}"),
+        });
+        found.collect()
+    };
+    let tagged_first =
+        flaws(vec![(Stage::Adoptions, vec![adopt(5, 5)]), (Stage::ChangedSessions, vec![change(5)])]);
+    assert_eq!(tagged_first, []);
+    let tagged_last =
+        flaws(vec![(Stage::ChangedSessions, vec![change(5)]), (Stage::Tags, vec![adopt(5, 5)])]);
+    assert!(matches!(tagged_last.as_slice(), [Flaw::NotOurs { .. }]), "{tagged_last:?}");
+    let why = |action| match flaws(vec![(Stage::Adoptions, vec![action])]).as_slice() {
+        [Flaw::WronglyAdopted { why, .. }] => *why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(adopt(5, 6)), "its key would not be that of its source");
+    assert_eq!(why(adopt(6, 6)), "it sends to no destination of the fleet");
+    assert_eq!(why(adopt(7, 7)), "another fleet's tag is on it");
+    let mut unclaimed = adopt(5, 5);
+    if let Action::Retag { set, .. } = &mut unclaimed {
+        set.remove(FLEET_TAG);
+    }
+    let found = flaws(vec![(Stage::Adoptions, vec![unclaimed])]);
+    assert!(matches!(found.as_slice(), [Flaw::NotOurs { .. }]), "{found:?}");
+}

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::given::Given;
 use crate::selection::HeldSession;
-use crate::spec::{RawFleet, RawSafety, RawSession, RawTarget, RawVniRange, parse};
+use crate::spec::{RawExtra, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange, parse, parse_with};
 
 const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:loadbalancer/net/x/0123456789abcdef";
 
@@ -218,4 +218,75 @@ fn the_summary_stays_while_nothing_changes() {
     assert_eq!(first.summary, second.summary);
     assert_eq!(first.summary, "prod: 1 of 1 interfaces mirrored");
     assert_eq!(second.headline, "prod: 1 of 1 interfaces mirrored (+0 -0 ~0)");
+}
+
+#[test]
+fn the_size_of_a_receiver_decides_how_many_it_takes_and_strangers_count() {
+    let target =
+        RawTarget { network_interface_id: Given::Known("eni-0000ffff".to_owned()), ..RawTarget::default() };
+    let raw = RawFleet {
+        name: Given::Known("prod".to_owned()),
+        targets: Given::Known([("main".to_owned(), Given::Known(target))].into()),
+        ..RawFleet::default()
+    };
+    let spec = parse(&raw).0.unwrap();
+    let members: BTreeMap<_, _> = (1..=120).map(|number| (key(number), member())).collect();
+    let strange = |keys: &[u32]| -> BTreeMap<MemberKey, BTreeSet<crate::ids::SessionId>> {
+        keys.iter().map(|number| (key(*number), ["tms-00000001".parse().unwrap()].into())).collect()
+    };
+    let mirrored = |instance_type: Option<&str>, strangers: &[u32]| {
+        let facts = TargetFacts {
+            instance: None,
+            instance_type: instance_type.map(str::to_owned),
+            strangers: strange(strangers),
+        };
+        let facts = Facts { targets: [("main".parse().unwrap(), facts)].into(), ..Facts::default() };
+        let plan = expand_with(&spec, &home(), &members, &Prior::default(), &facts);
+        (plan.sessions.len(), plan.targets.values().next().unwrap().capacity)
+    };
+    assert_eq!(mirrored(None, &[]), (10, Some(10)));
+    assert_eq!(mirrored(Some("m5.large"), &[]), (10, Some(10)));
+    assert_eq!(mirrored(Some("m5.24xlarge"), &[]), (100, Some(100)));
+    assert_eq!(mirrored(None, &[500, 501, 502]), (7, Some(10)));
+    // Members that strangers send there already are sources already.
+    assert_eq!(mirrored(None, &[1, 2, 119, 120]), (10, Some(10)));
+}
+
+#[test]
+fn taking_over_keeps_what_fits_and_leaves_the_vnis_of_others_alone() {
+    let extra = RawExtra { adopt: Given::Known("matching".to_owned()), ..RawExtra::default() };
+    let spec = parse_with(&raw(), &extra).0.unwrap();
+    let one = |number: i64, vni: u32| Adoptable {
+        session: format!("tms-{vni:08x}").parse().unwrap(),
+        target: "main".parse().unwrap(),
+        number: number.try_into().unwrap(),
+        vni: Some(vni),
+        packet_length: None,
+    };
+    let crowded = |held| Member { held, ..member() };
+    let members = BTreeMap::from([
+        // The adopted one holds the third slot: without adoption there would be no room.
+        (key(1), crowded(vec![held(1, None, 7), held(101, None, 8), held(102, Some("other"), 9)])),
+        // Its VNI is that of a stranger elsewhere, which keeps it.
+        (key(2), crowded(vec![held(100, None, 50)])),
+        // A newer look saw a fleet's tag on it.
+        (key(3), crowded(vec![held(100, Some("other"), 60)])),
+    ]);
+    let adoptable = [(key(1), one(101, 8)), (key(2), one(100, 50)), (key(3), one(100, 60))].into();
+    let facts = Facts { adoptable, stranger_vnis: [50].into(), ..Facts::default() };
+    let before = Prior { stranger_vnis: [7, 8, 9, 50].into(), ..Prior::default() };
+    let plan = expand_with(&spec, &home(), &members, &before, &facts);
+    assert_eq!(plan.adopted.keys().collect::<Vec<_>>(), [&key(1), &key(2)]);
+    let session = &plan.sessions[&key(1)];
+    assert_eq!((session.number.get(), session.vni.get()), (101, 8));
+    // It is live and its VNI shared: it stays, and a person is told.
+    assert_eq!(plan.sessions[&key(2)].vni.get(), 50);
+    let is_shared = |finding: &&Finding| matches!(finding.kind, FindingKind::VniShared { .. });
+    assert_eq!(plan.findings.iter().filter(is_shared).count(), 1);
+    assert!(plan.sessions.contains_key(&key(3)));
+    assert!(plan.headline.contains("2 taken over"), "{}", plan.headline);
+    // Without being asked nothing is taken over, whatever was seen.
+    let plan = expand_with(&self::spec(), &home(), &members, &before, &facts);
+    assert!(plan.adopted.is_empty());
+    assert_eq!(plan.not_mirrored[&key(1)].reason, SkipReason::NoSessionSlot);
 }

@@ -74,3 +74,27 @@ fn ours_win_over_a_persons_tags_except_the_name() {
         tagged(&[(NAME_TAG, "mine"), ("team", "secops"), (FLEET_TAG, "prod"), (KEY_TAG, "main")])
     );
 }
+
+#[test]
+fn what_a_sessions_own_account_says_counts() {
+    let member = Place { account: "222222222222".parse().unwrap(), ..place() };
+    let fleets = tagged(&[(FLEET_TAG, "prod")]);
+    // The collector's account sees both sessions on its target, and no tags.
+    let view = |id| session(id, "222222222222", Tags::new());
+    let target = target("tmt-00000001", "111111111111", tagged(&[(FLEET_TAG, "prod"), (KEY_TAG, "main")]));
+    let collector = PlaceInventory {
+        targets: vec![target],
+        sessions: vec![view("tms-00000001"), view("tms-00000002")],
+        ..PlaceInventory::default()
+    };
+    let other = tagged(&[(FLEET_TAG, "other")]);
+    let tagged_two = session("tms-00000002", "222222222222", other);
+    let own_view = PlaceInventory {
+        sessions: vec![session("tms-00000001", "222222222222", fleets), tagged_two.clone()],
+        ..PlaceInventory::default()
+    };
+    let owned = own(&"prod".parse().unwrap(), &[(place(), collector), (member, own_view)].into());
+    assert_eq!(owned.sessions.values().flatten().count(), 1);
+    assert_eq!(owned.strangers.values().flatten().collect::<Vec<_>>(), [&tagged_two]);
+    assert_eq!(owned.targets_of_strangers.len(), 1);
+}

@@ -38,19 +38,32 @@ pub(crate) fn key(number: u32) -> MemberKey {
 pub(crate) const ARN: &str =
     "arn:aws:elasticloadbalancing:eu-west-1:111111111111:loadbalancer/net/mirror/0123456789abcdef";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct World {
+    place: Place,
     pub(crate) seen: PlaceInventory,
     next: u32,
     /// What creations of the current plan made, by key.
-    made_targets: BTreeMap<ObjectKey, TargetId>,
+    pub(crate) made_targets: BTreeMap<ObjectKey, TargetId>,
     made_filters: BTreeMap<ObjectKey, FilterId>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let mut world = Self::default();
-        for (number, zone) in ["eu-west-1a", "eu-west-1b"].into_iter().enumerate() {
+        Self::at(&home(), 0)
+    }
+
+    /// Another place, whose ids count up from `first`.
+    pub(crate) fn at(place: &Place, first: u32) -> Self {
+        let mut world = Self {
+            place: place.clone(),
+            seen: PlaceInventory::default(),
+            next: first,
+            made_targets: BTreeMap::new(),
+            made_filters: BTreeMap::new(),
+        };
+        for (number, zone) in ["a", "b"].into_iter().enumerate() {
+            let zone = format!("{}{zone}", place.region);
             world.seen.subnets.push(Subnet {
                 id: format!("subnet-{number:08x}").parse().unwrap(),
                 vpc: "vpc-00000001".parse().unwrap(),
@@ -93,9 +106,9 @@ impl World {
             status: "attached".to_owned(),
         };
         self.seen.interfaces.push(Interface {
-            place: home(),
+            place: self.place.clone(),
             id: eni(number),
-            owner: home().account,
+            owner: self.place.account.clone(),
             kind: "interface".to_owned(),
             is_requester_managed: false,
             requester: None,
@@ -149,7 +162,7 @@ impl World {
         self.seen.filters.push(filter);
         let session = MirrorSession {
             id: format!("tms-{:08x}", self.count()).parse().unwrap(),
-            owner: home().account,
+            owner: self.place.account.clone(),
             interface: eni(number),
             target,
             filter: id,
@@ -210,7 +223,7 @@ impl World {
         let id: TargetId = format!("tmt-{:08x}", self.count()).parse().unwrap();
         let target = MirrorTarget {
             id: id.clone(),
-            owner: home().account,
+            owner: self.place.account.clone(),
             destination,
             description: String::new(),
             tags,
@@ -233,7 +246,8 @@ impl World {
         }
     }
 
-    fn act(&mut self, action: &Action) {
+    /// Carries out one action.
+    pub(crate) fn act(&mut self, action: &Action) {
         match action {
             Action::CreateTarget { key, destination, tags, .. } => {
                 let id = self.add_target(destination.clone(), tags.clone());

@@ -1,0 +1,364 @@
+//! A company's fleet: several accounts and Regions, targets shared from one account, one plan for all.
+//!
+//! Each place is a [`World`] of its own; a target that is made is shared with every account of its Region, and its owner sees the
+//! sessions of others on it, as AWS shows them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use enigma_fleet::actions::Action;
+use enigma_fleet::check;
+use enigma_fleet::diff::{Circumstances, diff};
+use enigma_fleet::drift::refresh;
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand_with};
+use enigma_fleet::finding::FindingKind;
+use enigma_fleet::given::Given;
+use enigma_fleet::ids::{MemberKey, Place};
+use enigma_fleet::inventory::{Destination, Inventory, PlaceInventory, Tags};
+use enigma_fleet::ownership::{Owned, own};
+use enigma_fleet::plan::Plan;
+use enigma_fleet::selection::{self, RawRule, RawSelection, SkipReason, select};
+use enigma_fleet::spec::{FleetSpec, RawExtra, RawFleet, RawSafety, RawTarget, parse_with};
+use proptest::prelude::*;
+use world::{World, eni, home};
+
+fn known(text: &str) -> Given<String> {
+    Given::Known(text.to_owned())
+}
+
+fn place(account: &str, region: &str) -> Place {
+    Place { account: account.parse().unwrap(), region: region.parse().unwrap() }
+}
+
+/// Two accounts beside the home account, in the home Region and in another; the home account in both.
+fn places() -> [Place; 5] {
+    [
+        place("111111111111", "eu-west-1"),
+        place("111111111111", "us-east-1"),
+        place("222222222222", "eu-west-1"),
+        place("222222222222", "us-east-1"),
+        place("333333333333", "us-east-1"),
+    ]
+}
+
+fn arn(region: &str, name: &str) -> String {
+    format!("arn:aws:elasticloadbalancing:{region}:111111111111:loadbalancer/net/{name}/0123456789abcdef")
+}
+
+/// Targets by label with the Region each says, and whether sessions of nobody are taken over.
+fn fleet(targets: &[(&str, Option<&str>)], adopt: bool) -> FleetSpec {
+    let target = |label: &str, region: Option<&str>| {
+        let arn = arn(region.unwrap_or("eu-west-1"), label);
+        Given::Known(RawTarget { network_load_balancer_arn: known(&arn), ..RawTarget::default() })
+    };
+    let raw = RawFleet {
+        name: known("prod"),
+        targets: Given::Known(
+            targets.iter().map(|(label, region)| ((*label).to_owned(), target(label, *region))).collect(),
+        ),
+        safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
+        ..RawFleet::default()
+    };
+    let regions = targets.iter().filter_map(|(label, region)| Some(((*label).to_owned(), known((*region)?))));
+    let adopt = if adopt { known("matching") } else { Given::Absent };
+    let (spec, problems) = parse_with(&raw, &RawExtra { target_regions: regions.collect(), adopt });
+    assert_eq!(problems, []);
+    spec.unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Company {
+    worlds: BTreeMap<Place, World>,
+}
+
+impl Company {
+    fn new() -> Self {
+        let worlds = places()
+            .into_iter()
+            .enumerate()
+            .map(|(number, place)| (place.clone(), World::at(&place, u32::try_from(number).unwrap() << 24)));
+        Self { worlds: worlds.collect() }
+    }
+
+    fn launch(&mut self, place: &Place, number: u32) {
+        let world = self.worlds.get_mut(place).unwrap();
+        if !world.seen.interfaces.iter().any(|one| one.id == eni(number)) {
+            world.launch(number, "m5.large", 0, &[]);
+        }
+    }
+
+    /// What each account shows: its own objects, targets shared with it, and others' sessions on its targets without their tags.
+    fn seen(&self) -> BTreeMap<Place, PlaceInventory> {
+        let mut all: BTreeMap<Place, PlaceInventory> =
+            self.worlds.iter().map(|(place, world)| (place.clone(), world.seen.clone())).collect();
+        for (place, seen) in &mut all {
+            let own: BTreeSet<_> = seen
+                .targets
+                .iter()
+                .filter(|one| one.owner == place.account)
+                .map(|one| one.id.clone())
+                .collect();
+            let others =
+                self.worlds.iter().filter(|(other, _)| *other != place && other.region == place.region);
+            for session in
+                others.flat_map(|(_, world)| &world.seen.sessions).filter(|one| own.contains(&one.target))
+            {
+                let mut view = session.clone();
+                view.tags = Tags::new();
+                seen.sessions.push(view);
+            }
+        }
+        all
+    }
+
+    fn owned(&self, spec: &FleetSpec) -> Owned {
+        own(&spec.name, &self.seen())
+    }
+
+    fn wanted(&self, spec: &FleetSpec) -> Expansion {
+        let inventory = Inventory { places: self.seen(), unread: BTreeMap::new() };
+        let rules = [("everything".to_owned(), Given::Known(RawRule::default()))].into();
+        let rules = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
+        let members = select(&selection::parse(&rules).0.unwrap(), &inventory).members;
+        let prior = refresh(&Prior::default(), &self.owned(spec), &BTreeSet::new()).prior;
+        let facts = Facts::of(spec, &home(), &inventory.places);
+        expand_with(spec, &home(), &members, &prior, &facts)
+    }
+
+    fn plan(&self, wanted: &Expansion, spec: &FleetSpec) -> Plan {
+        let owned = self.owned(spec);
+        let plan = diff(wanted, &owned, &Circumstances::default());
+        assert_eq!(check::plan(&plan, &owned), []);
+        plan
+    }
+
+    fn apply(&mut self, plan: &Plan, most: usize) {
+        for action in plan.actions().take(most) {
+            let world = self.worlds.get_mut(action.place()).unwrap();
+            world.act(action);
+            if let Action::CreateTarget { key, .. } = action {
+                let (made, id) =
+                    (world.seen.targets.last().unwrap().clone(), world.made_targets[key].clone());
+                for (place, other) in &mut self.worlds {
+                    other.made_targets.insert(key.clone(), id.clone());
+                    if place.region == key.place.region && *place != key.place {
+                        other.seen.targets.push(made.clone());
+                    }
+                }
+            }
+            if let Action::DeleteTarget { id, .. } = action {
+                self.worlds.values_mut().for_each(|world| world.seen.targets.retain(|one| one.id != *id));
+            }
+        }
+    }
+
+    /// A session of nobody on `number` to the load balancer of a target.
+    fn by_hand(&mut self, place: &Place, number: u32, label: &str, vni: u32) {
+        let arn = arn(place.region.as_str(), label);
+        let world = self.worlds.get_mut(place).unwrap();
+        world.session_of_others(number, 7, vni, &arn);
+        // The target it sends to is the collector account's.
+        let target = world.seen.targets.last_mut().unwrap();
+        target.owner = home().account;
+    }
+
+    /// Everything without the fleet's tag, with its place.
+    fn of_nobody(&self) -> BTreeSet<String> {
+        let sessions = self.worlds.values().flat_map(|world| &world.seen.sessions);
+        sessions.filter(|one| !one.tags.contains_key("enigma:fleet")).map(|one| one.id.to_string()).collect()
+    }
+}
+
+#[test]
+fn members_send_to_their_region_and_a_region_without_target_is_told() {
+    let mut company = Company::new();
+    for (number, place) in (1..).zip(places()) {
+        company.launch(&place, number);
+    }
+    let narrow = company.wanted(&fleet(&[("eu", None)], false));
+    assert_eq!(narrow.sessions.len(), 2);
+    assert!(narrow.not_mirrored.values().all(|one| one.reason == SkipReason::NoTarget));
+    let told: Vec<_> = narrow
+        .findings
+        .iter()
+        .filter_map(|finding| match &finding.kind {
+            FindingKind::RegionWithoutTarget { region, targets, sources } => {
+                Some((finding.path.to_string(), region.to_string(), targets.clone(), sources.count))
+            }
+            _ => None,
+        })
+        .collect();
+    let home_region = vec!["eu-west-1".parse().unwrap()];
+    assert_eq!(told, [("targets".to_owned(), "us-east-1".to_owned(), home_region, 3)]);
+    let wide = company.wanted(&fleet(&[("eu", None), ("us", Some("us-east-1"))], false));
+    assert_eq!((wide.sessions.len(), wide.findings.len()), (5, 0), "{:?}", wide.findings);
+    for (key, session) in &wide.sessions {
+        assert_eq!(session.target.place, Place { region: key.place.region.clone(), ..home() });
+        assert_eq!(session.filter.place, key.place, "filters are copies in the source's place");
+    }
+    let made: Vec<_> = wide.targets.keys().map(ToString::to_string).collect();
+    assert_eq!(made, ["111111111111/eu-west-1/eu", "111111111111/us-east-1/us"]);
+}
+
+#[test]
+fn a_rule_may_name_targets_that_are_not_where_its_members_are() {
+    let mut company = Company::new();
+    company.launch(&places()[3], 1);
+    let spec = fleet(&[("eu", None), ("us", Some("us-east-1"))], false);
+    let inventory = Inventory { places: company.seen(), unread: BTreeMap::new() };
+    let rule = RawRule { targets: Given::Known(vec![known("eu")]), ..RawRule::default() };
+    let rules = [("everything".to_owned(), Given::Known(rule))].into();
+    let raw = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
+    let members = select(&selection::parse(&raw).0.unwrap(), &inventory).members;
+    let plan = expand_with(&spec, &home(), &members, &Prior::default(), &Facts::default());
+    let skipped: Vec<_> = plan.not_mirrored.values().map(|one| one.detail.as_str()).collect();
+    assert_eq!(
+        skipped,
+        ["the targets its rule names are in eu-west-1, and AWS mirrors within a Region only"]
+    );
+    assert_eq!(plan.findings.len(), 1, "{:?}", plan.findings);
+}
+
+#[test]
+fn a_load_balancer_outside_its_targets_region_is_an_error() {
+    let raw = RawTarget { network_load_balancer_arn: known(&arn("us-east-1", "x")), ..RawTarget::default() };
+    let raw = RawFleet {
+        name: known("prod"),
+        targets: Given::Known([("x".to_owned(), Given::Known(raw))].into()),
+        ..RawFleet::default()
+    };
+    let errors = |region: &str| {
+        let extra =
+            RawExtra { target_regions: [("x".to_owned(), known(region))].into(), ..RawExtra::default() };
+        let spec = parse_with(&raw, &extra).0.unwrap();
+        expand_with(&spec, &home(), &BTreeMap::new(), &Prior::default(), &Facts::default()).has_errors()
+    };
+    assert!(errors("eu-west-1"));
+    assert!(!errors("us-east-1"));
+}
+
+#[test]
+fn mistakes_in_regions_and_adoption_have_the_paths_of_their_blocks() {
+    let raw = RawFleet {
+        name: known("prod"),
+        targets: Given::Known(
+            [(
+                "x".to_owned(),
+                Given::Known(RawTarget {
+                    network_load_balancer_arn: known(&arn("eu-west-1", "x")),
+                    ..RawTarget::default()
+                }),
+            )]
+            .into(),
+        ),
+        ..RawFleet::default()
+    };
+    let extra = RawExtra {
+        target_regions: [("x".to_owned(), known("Ireland")), ("y".to_owned(), known("us-east-1"))].into(),
+        adopt: known("all"),
+    };
+    let (spec, problems) = parse_with(&raw, &extra);
+    assert!(spec.is_none());
+    let paths: Vec<_> = problems.iter().map(|one| one.path.to_string()).collect();
+    assert_eq!(paths, ["targets[\"x\"].region", "targets[\"y\"].region", "safety.adopt"]);
+    // A Region that is not known yet decides who goes where, so there is nothing to plan.
+    let extra = RawExtra { target_regions: [("x".to_owned(), Given::Unknown)].into(), ..RawExtra::default() };
+    let (spec, problems) = parse_with(&raw, &extra);
+    assert!(spec.is_none() && problems.is_empty());
+}
+
+#[test]
+fn another_accounts_view_of_a_session_never_makes_it_adoptable() {
+    let mut company = Company::new();
+    let spec = fleet(&[("eu", None)], true);
+    company.launch(&places()[2], 1);
+    company.by_hand(&places()[2], 1, "eu", 42);
+    // The owner tagged it for another fleet; the target's account sees the session and no tags.
+    let session = company.worlds.get_mut(&places()[2]).unwrap().seen.sessions.last_mut().unwrap();
+    session.tags.insert("enigma:fleet".to_owned(), "other".to_owned());
+    let mut seen = company.seen();
+    let target = seen[&places()[2]].targets.last().unwrap().clone();
+    let mut view = seen[&places()[2]].sessions.last().unwrap().clone();
+    view.tags = Tags::new();
+    let collector = seen.get_mut(&home()).unwrap();
+    collector.targets.push(target);
+    collector.sessions.push(view);
+    assert_eq!(Facts::of(&spec, &home(), &seen).adoptable, BTreeMap::new());
+    assert_eq!(company.wanted(&spec).adopted, BTreeMap::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_plan_serves_all_places_and_the_second_is_empty(
+        launched in prop::collection::btree_map(1..60_u32, 0..5_usize, 0..24),
+        by_hand in prop::collection::btree_map(1..60_u32, (any::<bool>(), 1..9_u32), 0..12),
+        later in prop::collection::btree_map(60..80_u32, 0..5_usize, 0..6),
+        adopt in any::<bool>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let spec = fleet(&[("eu", None), ("us", Some("us-east-1")), ("us2", Some("us-east-1"))], adopt);
+        let mut company = Company::new();
+        for (number, at) in &launched {
+            company.launch(&places()[*at], *number);
+        }
+        let mut adoptable = BTreeSet::new();
+        for (number, (to_ours, vni)) in &by_hand {
+            let Some(at) = launched.get(number) else { continue };
+            let at = &places()[*at];
+            let label = match (to_ours, at.region.as_str()) {
+                (false, _) => "elsewhere",
+                (true, "eu-west-1") => "eu",
+                (true, _) => "us2",
+            };
+            company.by_hand(at, *number, label, *vni);
+            if *to_ours && adopt {
+                adoptable.insert(MemberKey { place: at.clone(), interface: eni(*number) });
+            }
+        }
+        let nobodys = company.of_nobody();
+        let first = company.wanted(&spec);
+        prop_assert_eq!(first.adopted.keys().cloned().collect::<BTreeSet<_>>(), adoptable.clone());
+        prop_assert_eq!(first.sessions.len(), launched.len());
+        // Cut off somewhere, then finish, then nothing is left.
+        let plan = company.plan(&first, &spec);
+        company.apply(&plan, cut.index(plan.actions().count() + 1));
+        let second = company.wanted(&spec);
+        let plan = company.plan(&second, &spec);
+        company.apply(&plan, usize::MAX);
+        let again = company.wanted(&spec);
+        prop_assert!(company.plan(&again, &spec).is_empty());
+        prop_assert!(again.adopted.is_empty() && again.changes.is_empty(), "{}", again.headline);
+        // Every member has one session of the fleet, in its Region, and no VNI is used twice in any place.
+        let owned = company.owned(&spec);
+        prop_assert_eq!(owned.sessions.len(), launched.len());
+        let mut vnis = BTreeSet::new();
+        for (key, list) in &owned.sessions {
+            prop_assert_eq!(list.len(), 1, "{}", key);
+            prop_assert!(vnis.insert(list[0].vni), "the VNI of {} is not unique", key);
+            let destination = &owned.destinations[&list[0].target];
+            let Destination::NetworkLoadBalancer(arn) = destination else { panic!("{destination:?}") };
+            prop_assert_eq!(arn.split(':').nth(3).unwrap(), key.place.region.as_str());
+        }
+        // What was not asked for is as it was.
+        let left = company.of_nobody();
+        prop_assert_eq!(left.len() + adoptable.len(), nobodys.len());
+        prop_assert!(left.is_subset(&nobodys));
+        // New members anywhere move nobody.
+        for (number, at) in &later {
+            company.launch(&places()[*at], *number);
+        }
+        let grown = company.wanted(&spec);
+        for (key, session) in &again.sessions {
+            prop_assert_eq!(grown.sessions.get(key), Some(session));
+        }
+        // Everything leaves.
+        let plan = company.plan(&Expansion::nothing(spec.name.clone()), &spec);
+        company.apply(&plan, usize::MAX);
+        prop_assert!(company.owned(&spec).is_empty());
+        prop_assert_eq!(company.of_nobody(), left);
+    }
+}
