@@ -130,6 +130,7 @@ pub(crate) fn vantage(record: &Record) -> Option<Vantage> {
     )]
     match record {
         Record::Conn(conn) => conn.vantage,
+        Record::Dns(dns) => dns.head.vantage,
         _ => None,
     }
 }

@@ -1,6 +1,8 @@
 //! Health, metrics and status over HTTP: read-only views of the counters, for load balancers, Prometheus and people.
 //! Nothing here changes state or shows payload, so nothing needs a token.
 
+pub(crate) mod serve;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 

@@ -61,7 +61,7 @@ pub(crate) fn replay(
             &directory,
             None,
             Existing::Replace,
-            &[Stream::Conn.name()],
+            &Stream::ALL.map(Stream::name),
             SystemTime::now(),
         )?),
         None => Destination::Stdout,

@@ -29,7 +29,7 @@ use crate::export::file::FileError;
 use crate::export::queue::{Outbox, queue};
 use crate::export::writer::Writer;
 use crate::health::{Monitor, Phase};
-use crate::http::{Console, router};
+use crate::http::{self, Console, router};
 use crate::receive::socket::BindError;
 use crate::worker::Worker;
 use asked::{Asked, Signals};
@@ -106,7 +106,7 @@ pub(crate) async fn run(
     // Ends with the process: it must answer "draining" to the very last.
     let server = tokio::spawn({
         let routes = router(Arc::clone(&console));
-        async move { axum::serve(listener, routes).await }
+        async move { http::serve::serve(listener, routes).await }
     });
 
     let writer = Writer {

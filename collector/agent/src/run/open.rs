@@ -51,7 +51,7 @@ pub(super) fn destination(export: &Export) -> Result<Destination, FileError> {
                 keep: export.file.keep_files,
             }),
             Existing::Rotate,
-            &[Stream::Conn.name()],
+            &Stream::ALL.map(Stream::name),
             SystemTime::now(),
         )?),
     })

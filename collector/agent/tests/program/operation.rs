@@ -90,6 +90,12 @@ fn a_replay_names_its_sessions_too() {
         let packet = udp(outer, "10.8.8.8:4789".parse().unwrap(), &datagram(5, 1));
         traffic.push(std::time::Duration::from_secs(number as u64), ethernet(&packet));
     }
+    // The records of protocols too: a question for the address of a.test.
+    let question = b"\x12\x34\x01\x00\x00\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
+    let asked = ethernet(&udp("10.1.0.1:4000".parse().unwrap(), "10.1.0.2:53".parse().unwrap(), question));
+    let mirror = "10.9.9.9:65401".parse().unwrap();
+    let packet = udp(mirror, "10.8.8.8:4789".parse().unwrap(), &vxlan(5, &asked));
+    traffic.push(std::time::Duration::from_secs(2), ethernet(&packet));
     traffic.write(&capture).unwrap();
     let out = dir.path().join("out");
     let replay = || {
@@ -103,7 +109,9 @@ fn a_replay_names_its_sessions_too() {
         .iter()
         .map(|r| (r["enigma.source_ip"].as_str().unwrap().to_owned(), r.get("enigma.eni").cloned()))
         .collect();
-    assert_eq!(enis.len(), 2);
+    assert_eq!(enis.len(), 3);
+    let dns: Value = serde_json::from_str(&std::fs::read_to_string(out.join("dns.log")).unwrap()).unwrap();
+    assert_eq!((&dns["query"], &dns["enigma.eni"]), (&json!("a.test"), &json!("eni-5")));
     assert!(enis.contains(&("10.9.9.9".to_owned(), Some("eni-5".into()))), "{enis:?}");
     assert!(enis.contains(&("10.9.9.8".to_owned(), None)), "{enis:?}");
     std::fs::write(&file, "{}").unwrap();
@@ -177,4 +185,27 @@ fn the_service_manager_is_told_ready_alive_reloading_and_stopping() {
         "a watchdog that is too short is told: {}",
         ended.said
     );
+}
+
+#[test]
+fn slow_clients_are_cut_off_and_do_not_keep_the_health_check_out() {
+    use std::io::{Read as _, Write as _};
+    let collector = Collector::start(AT_ONCE);
+    // As many as are served at a time, and more: some say half a request, some nothing.
+    let mut slow: Vec<std::net::TcpStream> =
+        (0..80).map(|_| std::net::TcpStream::connect(&collector.http).unwrap()).collect();
+    for stream in slow.iter_mut().step_by(2) {
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nHost:").unwrap();
+    }
+    assert_eq!(collector.get("/health/live").0, 200);
+    for mut stream in slow {
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut answer = Vec::new();
+        // Closed or reset; a timeout would be an error of another kind.
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+    assert_eq!(collector.stop().status.code(), Some(0));
 }
