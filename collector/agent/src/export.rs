@@ -2,6 +2,7 @@
 //! ([`writer`]) that turns records into JSON lines, and a destination ([`file`] or standard output). Every record is
 //! accounted for: made = written + dropped.
 
+pub(crate) mod compress;
 pub(crate) mod destination;
 pub(crate) mod file;
 pub(crate) mod queue;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Section;
 use super::key::{Key, Reader};
 use super::value;
+use crate::export::compress::Compression;
 
 static TO: Key = Key {
     section: "export",
@@ -61,6 +62,15 @@ static KEEP_FILES: Key = Key {
     reason: "A week of hourly files: an unattended collector must not fill its disk and then lose new records.",
 };
 
+static COMPRESS: Key = Key {
+    section: "export.file",
+    name: "compress",
+    default: "\"none\"",
+    allowed: "\"none\", \"gzip\" or \"zstd\"",
+    meaning: "Compress renamed files, to `STREAM-TIME.log.gz` or `.zst`, on a thread of its own. The plain file goes when the compressed one is whole; what a stop cuts short is done at the next start.",
+    reason: "Log shippers may still be reading the plain file after it was renamed. Choose it where these files are the archive.",
+};
+
 static FLUSH_INTERVAL: Key = Key {
     section: "export.file",
     name: "flush_interval",
@@ -78,7 +88,7 @@ pub(crate) static SECTION: Section =
 pub(crate) static FILE_SECTION: Section = Section {
     name: "export.file",
     about: "JSON lines, one file per stream, rotated by size and time. Used when `export.to` is \"file\".",
-    keys: &[&DIRECTORY, &ROTATE_SIZE, &ROTATE_INTERVAL, &KEEP_FILES, &FLUSH_INTERVAL],
+    keys: &[&DIRECTORY, &ROTATE_SIZE, &ROTATE_INTERVAL, &KEEP_FILES, &COMPRESS, &FLUSH_INTERVAL],
 };
 
 /// Where the records of `run` go.
@@ -107,6 +117,8 @@ pub(crate) struct ExportFile {
     pub(crate) rotate_interval: Duration,
     /// Rotated files kept per stream; 0 keeps all.
     pub(crate) keep_files: usize,
+    /// How rotated files are compressed, if at all.
+    pub(crate) compress: Option<Compression>,
     /// Longest wait of a record in memory.
     pub(crate) flush_interval: Duration,
 }
@@ -127,6 +139,10 @@ impl Export {
                     value::duration(v, Duration::from_secs(1)..=Duration::from_secs(744 * 3600))
                 }),
                 keep_files: reader.get(&KEEP_FILES, |v| count(v, 0..=1_000_000)),
+                compress: reader.get(&COMPRESS, |v| {
+                    let [gzip, zstd] = Compression::ALL.map(Some);
+                    value::one_of(v, &[("none", None), ("gzip", gzip), ("zstd", zstd)])
+                }),
                 flush_interval: reader.get(&FLUSH_INTERVAL, |v| {
                     value::duration(v, Duration::from_millis(10)..=Duration::from_secs(60))
                 }),

@@ -6,10 +6,13 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use super::compress::{Compression, Compressor, PARTIAL};
 
 /// When files are rotated and how many are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(crate) enum FileError {
     Open { path: PathBuf, source: io::Error },
     #[error("cannot write to {}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("cannot start the compress thread")]
+    Compress(#[source] io::Error),
     #[error("cannot rename {} to {}", from.display(), to.display())]
     Rotate { from: PathBuf, to: PathBuf, source: io::Error },
 }
@@ -52,6 +57,8 @@ pub(crate) struct FileSet {
     rotation: Option<Rotation>,
     existing: Existing,
     streams: Vec<StreamFile>,
+    /// What rotated files are given to.
+    compressor: Option<Compressor>,
     _lock: File,
 }
 
@@ -90,12 +97,40 @@ impl FileSet {
             }
             Err(TryLockError::Error(source)) => return Err(open(source)),
         }
-        let mut set =
-            Self { directory: directory.to_owned(), rotation, existing, streams: Vec::new(), _lock: lock };
+        let mut set = Self {
+            directory: directory.to_owned(),
+            rotation,
+            existing,
+            streams: Vec::new(),
+            compressor: None,
+            _lock: lock,
+        };
         for stream in streams {
             set.current(stream, now)?;
         }
         Ok(set)
+    }
+
+    /// Has rotated files compressed from now on, and those that an earlier run left plain.
+    pub(crate) fn compressing(mut self, compression: Compression) -> Result<Self, FileError> {
+        let compressor = Compressor::start(compression).map_err(FileError::Compress)?;
+        let mut plain = Vec::new();
+        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let is_ours = |name: &str| self.streams.iter().any(|file| is_rotated_name(file.stream, name));
+            if name.strip_suffix(PARTIAL).is_some_and(is_ours) {
+                // Half a file of a run that was killed; the plain one is still there.
+                drop(fs::remove_file(entry.path()));
+            } else if is_ours(&name) && name.ends_with(".log") {
+                plain.push(entry.path());
+            }
+        }
+        plain.sort();
+        for file in plain {
+            compressor.take(file);
+        }
+        self.compressor = Some(compressor);
+        Ok(self)
     }
 
     /// Appends whole lines. On failure the file is cut back to its last whole line.
@@ -154,13 +189,21 @@ impl FileSet {
         // Microseconds make names unique and sort them; a clock that was set back is stepped past.
         let mut at = begun;
         let to = loop {
-            let to = self.directory.join(rotated_name(stream, at));
-            if !to.exists() {
+            let name = rotated_name(stream, at);
+            let to = self.directory.join(&name);
+            let compressed = |by: Compression| self.directory.join(format!("{name}{}", by.suffix())).exists();
+            if !to.exists() && !Compression::ALL.into_iter().any(compressed) {
                 break to;
             }
             at += Duration::from_micros(1);
         };
-        fs::rename(&from, &to).map_err(|source| FileError::Rotate { from, to, source })
+        if let Err(source) = fs::rename(&from, &to) {
+            return Err(FileError::Rotate { from, to, source });
+        }
+        if let Some(compressor) = &self.compressor {
+            compressor.take(to);
+        }
+        Ok(())
     }
 
     fn current(&mut self, stream: &'static str, now: SystemTime) -> Result<&mut Current, FileError> {
@@ -196,14 +239,17 @@ impl FileSet {
             return;
         }
         let Ok(entries) = fs::read_dir(&self.directory) else { return };
-        let mut rotated: Vec<String> = entries
+        // By the name without a compression's suffix: for a moment a file is there in both forms.
+        let rotated: BTreeSet<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| is_rotated_name(stream, name))
+            .map(|name| plain_name(&name).to_owned())
             .collect();
-        rotated.sort();
         let surplus = rotated.len().saturating_sub(keep);
-        for name in &rotated[..surplus] {
-            drop(fs::remove_file(self.directory.join(name)));
+        for name in rotated.iter().take(surplus) {
+            for suffix in ["", Compression::Gzip.suffix(), Compression::Zstd.suffix()] {
+                drop(fs::remove_file(self.directory.join(format!("{name}{suffix}"))));
+            }
         }
     }
 }
@@ -215,10 +261,16 @@ fn rotated_name(stream: &str, begun: SystemTime) -> String {
     format!("{stream}-{}.log", at.strftime("%Y%m%dT%H%M%S.%6fZ"))
 }
 
-/// Only names that `rotated_name` makes: nothing else in the directory is ours to delete.
+/// A name without the suffix of a compression.
+fn plain_name(name: &str) -> &str {
+    Compression::ALL.into_iter().find_map(|by| name.strip_suffix(by.suffix())).unwrap_or(name)
+}
+
+/// Only names that `rotated_name` makes, compressed or not: nothing else in the directory is ours to delete.
 fn is_rotated_name(stream: &str, name: &str) -> bool {
     const SHAPE: &[u8] = b"dddddddd-dddddd.dddddd-";
-    name.strip_prefix(stream)
+    plain_name(name)
+        .strip_prefix(stream)
         .and_then(|rest| rest.strip_prefix('-'))
         .and_then(|rest| rest.strip_suffix(".log"))
         .is_some_and(|time| {

@@ -43,16 +43,20 @@ pub(super) fn sockets(
 pub(super) fn destination(export: &Export) -> Result<Destination, FileError> {
     Ok(match export.to {
         To::Stdout => Destination::Stdout,
-        To::File => Destination::Files(FileSet::open(
-            &export.file.directory,
-            Some(Rotation {
+        To::File => {
+            let rotation = Rotation {
                 size: export.file.rotate_size,
                 interval: export.file.rotate_interval,
                 keep: export.file.keep_files,
-            }),
-            Existing::Rotate,
-            &Stream::ALL.map(Stream::name),
-            SystemTime::now(),
-        )?),
+            };
+            let streams = Stream::ALL.map(Stream::name);
+            let now = SystemTime::now();
+            let files =
+                FileSet::open(&export.file.directory, Some(rotation), Existing::Rotate, &streams, now)?;
+            Destination::Files(match export.file.compress {
+                Some(compression) => files.compressing(compression)?,
+                None => files,
+            })
+        }
     })
 }

@@ -61,7 +61,8 @@ fn an_earlier_runs_file_is_kept_by_a_service_and_replaced_offline() {
 #[test]
 fn only_our_own_oldest_files_are_deleted() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["conn-notes.log", "conn-20231114T231320.000000Z.log.gz", "dns-20231114T231320.000000Z.log"] {
+    for name in ["conn-notes.log", "conn-20231114T231320.000000Z.log.bz2", "dns-20231114T231320.000000Z.log"]
+    {
         fs::write(dir.path().join(name), "keep me").unwrap();
     }
     let rotation = Rotation { size: 1, keep: 2, ..ROTATION };
@@ -75,7 +76,7 @@ fn only_our_own_oldest_files_are_deleted() {
         [
             "conn-20231114T221323.000000Z.log",
             "conn-20231114T221324.000000Z.log",
-            "conn-20231114T231320.000000Z.log.gz",
+            "conn-20231114T231320.000000Z.log.bz2",
             "conn-notes.log",
             "conn.log",
             "dns-20231114T231320.000000Z.log",
@@ -111,4 +112,51 @@ fn a_full_disk_costs_the_failed_block_and_nothing_else() {
     );
     files.write("dns", b"kept\n", at(0)).unwrap();
     assert_eq!(fs::read_to_string(dir.path().join("dns.log")).unwrap(), "kept\n");
+}
+
+fn plain(path: &Path) -> String {
+    let file = File::open(path).unwrap();
+    let mut text = String::new();
+    if path.to_str().unwrap().ends_with(".gz") {
+        io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file), &mut text).unwrap();
+    } else {
+        io::Read::read_to_string(&mut zstd::Decoder::new(file).unwrap(), &mut text).unwrap();
+    }
+    text
+}
+
+#[test]
+fn rotated_files_are_compressed_whole_and_those_an_earlier_run_left_too() {
+    for compression in Compression::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let left = "conn-20231114T221319.000000Z.log";
+        let half = format!("{left}{}{PARTIAL}", compression.suffix());
+        for (name, text) in [(left, "left\n"), (&half, "half"), ("other.log", "not ours")] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let rotation = Rotation { size: 1, keep: 3, ..ROTATION };
+        let mut files = FileSet::open(dir.path(), Some(rotation), Existing::Rotate, &["conn"], at(0))
+            .unwrap()
+            .compressing(compression)
+            .unwrap();
+        for second in 0..2 {
+            files.write("conn", format!("line {second}\n").as_bytes(), at(second)).unwrap();
+            assert_eq!(files.rotate_due(at(second)).unwrap(), 1);
+        }
+        let expected: Vec<String> =
+            [left, "conn-20231114T221320.000000Z.log", "conn-20231114T221321.000000Z.log"]
+                .map(|name| format!("{name}{}", compression.suffix()))
+                .into_iter()
+                .chain(["conn.log".to_owned(), "other.log".to_owned()])
+                .collect();
+        enigma_test_support::wait::until(Duration::from_secs(30), "compressed files only", || {
+            names(dir.path()) == expected
+        });
+        let texts: Vec<String> = expected[..3].iter().map(|name| plain(&dir.path().join(name))).collect();
+        assert_eq!(texts, ["left\n", "line 0\n", "line 1\n"]);
+        // They count as files to keep: the oldest goes when a fourth comes.
+        files.write("conn", b"line 2\n", at(2)).unwrap();
+        files.rotate_due(at(2)).unwrap();
+        assert!(!names(dir.path()).contains(&expected[0]));
+    }
 }
