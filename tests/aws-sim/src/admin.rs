@@ -146,6 +146,9 @@ async fn world(State(shared): State<Arc<Shared>>) -> Answer {
                 )
             })
             .collect();
+        let is_own = |share: &crate::sharing::Share| share.owner == *account && share.region == *region;
+        let shares: Vec<_> =
+            core.state.shares.iter().filter(|(_, share)| is_own(share)).map(|(arn, _)| arn).collect();
         json!({
             "account": account,
             "region": region,
@@ -154,6 +157,9 @@ async fn world(State(shared): State<Arc<Shared>>) -> Answer {
             "instances": instances,
             "interfaces": interfaces,
             "load_balancers": space.load_balancers.keys().collect::<Vec<_>>(),
+            "target_groups": space.target_groups.keys().collect::<Vec<_>>(),
+            "auto_scaling_groups": space.scaling_groups.keys().collect::<Vec<_>>(),
+            "resource_shares": shares,
             "targets": space.targets.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "filters": space.filters.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "filter_rules": space.filter_rules.iter().map(|(id, _)| id).collect::<Vec<_>>(),

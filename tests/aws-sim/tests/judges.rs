@@ -60,16 +60,27 @@ fn botocore_raises_awss_code_for_every_refusal() {
     assert!(said.contains("refusals ") && said.contains("codes "), "{said}");
 }
 
-#[test]
-fn botocore_knows_what_a_company_reads_and_shares() {
+fn start_company() -> Sim {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/company.toml");
     let clock = Clock::standing("2026-01-01T00:00:00Z".parse().unwrap());
     let options = Options { clock, ..Options::default() };
-    let sim = Sim::start_with(&World::load(&path).unwrap(), options).unwrap();
+    Sim::start_with(&World::load(&path).unwrap(), options).unwrap()
+}
+
+#[test]
+fn botocore_knows_what_a_company_reads_and_shares() {
+    let sim = start_company();
     let Some(output) = run_script("company.py", &[sim.endpoint(), BALANCER]) else { return };
     let said = accept(&output);
     // All 24 kinds of the four services, and the two of EC2 that the judge uses.
     assert!(said.contains("examined 26 kinds of reply"), "{said}");
+}
+
+#[test]
+fn moto_gives_a_company_the_same_shapes() {
+    let sim = start_company();
+    let Some(output) = run_script("company_shapes.py", &[sim.endpoint(), BALANCER]) else { return };
+    assert!(accept(&output).contains("compared 14 calls"), "{output:?}");
 }
 
 #[test]

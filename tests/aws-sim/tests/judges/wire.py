@@ -45,7 +45,7 @@ def examine(operation_model, response_dict, **_):
     members = [child for child in root if local(child) not in ("requestId", "ResponseMetadata")]
     shape = operation_model.output_shape
     if protocol == "query":
-        members = list(members[0])
+        members = list(members[0]) if members else []
     if shape is None:
         # EC2 answers <return>true</return> where the model has no reply at all.
         if [local(child) for child in members] not in ([], ["return"]):
