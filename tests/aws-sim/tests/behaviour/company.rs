@@ -130,13 +130,16 @@ fn access_follows_membership() {
 }
 
 #[test]
-fn invitations_end_after_twelve_hours() {
+fn invitations_end_after_seven_days() {
     let (sim, client) = start();
     share(&sim, &client, &json!(["444444444444"]));
     let outsider = by(&client, "outsider");
     let invitations = || ram(&outsider, "getresourceshareinvitations", &json!({})).1;
     let arn = invitations()["resourceShareInvitations"][0]["resourceShareInvitationArn"].clone();
-    sim.admin().clock().advance(Duration::from_secs(12 * 3600));
+    // One second has passed since the invitation.
+    sim.admin().clock().advance(Duration::from_secs(7 * 24 * 3600 - 2));
+    assert_eq!(invitations()["resourceShareInvitations"][0]["status"], "PENDING");
+    sim.admin().clock().advance(Duration::from_secs(1));
     assert_eq!(invitations()["resourceShareInvitations"][0]["status"], "EXPIRED");
     let body = json!({"resourceShareInvitationArn": arn});
     let (status, reply) = ram(&outsider, "acceptresourceshareinvitation", &body);
