@@ -1,7 +1,4 @@
-//! A laboratory for whole runs: a simulated AWS, a Terraform workspace with the real provider, and a hand on both.
-//!
-//! Each test makes its own, says what the world holds and what a person wrote, runs the real command line, and looks at plans, states
-//! and at the simulator itself. Tests run in every Terraform version found ([`versions`]).
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;

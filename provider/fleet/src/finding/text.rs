@@ -63,7 +63,7 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
         ),
         Kind::Ineligible { sources } => (
             format!("{} cannot be mirrored", interfaces(sources)),
-            format!("safety.on_ineligible is \"fail\", so nothing is done: {}. The reasons are in not_mirrored.", list(sources)),
+            format!("safety.on_ineligible is \"fail\", so nothing is done: {}. Make room for them, leave them out with a rule, or set it to \"skip\".", list(sources)),
         ),
         Kind::NothingSelected => (
             "Nothing would be mirrored".to_owned(),

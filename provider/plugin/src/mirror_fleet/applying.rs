@@ -31,9 +31,6 @@ use crate::diagnostics;
 /// to be finished, from one that another state manages.
 pub(super) const COMPLETE_TAG: &str = "enigma:complete";
 
-/// Most chunks a description can have had: all of them are taken off when a shorter one replaces it.
-const MOST_CHUNKS: usize = 25;
-
 /// The means of one apply.
 pub(super) struct Means<'a> {
     pub(super) cloud: Arc<dyn Cloud>,
@@ -101,7 +98,7 @@ pub(super) async fn apply(
         Occasion::Update { reviewed, former_tags } => {
             leave_unreviewed(&mut owned, &expansion, reviewed);
             around.former_tags = former_tags.clone();
-            around.former_tags.extend((1..=MOST_CHUNKS).map(|n| format!("{}{n}", spec_tags::PREFIX)));
+            around.former_tags.extend(spec_tags::keys());
             describe(&mut expansion, description, true);
         }
         Occasion::Destroy(_) => {}

@@ -40,7 +40,7 @@ pub(super) fn schema() -> Schema {
     .attribute(
         "pending_count",
         Attribute::number().computed().description(
-            "How many of them are promised and not made. Put a postcondition on it: a create that was only partly possible \
+            "How many of them are promised and not made, and how many other changes of the last apply are not done yet. Put a postcondition on it: a create that was only partly possible \
              succeeds with warnings, because Terraform would otherwise replace the whole fleet.",
         ),
     )

@@ -1,4 +1,4 @@
-//! The fleet's own description, written into tags of one of its filters.
+//! The fleet's own description, written into tags of its first target.
 //!
 //! State can be lost, and compiled filter rules do not tell which intent they came from. So the configuration that made a fleet
 //! travels with it: deflated, base64, in chunks that fit AWS's tag limits. Import reads it back, and a plan after an import
@@ -15,7 +15,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 /// Tag key prefix; the chunk's number follows, from 1.
-pub(super) const PREFIX: &str = "enigma:spec.";
+const PREFIX: &str = "enigma:spec.";
 
 /// AWS allows 256 characters in a tag value.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>
@@ -46,14 +46,16 @@ pub(super) fn write(description: &str) -> Tags {
         .collect()
 }
 
+/// Every tag key that a description can have: a shorter one must take the chunks of a longer one with it.
+pub(super) fn keys() -> impl Iterator<Item = String> {
+    (1..=MAX_CHUNKS).map(|number| format!("{PREFIX}{number}"))
+}
+
 /// The description carried by `tags`; `None` when there is none or someone damaged it.
 pub(super) fn read(tags: &Tags) -> Option<String> {
     let mut text = String::new();
-    for index in 1..=MAX_CHUNKS {
-        match tags.get(&format!("{PREFIX}{index}")) {
-            Some(chunk) => text.push_str(chunk),
-            None => break,
-        }
+    for chunk in keys().map_while(|key| tags.get(&key)) {
+        text.push_str(chunk);
     }
     if text.is_empty() {
         return None;
