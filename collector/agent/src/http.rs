@@ -144,6 +144,8 @@ pub(crate) fn counters(totals: &Totals) -> Value {
             "now": engine.flows_active,
             "created": engine.flows_created,
             "evictions": engine.flows_evicted,
+            "not_looked_into": engine.l7_refused,
+            "contents_lost": engine.l7_lost,
         },
         "records": {
             "made": sum.records,

@@ -96,6 +96,19 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     );
 
     page.single(
+        "flows_not_looked_into_total",
+        "counter",
+        "Flows recorded without a look at their content because its memory was used up.",
+        engine.l7_refused,
+    );
+    page.single(
+        "flow_contents_lost_total",
+        "counter",
+        "Flows whose content was given up: bytes missing for good, or more than is kept of a direction.",
+        engine.l7_lost,
+    );
+
+    page.single(
         "records_total",
         "counter",
         "Records made. records = written + dropped + queued.",

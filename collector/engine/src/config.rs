@@ -65,7 +65,7 @@ pub struct EngineConfig {
     /// the idlest flow is written as a record and counted as evicted.
     pub flow_memory: usize,
     /// Memory for content that is being looked at, in bytes. Default 64 MiB: some 5,000 connections that keep their
-    /// whole 8 KiB at once, or ten times as many as usual. When it is used up, new flows are counted but not looked
+    /// whole 8 KiB at once. When it is used up, new flows are counted but not looked
     /// into ([`Stats::l7_refused`](crate::Stats::l7_refused)). 0 looks into none.
     pub l7_memory: usize,
     /// When flows end.

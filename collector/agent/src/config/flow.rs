@@ -20,6 +20,15 @@ static MEMORY: Key = Key {
     reason: "Room for hundreds of thousands of flows at once while leaving most of a 1 GiB instance to the kernel's buffers.",
 };
 
+static CONTENT_MEMORY: Key = Key {
+    section: "flow",
+    name: "content_memory",
+    default: "\"64MiB\"",
+    allowed: "a size from 0B to 64GiB, such as \"64MiB\"; 0B looks into no flow",
+    meaning: "Budget of all workers together for the first bytes of flows, which are kept until their protocol is decided. When it is used up, new flows are recorded without a look inside; `flows_not_looked_into_total` counts that.",
+    reason: "Some 5,000 connections that keep their whole 8 KiB at once; most are decided by their first packet and keep nothing.",
+};
+
 static TCP_ATTEMPT: Key = Key {
     section: "flow",
     name: "tcp_attempt",
@@ -107,6 +116,7 @@ pub(crate) static SECTION: Section = Section {
     about: "The flow table: what ends a flow and how many may live at once.",
     keys: &[
         &MEMORY,
+        &CONTENT_MEMORY,
         &TCP_ATTEMPT,
         &TCP_OPENING,
         &TCP_IDLE,
@@ -124,6 +134,8 @@ pub(crate) static SECTION: Section = Section {
 pub(crate) struct Flow {
     /// Bytes, all workers together.
     pub(crate) memory: u64,
+    /// Bytes for content that is being looked at, all workers together.
+    pub(crate) content_memory: u64,
     /// When flows end.
     pub(crate) timeouts: Timeouts,
     /// Seed of the Community ID.
@@ -135,6 +147,7 @@ impl Flow {
         let timeout = |v: &super::raw::RawValue| value::duration(v, TIMEOUT);
         Self {
             memory: reader.get(&MEMORY, |v| value::size(v, 1 << 20..=64 << 30)),
+            content_memory: reader.get(&CONTENT_MEMORY, |v| value::size(v, 0..=64 << 30)),
             timeouts: Timeouts {
                 tcp_attempt: reader.get(&TCP_ATTEMPT, timeout),
                 tcp_opening: reader.get(&TCP_OPENING, timeout),
@@ -159,6 +172,7 @@ impl Flow {
         EngineConfig {
             // On a 32-bit host the budget ends at its address space.
             flow_memory: usize::try_from(self.memory).unwrap_or(usize::MAX) / workers.max(1),
+            l7_memory: usize::try_from(self.content_memory).unwrap_or(usize::MAX) / workers.max(1),
             timeouts: self.timeouts,
             community_id_seed: self.community_id_seed,
             uid_seed,

@@ -183,7 +183,9 @@ fn defaults_are_the_engines_own() {
     assert_eq!(config.flow.timeouts, enigma_engine::Timeouts::default());
     let engine = config.flow.engine(1, config.receive.admission(), 0);
     assert_eq!(engine.flow_memory, enigma_engine::EngineConfig::default().flow_memory);
-    assert_eq!(config.flow.engine(4, config.receive.admission(), 0).flow_memory, engine.flow_memory / 4);
+    assert_eq!(engine.l7_memory, enigma_engine::EngineConfig::default().l7_memory);
+    let quarter = config.flow.engine(4, config.receive.admission(), 0);
+    assert_eq!((quarter.flow_memory, quarter.l7_memory), (engine.flow_memory / 4, engine.l7_memory / 4));
 }
 
 #[test]
