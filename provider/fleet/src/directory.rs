@@ -28,6 +28,7 @@ pub struct Directory {
     /// The fleet.
     pub fleet: FleetName,
     /// In order of VNI, each VNI once.
+    #[serde(rename = "sessions")]
     pub sources: Vec<Entry>,
 }
 
@@ -40,7 +41,8 @@ pub struct Entry {
     pub account_id: AccountId,
     /// Its Region.
     pub region: Region,
-    /// The interface.
+    /// The interface; `eni` is what the collector calls it, in this file as in `enigma.eni` of its records.
+    #[serde(rename = "eni")]
     pub interface_id: InterfaceId,
     /// Its addresses, the primary IPv4 address first, which mirrored packets come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -86,8 +86,8 @@ fn a_vni_is_told_with_everything_that_was_seen() {
     assert_eq!(
         directory.to_json().unwrap(),
         concat!(
-            r#"{"version":1,"fleet":"prod","sources":[{"vni":1,"account_id":"111111111111","region":"eu-west-1","#,
-            r#""interface_id":"eni-00000001","addresses":["10.0.0.7","fd00::1","fd00::2"],"instance_id":"i-00000001","#,
+            r#"{"version":1,"fleet":"prod","sessions":[{"vni":1,"account_id":"111111111111","region":"eu-west-1","#,
+            r#""eni":"eni-00000001","addresses":["10.0.0.7","fd00::1","fd00::2"],"instance_id":"i-00000001","#,
             r#""name":"web-1","tags":{"team":"web","zone":"dmz"},"vpc_id":"vpc-00000001","subnet_id":"subnet-00000001","#,
             r#""availability_zone":"eu-west-1a","target":"main"}]}"#
         )
