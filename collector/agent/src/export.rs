@@ -1,5 +1,5 @@
 //! Records on their way out: a bounded queue that the packet path never waits for ([`queue`]), one writer thread
-//! ([`writer`]) that turns records into JSON lines, and a destination ([`file`] or standard output). Every record is
+//! ([`writer`]) that turns records into JSON lines, and a destination ([`mod@file`] or standard output). Every record is
 //! accounted for: made = written + dropped.
 
 pub(crate) mod compress;
