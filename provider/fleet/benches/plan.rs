@@ -14,7 +14,7 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::directory::Directory;
 use enigma_fleet::drift::refresh;
 use enigma_fleet::duration;
-use enigma_fleet::expand::{Expansion, Facts, Prior, expand_with};
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FilterId, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::{
@@ -23,7 +23,7 @@ use enigma_fleet::inventory::{
 };
 use enigma_fleet::ownership::own;
 use enigma_fleet::selection::{self, RawRule, RawSelection, SelectionSpec, select};
-use enigma_fleet::spec::{FleetSpec, RawExtra, RawFleet, RawTarget, parse_with};
+use enigma_fleet::spec::{FleetSpec, RawFleet, RawTarget, parse};
 
 const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 const ACCOUNTS: usize = 50;
@@ -48,18 +48,18 @@ fn spec() -> FleetSpec {
         let arn = format!(
             "arn:aws:elasticloadbalancing:{region}:100000000000:loadbalancer/net/mirror/0123456789abcdef"
         );
-        Given::Known(RawTarget { network_load_balancer_arn: known(&arn), ..RawTarget::default() })
+        Given::Known(RawTarget {
+            network_load_balancer_arn: known(&arn),
+            region: known(region),
+            ..RawTarget::default()
+        })
     };
     let raw = RawFleet {
         name: known("prod"),
         targets: Given::Known(REGIONS.map(|region| (region.to_owned(), target(region))).into()),
         ..RawFleet::default()
     };
-    let extra = RawExtra {
-        target_regions: REGIONS.map(|region| (region.to_owned(), known(region))).into(),
-        ..RawExtra::default()
-    };
-    parse_with(&raw, &extra).0.unwrap()
+    parse(&raw).0.unwrap()
 }
 
 fn everything() -> SelectionSpec {
@@ -178,9 +178,9 @@ fn plans(criterion: &mut Criterion) {
         assert_eq!(chosen.len(), members);
         let facts = Facts::of(&spec, &home(), &world.places);
         let none = Prior::default();
-        let expand = |prior: &Prior| expand_with(&spec, &home(), black_box(&chosen), prior, &facts);
-        group.bench_function(id("expand"), |bencher| bencher.iter(|| expand(&none)));
-        let wanted = expand(&none);
+        let plan_of = |prior: &Prior| expand(&spec, &home(), black_box(&chosen), prior, &facts);
+        group.bench_function(id("expand"), |bencher| bencher.iter(|| plan_of(&none)));
+        let wanted = plan_of(&none);
         assert_eq!((wanted.sessions.len(), wanted.has_errors()), (members, false));
         let owned = own(&spec.name, &world.places);
         let around = Circumstances::default();
@@ -211,7 +211,7 @@ fn plans(criterion: &mut Criterion) {
             let owned = own(&spec.name, &later.places);
             let prior = refresh(&none, &owned, &BTreeSet::new()).prior;
             let facts = Facts::of(&spec, &home(), &later.places);
-            let wanted = expand_with(&spec, &home(), &chosen, &prior, &facts);
+            let wanted = expand(&spec, &home(), &chosen, &prior, &facts);
             let plan = diff(&wanted, &owned, &around);
             (check::plan(&plan, &owned), plan)
         };

@@ -77,6 +77,21 @@ fn calls_of(action: &Action) -> impl Iterator<Item = &'static str> {
         Action::DeleteSession { .. } => (Some("DeleteTrafficMirrorSession"), None),
         Action::DeleteFilter { .. } => (Some("DeleteTrafficMirrorFilter"), None),
         Action::DeleteTarget { .. } => (Some("DeleteTrafficMirrorTarget"), None),
+        Action::CreateShare { .. } => (Some("CreateResourceShare"), None),
+        Action::ModifyShare { allows_external, set, remove, .. } => {
+            let tags = if !set.is_empty() {
+                Some("TagResource")
+            } else if remove.is_empty() {
+                None
+            } else {
+                Some("UntagResource")
+            };
+            (allows_external.map(|_| "UpdateResourceShare"), tags)
+        }
+        Action::AddToShare { .. } => (Some("AssociateResourceShare"), None),
+        Action::JoinShare { .. } => (Some("AcceptResourceShareInvitation"), None),
+        Action::RemoveFromShare { .. } => (Some("DisassociateResourceShare"), None),
+        Action::DeleteShare { .. } => (Some("DeleteResourceShare"), None),
         Action::Retag { set, remove, .. } => {
             ((!set.is_empty()).then_some("CreateTags"), (!remove.is_empty()).then_some("DeleteTags"))
         }

@@ -18,7 +18,7 @@ use crate::adopt::{self, Adoptable};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
 use crate::ids::{
-    FleetName, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, PacketLength, Place, Region,
+    AccountId, FleetName, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, PacketLength, Place, Region,
     SessionNumber, Vni,
 };
 use crate::inventory::{Destination, FilterRule, Tags};
@@ -79,6 +79,21 @@ pub struct DesiredFilter {
     pub tags: Given<Tags>,
 }
 
+/// The resource share of one place of targets: with whom they must be shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredShare {
+    /// Accounts with sessions that send there, kept ones included; never the targets' own. Not empty.
+    pub accounts: BTreeSet<AccountId>,
+    /// Every target of the fleet in the place that can be shared.
+    pub targets: BTreeSet<Label>,
+    /// Whether accounts outside the organization may be among them.
+    pub allows_external: bool,
+    /// Its name, for consoles.
+    pub name: String,
+    /// All tags.
+    pub tags: Given<Tags>,
+}
+
 /// Everything that shall exist of a fleet, and what a reviewer must know.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +102,12 @@ pub struct Expansion {
     pub fleet: FleetName,
     /// Sessions by source.
     pub sessions: BTreeMap<MemberKey, DesiredSession>,
-    /// Every target of the specification, in the fleet's home.
+    /// Every target of the specification, in the account of its destination.
     pub targets: BTreeMap<ObjectKey, DesiredTarget>,
     /// Filters that sessions use, once in every place of theirs.
     pub filters: BTreeMap<ObjectKey, DesiredFilter>,
+    /// Resource shares by the place of the targets, where other accounts send to them.
+    pub shares: BTreeMap<Place, DesiredShare>,
     /// Members that get no session.
     pub not_mirrored: BTreeMap<MemberKey, Skipped>,
     /// Sessions in places that could not be read: they stay exactly as they are.
@@ -117,6 +134,7 @@ impl Expansion {
             sessions: BTreeMap::new(),
             targets: BTreeMap::new(),
             filters: BTreeMap::new(),
+            shares: BTreeMap::new(),
             not_mirrored: BTreeMap::new(),
             kept: BTreeMap::new(),
             removed: BTreeSet::new(),
@@ -135,19 +153,9 @@ impl Expansion {
     }
 }
 
-/// Plans a fleet. Targets live in `home`'s account: in its Region, or in the one a target names. Without facts about receivers AWS's
-/// lower limits hold and nothing is taken over.
+/// Plans a fleet. Targets live where [`TargetSpec::place`](crate::spec::TargetSpec::place) says. With empty `facts` about receivers
+/// AWS's lower limits hold and nothing is taken over.
 pub fn expand(
-    spec: &FleetSpec,
-    home: &Place,
-    members: &BTreeMap<MemberKey, Member>,
-    prior: &Prior,
-) -> Expansion {
-    expand_with(spec, home, members, prior, &Facts::default())
-}
-
-/// [`expand`] with what was seen of receivers and of sessions that may be taken over.
-pub fn expand_with(
     spec: &FleetSpec,
     home: &Place,
     members: &BTreeMap<MemberKey, Member>,
@@ -172,7 +180,7 @@ pub fn expand_with(
     let receivers = Receivers::of(spec, home, members, facts);
     let mut eligible = BTreeMap::new();
     for (key, member) in members {
-        match receivers.reason_against(spec, key, member) {
+        match receivers.reason_against(key, member) {
             Some(skipped) => {
                 plan.not_mirrored.insert(key.clone(), skipped);
             }
@@ -223,6 +231,7 @@ pub fn expand_with(
     }
     objects::place_targets(spec, home, facts, &mut plan);
     objects::place_filters(spec, &mut plan);
+    objects::place_shares(spec, home, &mut plan);
     review::review(spec, members, prior, &mut plan);
     if spec.safety.on_ineligible == OnIneligible::Fail && !plan.not_mirrored.is_empty() {
         let sources = Sources::of(plan.not_mirrored.keys().cloned());
@@ -252,17 +261,21 @@ fn strange_vnis(spec: &FleetSpec, members: &BTreeMap<MemberKey, Member>, facts: 
 struct Receivers<'a> {
     interfaces: BTreeMap<&'a InterfaceId, &'a Label>,
     instances: BTreeMap<&'a InstanceId, &'a Label>,
+    spec: &'a FleetSpec,
+    home: &'a Place,
     regions: BTreeSet<Region>,
 }
 
 impl<'a> Receivers<'a> {
     fn of(
         spec: &'a FleetSpec,
-        home: &Place,
+        home: &'a Place,
         members: &'a BTreeMap<MemberKey, Member>,
         facts: &'a Facts,
     ) -> Self {
         let mut receivers = Self {
+            spec,
+            home,
             interfaces: BTreeMap::new(),
             instances: BTreeMap::new(),
             regions: spec.targets.values().map(|target| target.place(home).region).collect(),
@@ -278,12 +291,20 @@ impl<'a> Receivers<'a> {
         receivers
     }
 
-    fn reason_against(&self, spec: &FleetSpec, key: &MemberKey, member: &Member) -> Option<Skipped> {
+    fn reason_against(&self, key: &MemberKey, member: &Member) -> Option<Skipped> {
+        let spec = self.spec;
         if !self.regions.contains(&key.place.region) {
             let regions: Vec<&str> = self.regions.iter().map(Region::as_str).collect();
             let detail = format!(
                 "the fleet's targets are in {}, and AWS mirrors within a Region only",
                 regions.join(", ")
+            );
+            return Some(Skipped { reason: SkipReason::NoTarget, detail });
+        }
+        if !spec.targets.values().any(|target| target.takes(self.home, &key.place)) {
+            let detail = format!(
+                "the fleet's targets in {} are Gateway Load Balancer endpoints of other accounts, which take only sources of their own",
+                key.place.region
             );
             return Some(Skipped { reason: SkipReason::NoTarget, detail });
         }

@@ -144,6 +144,19 @@ text_id!(
     SessionId, "a traffic mirror session id such as tms-0123456789abcdef0", |t| ec2_id(t, "tms-")
 );
 text_id!(
+    /// The ARN of a resource share: RAM knows shares by nothing shorter.
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsresourceaccessmanager.html>
+    ShareArn, "the ARN of a resource share such as arn:aws:ram:us-east-1:111111111111:resource-share/UUID", |t| {
+        let parts: Vec<&str> = t.splitn(6, ':').collect();
+        matches!(parts.as_slice(), ["arn", partition, "ram", region, account, resource]
+            if partition.starts_with("aws")
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|b| b.is_ascii_digit())
+                && resource.strip_prefix("resource-share/").is_some_and(|id| !id.is_empty()))
+    }
+);
+text_id!(
     /// The name of a fleet: the value of its ownership tag, so it is short, printable and stable.
     FleetName, "a fleet name of 1 to 64 letters, digits, '-', '_' or '.' that begins with a letter or digit", |t| {
         (1..=64).contains(&t.len())

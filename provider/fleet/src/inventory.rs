@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{
     AccountId, FilterId, FilterRuleId, InstanceId, InterfaceId, PacketLength, Place, RuleNumber, SessionId,
-    SessionNumber, SubnetId, TargetId, VpcId, ZoneName,
+    SessionNumber, ShareArn, SubnetId, TargetId, VpcId, ZoneName,
 };
 
 /// AWS resource tags, sorted by key so that everything derived from them has one order.
@@ -218,6 +218,54 @@ pub struct MirrorSession {
     pub tags: Tags,
 }
 
+/// How far RAM is with one principal or target of a share.
+/// <https://docs.aws.amazon.com/ram/latest/APIReference/API_ResourceShareAssociation.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AssociationStatus {
+    /// In effect.
+    Associated,
+    /// On its way, `RESTORING` included.
+    Associating,
+    /// No longer in effect; RAM shows it for a while.
+    Disassociated,
+    /// On its way out.
+    Disassociating,
+    /// RAM gave up on it.
+    Failed,
+    /// `SUSPENDED` or `SUSPENDING`: RAM took it out of effect by itself.
+    Suspended,
+}
+
+impl AssociationStatus {
+    /// Whether it is in effect or becomes so without another call of the share's owner.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        matches!(self, Self::Associated | Self::Associating)
+    }
+}
+
+/// One resource share of RAM as its owner sees it; shares that are deleted or being deleted are not listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceShare {
+    /// Its ARN.
+    pub arn: ShareArn,
+    /// Its name, which need not be unique.
+    pub name: String,
+    /// AWS's status: `PENDING`, `ACTIVE`, `FAILED`.
+    pub status: String,
+    /// Whether accounts outside the organization may be principals (`allowExternalPrincipals`).
+    pub allows_external: bool,
+    /// Its tags.
+    pub tags: Tags,
+    /// With whom, verbatim: account ids, and what others may have added (ARNs of organizations and their units).
+    pub principals: BTreeMap<String, AssociationStatus>,
+    /// Which mirror targets.
+    pub targets: BTreeMap<TargetId, AssociationStatus>,
+    /// ARNs of whatever else someone put into it.
+    pub other_resources: Vec<String>,
+}
+
 /// Everything seen in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceInventory {
@@ -227,12 +275,14 @@ pub struct PlaceInventory {
     pub instances: Vec<Instance>,
     /// Subnets.
     pub subnets: Vec<Subnet>,
-    /// Targets, own and shared.
+    /// Targets, own and those that others share with the place, told apart by [`MirrorTarget::owner`].
     pub targets: Vec<MirrorTarget>,
     /// Filters with rules.
     pub filters: Vec<MirrorFilter>,
     /// Sessions, own and (on our targets) of other accounts.
     pub sessions: Vec<MirrorSession>,
+    /// Resource shares that the place owns.
+    pub shares: Vec<ResourceShare>,
 }
 
 /// Everything that was seen, and what could not be.

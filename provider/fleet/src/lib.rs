@@ -20,6 +20,7 @@ pub mod ownership;
 pub mod plan;
 pub mod problem;
 pub mod quota;
+pub mod reach;
 pub mod selection;
 pub mod spec;
 pub mod summary;

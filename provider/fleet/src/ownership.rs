@@ -13,6 +13,8 @@ use crate::inventory::{Destination, MirrorFilter, MirrorSession, MirrorTarget, P
 pub const FLEET_TAG: &str = "enigma:fleet";
 /// Which object of the fleet it is: a label for targets and filters, `account/region/eni` for sessions.
 pub const KEY_TAG: &str = "enigma:key";
+/// The key tag of the fleet's resource shares; a place has one at most.
+pub const SHARE_KEY: &str = "share";
 /// The selection rule that chose a session's source.
 pub const RULE_TAG: &str = "enigma:rule";
 /// Marks instances that receive mirrored traffic; with any value, since an empty one is set as easily.

@@ -17,10 +17,14 @@ use crate::ids::{FleetName, MemberKey, ObjectKey, Place};
 pub enum Stage {
     /// New targets.
     NewTargets,
+    /// Shares of targets with other accounts: made, changed, widened.
+    Shares,
     /// New filters, still without rules.
     NewFilters,
     /// Rules and network services of filters.
     Rules,
+    /// Accounts that accept shares and wait for what they need; late, so that filters are made in the meantime.
+    Joins,
     /// Tags that make sessions of nobody the fleet's, before anything else is done to them.
     Adoptions,
     /// Duplicates, and sessions that leave a target which has no room for those that come.
@@ -35,6 +39,8 @@ pub enum Stage {
     Tags,
     /// Filters that nobody needs any more.
     UnusedFilters,
+    /// Accounts and targets that leave a share, and shares that nobody needs any more.
+    WithdrawnShares,
     /// Targets that nobody needs any more.
     UnusedTargets,
 }
@@ -90,6 +96,8 @@ pub enum Lane {
     Object(ObjectKey),
     /// One object that is tagged.
     Resource(Place, Resource),
+    /// The share of a place, or the one that a place joins.
+    Share(Place),
 }
 
 impl Action {
@@ -108,6 +116,12 @@ impl Action {
             Self::CreateSession { key, .. }
             | Self::ModifySession { key, .. }
             | Self::DeleteSession { key, .. } => Lane::Member(key.clone()),
+            Self::CreateShare { place, .. }
+            | Self::ModifyShare { place, .. }
+            | Self::AddToShare { place, .. }
+            | Self::JoinShare { place, .. }
+            | Self::RemoveFromShare { place, .. }
+            | Self::DeleteShare { place, .. } => Lane::Share(place.clone()),
             Self::Retag { place, resource, .. } => Lane::Resource(place.clone(), resource.clone()),
         }
     }
@@ -127,7 +141,13 @@ impl Action {
             Self::CreateSession { key, .. }
             | Self::ModifySession { key, .. }
             | Self::DeleteSession { key, .. } => &key.place,
-            Self::Retag { place, .. } => place,
+            Self::CreateShare { place, .. }
+            | Self::ModifyShare { place, .. }
+            | Self::AddToShare { place, .. }
+            | Self::JoinShare { place, .. }
+            | Self::RemoveFromShare { place, .. }
+            | Self::DeleteShare { place, .. }
+            | Self::Retag { place, .. } => place,
         }
     }
 }

@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 use crate::filter::{Compiled, Intent, IpVersion};
 use crate::given::Given;
-use crate::ids::{FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, ZoneName};
+use crate::ids::{AccountId, FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, ZoneName};
 use crate::inventory::{Destination, Tags};
 use crate::quota::{SOURCES_PER_INTERFACE_TARGET, sources_of_interface_target};
 
-pub use parse::{DEFAULT_MAX_REMOVALS, DEFAULT_NUMBER, parse, parse_with};
-pub use raw::{RawExtra, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
+pub use parse::{DEFAULT_MAX_REMOVALS, DEFAULT_NUMBER, parse};
+pub use raw::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
 
 /// A fleet. Parts that Terraform cannot know before the apply are [`Given::Unknown`]; everything that decides *which* sessions
 /// exist is known.
@@ -74,6 +74,8 @@ pub struct TargetSpec {
     pub max_sessions: Option<u32>,
     /// Its Region; `None` is the fleet's home. AWS mirrors within a Region only, so it takes sources of that Region alone.
     pub region: Option<Region>,
+    /// The account of a Gateway Load Balancer endpoint; `None` is the fleet's home.
+    pub account: Option<AccountId>,
 }
 
 impl TargetSpec {
@@ -96,10 +98,28 @@ impl TargetSpec {
         }
     }
 
-    /// Where it is made: in the account of the fleet's home, in its own Region if it has one.
+    /// Where it is made: in the account of its destination, in its own Region if it has one.
     #[must_use]
     pub fn place(&self, home: &Place) -> Place {
-        Place { region: self.region.clone().unwrap_or_else(|| home.region.clone()), ..home.clone() }
+        Place {
+            account: self.account.clone().unwrap_or_else(|| home.account.clone()),
+            region: self.region.clone().unwrap_or_else(|| home.region.clone()),
+        }
+    }
+
+    /// Whether sources of a place can send to it. AWS mirrors within a Region only, and a Gateway Load Balancer endpoint's target
+    /// is made beside its sources instead of being shared with them.
+    /// <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-connection.html>
+    #[must_use]
+    pub fn takes(&self, home: &Place, sources: &Place) -> bool {
+        let place = self.place(home);
+        place.region == sources.region && (self.is_shareable() || place.account == sources.account)
+    }
+
+    /// Whether other accounts can use it once it is shared with them.
+    #[must_use]
+    pub fn is_shareable(&self) -> bool {
+        self.kind != Some(DestinationKind::GatewayLoadBalancerEndpoint)
     }
 }
 
@@ -145,6 +165,8 @@ pub struct Safety {
     pub on_ineligible: OnIneligible,
     /// Whether sessions that nobody's fleet owns may be taken over.
     pub adopt: Adopt,
+    /// Whether targets may be shared with accounts outside the organization.
+    pub share_outside_organization: bool,
 }
 
 /// Whether sessions that nobody's fleet owns may be taken over.

@@ -12,7 +12,7 @@ use enigma_fleet::actions::Action;
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::drift::refresh;
-use enigma_fleet::expand::{Expansion, Facts, Prior, expand_with};
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{MemberKey, Place};
@@ -20,7 +20,7 @@ use enigma_fleet::inventory::{Destination, Inventory, PlaceInventory, Tags};
 use enigma_fleet::ownership::{Owned, own};
 use enigma_fleet::plan::Plan;
 use enigma_fleet::selection::{self, RawRule, RawSelection, SkipReason, select};
-use enigma_fleet::spec::{FleetSpec, RawExtra, RawFleet, RawSafety, RawTarget, parse_with};
+use enigma_fleet::spec::{FleetSpec, RawFleet, RawSafety, RawTarget, parse};
 use proptest::prelude::*;
 use world::{World, eni, home};
 
@@ -51,19 +51,22 @@ fn arn(region: &str, name: &str) -> String {
 fn fleet(targets: &[(&str, Option<&str>)], adopt: bool) -> FleetSpec {
     let target = |label: &str, region: Option<&str>| {
         let arn = arn(region.unwrap_or("eu-west-1"), label);
-        Given::Known(RawTarget { network_load_balancer_arn: known(&arn), ..RawTarget::default() })
+        Given::Known(RawTarget {
+            network_load_balancer_arn: known(&arn),
+            region: region.map_or(Given::Absent, known),
+            ..RawTarget::default()
+        })
     };
+    let adopt = if adopt { known("matching") } else { Given::Absent };
     let raw = RawFleet {
         name: known("prod"),
         targets: Given::Known(
             targets.iter().map(|(label, region)| ((*label).to_owned(), target(label, *region))).collect(),
         ),
-        safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
+        safety: Given::Known(RawSafety { max_removals: known("100%"), adopt, ..RawSafety::default() }),
         ..RawFleet::default()
     };
-    let regions = targets.iter().filter_map(|(label, region)| Some(((*label).to_owned(), known((*region)?))));
-    let adopt = if adopt { known("matching") } else { Given::Absent };
-    let (spec, problems) = parse_with(&raw, &RawExtra { target_regions: regions.collect(), adopt });
+    let (spec, problems) = parse(&raw);
     assert_eq!(problems, []);
     spec.unwrap()
 }
@@ -124,7 +127,7 @@ impl Company {
         let members = select(&selection::parse(&rules).0.unwrap(), &inventory).members;
         let prior = refresh(&Prior::default(), &self.owned(spec), &BTreeSet::new()).prior;
         let facts = Facts::of(spec, &home(), &inventory.places);
-        expand_with(spec, &home(), &members, &prior, &facts)
+        expand(spec, &home(), &members, &prior, &facts)
     }
 
     fn plan(&self, wanted: &Expansion, spec: &FleetSpec) -> Plan {
@@ -212,7 +215,7 @@ fn a_rule_may_name_targets_that_are_not_where_its_members_are() {
     let rules = [("everything".to_owned(), Given::Known(rule))].into();
     let raw = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
     let members = select(&selection::parse(&raw).0.unwrap(), &inventory).members;
-    let plan = expand_with(&spec, &home(), &members, &Prior::default(), &Facts::default());
+    let plan = expand(&spec, &home(), &members, &Prior::default(), &Facts::default());
     let skipped: Vec<_> = plan.not_mirrored.values().map(|one| one.detail.as_str()).collect();
     assert_eq!(
         skipped,
@@ -223,49 +226,37 @@ fn a_rule_may_name_targets_that_are_not_where_its_members_are() {
 
 #[test]
 fn a_load_balancer_outside_its_targets_region_is_an_error() {
-    let raw = RawTarget { network_load_balancer_arn: known(&arn("us-east-1", "x")), ..RawTarget::default() };
-    let raw = RawFleet {
-        name: known("prod"),
-        targets: Given::Known([("x".to_owned(), Given::Known(raw))].into()),
-        ..RawFleet::default()
-    };
     let errors = |region: &str| {
-        let extra =
-            RawExtra { target_regions: [("x".to_owned(), known(region))].into(), ..RawExtra::default() };
-        let spec = parse_with(&raw, &extra).0.unwrap();
-        expand_with(&spec, &home(), &BTreeMap::new(), &Prior::default(), &Facts::default()).has_errors()
+        let spec = parse(&one_target(region, Given::Absent)).0.unwrap();
+        expand(&spec, &home(), &BTreeMap::new(), &Prior::default(), &Facts::default()).has_errors()
     };
     assert!(errors("eu-west-1"));
     assert!(!errors("us-east-1"));
 }
 
+/// A load balancer of us-east-1 in `region`.
+fn one_target(region: &str, adopt: Given<String>) -> RawFleet {
+    let target = RawTarget {
+        network_load_balancer_arn: known(&arn("us-east-1", "x")),
+        region: if region.is_empty() { Given::Unknown } else { known(region) },
+        ..RawTarget::default()
+    };
+    RawFleet {
+        name: known("prod"),
+        targets: Given::Known([("x".to_owned(), Given::Known(target))].into()),
+        safety: Given::Known(RawSafety { adopt, ..RawSafety::default() }),
+        ..RawFleet::default()
+    }
+}
+
 #[test]
 fn mistakes_in_regions_and_adoption_have_the_paths_of_their_blocks() {
-    let raw = RawFleet {
-        name: known("prod"),
-        targets: Given::Known(
-            [(
-                "x".to_owned(),
-                Given::Known(RawTarget {
-                    network_load_balancer_arn: known(&arn("eu-west-1", "x")),
-                    ..RawTarget::default()
-                }),
-            )]
-            .into(),
-        ),
-        ..RawFleet::default()
-    };
-    let extra = RawExtra {
-        target_regions: [("x".to_owned(), known("Ireland")), ("y".to_owned(), known("us-east-1"))].into(),
-        adopt: known("all"),
-    };
-    let (spec, problems) = parse_with(&raw, &extra);
+    let (spec, problems) = parse(&one_target("Ireland", known("all")));
     assert!(spec.is_none());
     let paths: Vec<_> = problems.iter().map(|one| one.path.to_string()).collect();
-    assert_eq!(paths, ["targets[\"x\"].region", "targets[\"y\"].region", "safety.adopt"]);
+    assert_eq!(paths, ["targets[\"x\"].region", "safety.adopt"]);
     // A Region that is not known yet decides who goes where, so there is nothing to plan.
-    let extra = RawExtra { target_regions: [("x".to_owned(), Given::Unknown)].into(), ..RawExtra::default() };
-    let (spec, problems) = parse_with(&raw, &extra);
+    let (spec, problems) = parse(&one_target("", Given::Absent));
     assert!(spec.is_none() && problems.is_empty());
 }
 

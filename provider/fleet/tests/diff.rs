@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use enigma_fleet::actions::{Action, Resource};
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
-use enigma_fleet::expand::{Expansion, Prior, expand};
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
 use enigma_fleet::plan::{Lane, Plan, Stage};
@@ -47,7 +47,7 @@ fn wanted(world: &World, spec: &FleetSpec) -> Expansion {
     let selection = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
     let members = select(&selection::parse(&selection).0.unwrap(), &world.inventory()).members;
     let prior = world.refresh(&Prior::default(), &spec.name).prior;
-    expand(spec, &home(), &members, &prior)
+    expand(spec, &home(), &members, &prior, &Facts::default())
 }
 
 fn plan(world: &World, spec: &FleetSpec, around: &Circumstances) -> Plan {

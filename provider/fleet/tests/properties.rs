@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
-use enigma_fleet::expand::{Expansion, Prior, expand};
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::selection::{self, RawRule, RawSelection, Selection, select};
 use enigma_fleet::spec::{
@@ -225,9 +225,9 @@ fn attempt(
 ) -> Result<(Expansion, usize), TestCaseError> {
     *prior = world.refresh(prior, &spec.name).prior;
     let selection = everybody(world);
-    let wanted = expand(spec, &home(), &selection.members, prior);
+    let wanted = expand(spec, &home(), &selection.members, prior, &Facts::default());
     // Terraform asks twice and demands one answer.
-    prop_assert_eq!(&expand(spec, &home(), &selection.members, prior), &wanted);
+    prop_assert_eq!(&expand(spec, &home(), &selection.members, prior, &Facts::default()), &wanted);
     let owned = world.owned(&spec.name);
     let around =
         Circumstances { source_gone: world.gone(wanted.sessions.keys()), ..Circumstances::default() };
@@ -333,7 +333,7 @@ proptest! {
         let after = everybody(&shuffled);
         prop_assert_eq!(&after, &before);
         let plan = |world: &World, selection: &Selection| {
-            let wanted = expand(&spec, &home(), &selection.members, &Prior::default());
+            let wanted = expand(&spec, &home(), &selection.members, &Prior::default(), &Facts::default());
             let plan = diff(&wanted, &world.owned(&spec.name), &Circumstances::default());
             (wanted, plan)
         };
@@ -378,7 +378,7 @@ proptest! {
             world.launch(*number, "m5.large", 0, &[]);
         }
         let prior = Prior { stranger_vnis: strangers.clone(), ..Prior::default() };
-        let first = expand(&spec, &home(), &everybody(&world).members, &prior);
+        let first = expand(&spec, &home(), &everybody(&world).members, &prior, &Facts::default());
         let mut remembered = prior;
         for (key, session) in &first.sessions {
             remembered.sessions.insert(key.clone(), enigma_fleet::expand::PriorSession {
@@ -405,7 +405,7 @@ proptest! {
             world.terminate(*number);
         }
         world.launch(100, "m5.large", 0, &[]);
-        let second = expand(&spec, &home(), &everybody(&world).members, &remembered);
+        let second = expand(&spec, &home(), &everybody(&world).members, &remembered, &Facts::default());
         if let Some(session) = second.sessions.get(&key(100)) {
             prop_assert_eq!(used.get(&session.vni.get()), None, "a freed VNI was handed on at once");
         }

@@ -189,6 +189,14 @@ pub fn describe(action: &Action) -> String {
         Action::DeleteSession { key, id } => format!("deleting session {id} of {key}"),
         Action::DeleteFilter { key, id } => format!("deleting filter {id} ({key})"),
         Action::DeleteTarget { key, id } => format!("deleting target {id} ({key})"),
+        Action::CreateShare { place, .. } => format!("sharing the targets of {place}"),
+        Action::ModifyShare { place, .. } => format!("changing the resource share of {place}"),
+        Action::AddToShare { place, .. } => format!("adding to the resource share of {place}"),
+        Action::JoinShare { place, sender, .. } => {
+            format!("joining the resource share of {sender} in {place}")
+        }
+        Action::RemoveFromShare { place, .. } => format!("removing from the resource share of {place}"),
+        Action::DeleteShare { place, .. } => format!("deleting the resource share of {place}"),
         Action::Retag { place, resource, .. } => {
             format!("changing tags of {} in {place}", resource_id(resource))
         }

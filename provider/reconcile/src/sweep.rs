@@ -9,7 +9,7 @@ use std::sync::Arc;
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::drift::refresh;
-use enigma_fleet::expand::{Expansion, Prior, expand};
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{InterfaceId, MemberKey};
 use enigma_fleet::inventory::{Destination, Inventory, PlaceInventory, Tags};
@@ -184,7 +184,7 @@ impl Rig {
         if wish == Wish::Nothing {
             return Expansion::nothing("prod".parse().unwrap());
         }
-        expand(&fleet(wish, &self.collector), &home(), &chosen(seen), prior)
+        expand(&fleet(wish, &self.collector), &home(), &chosen(seen), prior, &Facts::default())
     }
 
     /// One attempt as Terraform makes it: the person plans on an observation made while nothing fails, then the apply observes

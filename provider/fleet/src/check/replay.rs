@@ -183,6 +183,12 @@ impl Model {
                 }
                 self.need_unused(id.as_str(), |session| &session.target);
             }
+            Action::CreateShare { .. }
+            | Action::ModifyShare { .. }
+            | Action::AddToShare { .. }
+            | Action::JoinShare { .. }
+            | Action::RemoveFromShare { .. }
+            | Action::DeleteShare { .. } => {}
             Action::Retag { resource: Resource::Session(id), set, .. } => self.retag_session(id, set),
             Action::Retag { resource, .. } => self.need_resource(resource),
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::expand::{Prior, PriorSession, PriorState, expand};
+use crate::expand::{Facts, Prior, PriorSession, PriorState, expand};
 use crate::given::Given;
 use crate::ids::Place;
 use crate::spec::{RawFleet, RawTarget, parse};
@@ -69,7 +69,7 @@ fn sessions_are_priced_by_the_month_and_crossings_counted() {
         unread: [elsewhere].into(),
         ..Prior::default()
     };
-    let expansion = expand(&spec, &home(), &members, &prior);
+    let expansion = expand(&spec, &home(), &members, &prior, &Facts::default());
     let cost = estimate(&spec, &members, &expansion, DEFAULT_HOURLY_PRICE);
     // AWS's example: 0.015 an hour is 10.95 for a month of 730 hours.
     assert_eq!(cost, Cost { sessions: 4, monthly: Usd(43_800_000), crossing: 2, zone_unknown: 1 });
@@ -80,7 +80,7 @@ fn sessions_are_priced_by_the_month_and_crossings_counted() {
 fn without_zones_nothing_is_said_about_crossings() {
     let spec = spec(Given::Absent);
     let members = BTreeMap::from([(key(1), member("eu-west-1a"))]);
-    let expansion = expand(&spec, &home(), &members, &Prior::default());
+    let expansion = expand(&spec, &home(), &members, &Prior::default(), &Facts::default());
     let cost = estimate(&spec, &members, &expansion, Usd(17_123));
     assert_eq!(cost, Cost { sessions: 1, monthly: Usd(12_499_790), crossing: 0, zone_unknown: 1 });
     assert_eq!(cost.monthly.to_string(), "12.50");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::expand::{Prior, expand};
+use crate::expand::{Facts, Prior, expand};
 use crate::given::Given;
 use crate::inventory::Attachment;
 use crate::spec::{FleetSpec, RawFleet, RawSession, RawTarget, RawVniRange, parse};
@@ -80,7 +80,7 @@ fn spec(vnis: i64) -> FleetSpec {
 #[test]
 fn a_vni_is_told_with_everything_that_was_seen() {
     let members = BTreeMap::from([(key(1), member(1))]);
-    let expansion = expand(&spec(1), &home(), &members, &Prior::default());
+    let expansion = expand(&spec(1), &home(), &members, &Prior::default(), &Facts::default());
     let chosen = ["team", "zone", "absent"].map(str::to_owned).into();
     let directory = Directory::of(&expansion, &members, &[(home(), seen(1))].into(), &chosen);
     assert_eq!(
@@ -99,7 +99,7 @@ fn a_vni_is_told_with_everything_that_was_seen() {
 #[test]
 fn without_an_observation_names_remain_and_nothing_is_invented() {
     let members: BTreeMap<_, _> = (1..=9).map(|number| (key(number), member(number))).collect();
-    let expansion = expand(&spec(9), &home(), &members, &Prior::default());
+    let expansion = expand(&spec(9), &home(), &members, &Prior::default(), &Facts::default());
     let directory = Directory::of(&expansion, &members, &BTreeMap::new(), &BTreeSet::new());
     let vnis: Vec<u32> = directory.sources.iter().map(|entry| entry.vni.get()).collect();
     assert_eq!(vnis, (1..=9).collect::<Vec<_>>(), "every VNI once, in order");

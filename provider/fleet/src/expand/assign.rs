@@ -22,10 +22,13 @@ pub(super) fn assign<'a>(
     plan: &mut Expansion,
 ) -> BTreeMap<MemberKey, &'a Label> {
     let mut assigned = BTreeMap::new();
-    let in_region = by_region(spec, home);
+    let mut within_reach: BTreeMap<&Place, Vec<&'a Label>> = BTreeMap::new();
+    for key in members.keys() {
+        within_reach.entry(&key.place).or_insert_with(|| taking(spec, home, &key.place));
+    }
     let candidates = |key: &MemberKey, member: &Member| -> Vec<&'a Label> {
         let is_candidate = |label: &&&Label| member.targets.is_empty() || member.targets.contains(label);
-        in_region.get(&key.place.region).into_iter().flatten().filter(is_candidate).copied().collect()
+        within_reach.get(&key.place).into_iter().flatten().filter(is_candidate).copied().collect()
     };
     // AWS counts sources, whoever's session it is; one that a stranger sends there already costs no more room.
     let strange: BTreeMap<&Label, BTreeSet<&MemberKey>> =
@@ -110,31 +113,31 @@ impl Reach {
     }
 }
 
-/// Targets of each Region, by label.
-fn by_region<'a>(spec: &'a FleetSpec, home: &Place) -> BTreeMap<Region, Vec<&'a Label>> {
-    let mut regions: BTreeMap<Region, Vec<&Label>> = BTreeMap::new();
-    for (label, target) in &spec.targets {
-        regions.entry(target.place(home).region).or_default().push(label);
-    }
-    regions
+/// The targets that sources of a place can send to, by label.
+fn taking<'a>(spec: &'a FleetSpec, home: &Place, sources: &Place) -> Vec<&'a Label> {
+    spec.targets.iter().filter(|(_, target)| target.takes(home, sources)).map(|(label, _)| label).collect()
 }
 
-/// Members whose Region has no target that their rule admits are left out, with one finding for each Region.
+/// Members whose place has no target that their rule admits are left out, with one finding for each Region.
 pub(super) fn report_regions(
     spec: &FleetSpec,
     home: &Place,
     members: &BTreeMap<MemberKey, Member>,
     plan: &mut Expansion,
 ) {
-    let regions = by_region(spec, home);
+    let mut regions: BTreeMap<Region, Vec<&Label>> = BTreeMap::new();
+    for (label, target) in &spec.targets {
+        regions.entry(target.place(home).region).or_default().push(label);
+    }
+    let mut taking_here: BTreeMap<&Place, Vec<&Label>> = BTreeMap::new();
     let mut lacking: BTreeMap<&Region, (BTreeSet<Region>, Vec<MemberKey>)> = BTreeMap::new();
     for (key, member) in members {
-        let here = regions.get(&key.place.region);
+        let here = taking_here.entry(&key.place).or_insert_with(|| taking(spec, home, &key.place));
         let is_admitted = |label: &&Label| member.targets.is_empty() || member.targets.contains(label);
         // A rule that names only targets which do not exist is another mistake, told elsewhere.
         let names_some =
             member.targets.is_empty() || member.targets.iter().any(|label| spec.targets.contains_key(label));
-        if !names_some || here.is_some_and(|labels| labels.iter().copied().any(|label| is_admitted(&label))) {
+        if !names_some || here.iter().copied().any(|label| is_admitted(&label)) {
             continue;
         }
         let entry = lacking.entry(&key.place.region).or_default();

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expand::{DesiredFilter, DesiredTarget, Expansion, Facts};
+use crate::expand::{DesiredFilter, DesiredShare, DesiredTarget, Expansion, Facts};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
-use crate::ids::{Label, MemberKey, ObjectKey, Place};
+use crate::ids::{AccountId, Label, MemberKey, ObjectKey, Place};
 use crate::inventory::{Destination, Tags};
 use crate::ownership::{self, RULE_TAG};
 use crate::problem::Path;
 use crate::quota::TAG_VALUE_LENGTH;
 use crate::selection::Member;
-use crate::spec::FleetSpec;
+use crate::spec::{FleetSpec, TargetSpec};
 
 /// The filter of every member; members whose rule names one that is not there are left out with a finding.
 pub(super) fn choose_filters<'a>(
@@ -100,6 +100,37 @@ pub(super) fn place_filters(spec: &FleetSpec, plan: &mut Expansion) {
             tags: tags(spec, &key.label),
         };
         plan.filters.insert(key, desired);
+    }
+}
+
+/// One share for each place whose targets sessions of other accounts send to, for exactly those accounts.
+pub(super) fn place_shares(spec: &FleetSpec, home: &Place, plan: &mut Expansion) {
+    let place_of = |label: &Label| spec.targets.get(label).map(|target| target.place(home));
+    let wanted = plan.sessions.iter().map(|(key, session)| (key, session.target.place.clone()));
+    let kept = plan
+        .kept
+        .iter()
+        .filter_map(|(key, session)| Some((key, session.target.as_ref().and_then(place_of)?)));
+    let mut accounts: BTreeMap<Place, BTreeSet<AccountId>> = BTreeMap::new();
+    for (key, place) in wanted.chain(kept) {
+        if key.place.account != place.account {
+            accounts.entry(place).or_default().insert(key.place.account.clone());
+        }
+    }
+    for (place, accounts) in accounts {
+        let is_here = |target: &TargetSpec| target.is_shareable() && target.place(home) == place;
+        let targets = spec.targets.iter().filter(|(_, target)| is_here(target));
+        let share = DesiredShare {
+            accounts,
+            targets: targets.map(|(label, _)| label.clone()).collect(),
+            allows_external: spec.safety.share_outside_organization,
+            name: format!("enigma-fleet-{}", spec.name),
+            tags: spec
+                .tags
+                .clone()
+                .map(|person| ownership::tags(&spec.name, ownership::SHARE_KEY, "targets", &person)),
+        };
+        plan.shares.insert(place, share);
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::given::Given;
 use crate::selection::HeldSession;
-use crate::spec::{RawExtra, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange, parse, parse_with};
+use crate::spec::{RawFleet, RawSafety, RawSession, RawTarget, RawVniRange, parse};
 
 const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:loadbalancer/net/x/0123456789abcdef";
 
@@ -82,7 +82,7 @@ fn remembering(sessions: &[(u32, PriorSession)]) -> Prior {
 }
 
 fn one(spec: &FleetSpec, member: Member, prior: &Prior) -> Expansion {
-    expand(spec, &home(), &BTreeMap::from([(key(1), member)]), prior)
+    expand(spec, &home(), &BTreeMap::from([(key(1), member)]), prior, &Facts::default())
 }
 
 #[test]
@@ -128,7 +128,8 @@ fn a_live_vni_that_a_stranger_took_later_stays_with_a_word() {
 fn of_two_sources_with_one_vni_the_first_keeps_it() {
     let members = BTreeMap::from([(key(1), member()), (key(2), member())]);
     let both = prior(100, 77, PriorState::Active);
-    let plan = expand(&spec(), &home(), &members, &remembering(&[(1, both.clone()), (2, both)]));
+    let plan =
+        expand(&spec(), &home(), &members, &remembering(&[(1, both.clone()), (2, both)]), &Facts::default());
     assert_eq!(plan.sessions[&key(1)].vni.get(), 77);
     assert_ne!(plan.sessions[&key(2)].vni.get(), 77);
     assert_eq!(plan.changes.to_string(), "+0 -0 ~1");
@@ -149,7 +150,7 @@ fn a_whole_range_of_vnis_can_be_used() {
     let range = RawVniRange { from: Given::Known(16_777_206), to: Given::Known(16_777_215) };
     let spec = with_session(RawSession { vni: Given::Known(range), ..RawSession::default() });
     let members = (1..=10).map(|number| (key(number), member())).collect();
-    let plan = expand(&spec, &home(), &members, &Prior::default());
+    let plan = expand(&spec, &home(), &members, &Prior::default(), &Facts::default());
     let vnis: BTreeSet<u32> = plan.sessions.values().map(|session| session.vni.get()).collect();
     assert_eq!(vnis, (16_777_206..=16_777_215).collect());
 }
@@ -159,7 +160,7 @@ fn places_that_could_not_be_read_keep_their_sessions() {
     let mut before =
         remembering(&[(1, prior(100, 77, PriorState::Active)), (2, prior(100, 78, PriorState::Active))]);
     before.unread.insert(home());
-    let plan = expand(&spec(), &home(), &BTreeMap::new(), &before);
+    let plan = expand(&spec(), &home(), &BTreeMap::new(), &before, &Facts::default());
     assert_eq!((plan.kept.len(), plan.removed.len(), plan.has_errors()), (2, 0, false));
     assert_eq!(plan.filters.len(), 1, "their filter stays wanted");
 }
@@ -177,7 +178,7 @@ fn ineligible_members_can_be_an_error() {
 fn each_account_gets_a_copy_of_the_filter_and_targets_stay_at_home() {
     let away = MemberKey { place: place("222222222222"), interface: key(2).interface };
     let members = BTreeMap::from([(key(1), member()), (away.clone(), member())]);
-    let plan = expand(&spec(), &home(), &members, &Prior::default());
+    let plan = expand(&spec(), &home(), &members, &Prior::default(), &Facts::default());
     let places: Vec<&Place> = plan.filters.keys().map(|key| &key.place).collect();
     assert_eq!(places, [&home(), &away.place]);
     assert_eq!(plan.sessions[&away].target.place, home());
@@ -187,7 +188,13 @@ fn each_account_gets_a_copy_of_the_filter_and_targets_stay_at_home() {
 #[test]
 fn mirroring_stays_within_a_region() {
     let elsewhere = Place { region: "us-east-1".parse().unwrap(), ..home() };
-    let plan = expand(&spec(), &elsewhere, &BTreeMap::from([(key(1), member())]), &Prior::default());
+    let plan = expand(
+        &spec(),
+        &elsewhere,
+        &BTreeMap::from([(key(1), member())]),
+        &Prior::default(),
+        &Facts::default(),
+    );
     assert_eq!(plan.not_mirrored[&key(1)].reason, SkipReason::NoTarget);
     let found = plan
         .findings
@@ -241,7 +248,7 @@ fn the_size_of_a_receiver_decides_how_many_it_takes_and_strangers_count() {
             strangers: strange(strangers),
         };
         let facts = Facts { targets: [("main".parse().unwrap(), facts)].into(), ..Facts::default() };
-        let plan = expand_with(&spec, &home(), &members, &Prior::default(), &facts);
+        let plan = expand(&spec, &home(), &members, &Prior::default(), &facts);
         (plan.sessions.len(), plan.targets.values().next().unwrap().capacity)
     };
     assert_eq!(mirrored(None, &[]), (10, Some(10)));
@@ -254,8 +261,8 @@ fn the_size_of_a_receiver_decides_how_many_it_takes_and_strangers_count() {
 
 #[test]
 fn taking_over_keeps_what_fits_and_leaves_the_vnis_of_others_alone() {
-    let extra = RawExtra { adopt: Given::Known("matching".to_owned()), ..RawExtra::default() };
-    let spec = parse_with(&raw(), &extra).0.unwrap();
+    let safety = RawSafety { adopt: Given::Known("matching".to_owned()), ..RawSafety::default() };
+    let spec = parse(&RawFleet { safety: Given::Known(safety), ..raw() }).0.unwrap();
     let one = |number: i64, vni: u32| Adoptable {
         session: format!("tms-{vni:08x}").parse().unwrap(),
         target: "main".parse().unwrap(),
@@ -275,7 +282,7 @@ fn taking_over_keeps_what_fits_and_leaves_the_vnis_of_others_alone() {
     let adoptable = [(key(1), one(101, 8)), (key(2), one(100, 50)), (key(3), one(100, 60))].into();
     let facts = Facts { adoptable, stranger_vnis: [50].into(), ..Facts::default() };
     let before = Prior { stranger_vnis: [7, 8, 9, 50].into(), ..Prior::default() };
-    let plan = expand_with(&spec, &home(), &members, &before, &facts);
+    let plan = expand(&spec, &home(), &members, &before, &facts);
     assert_eq!(plan.adopted.keys().collect::<Vec<_>>(), [&key(1), &key(2)]);
     let session = &plan.sessions[&key(1)];
     assert_eq!((session.number.get(), session.vni.get()), (101, 8));
@@ -286,7 +293,7 @@ fn taking_over_keeps_what_fits_and_leaves_the_vnis_of_others_alone() {
     assert!(plan.sessions.contains_key(&key(3)));
     assert!(plan.headline.contains("2 taken over"), "{}", plan.headline);
     // Without being asked nothing is taken over, whatever was seen.
-    let plan = expand_with(&self::spec(), &home(), &members, &before, &facts);
+    let plan = expand(&self::spec(), &home(), &members, &before, &facts);
     assert!(plan.adopted.is_empty());
     assert_eq!(plan.not_mirrored[&key(1)].reason, SkipReason::NoSessionSlot);
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::eligibility::Eligibility;
 use crate::given::Given;
-use crate::ids::{IdError, Label};
+use crate::ids::{AccountId, IdError, Label};
 use crate::problem::{Notes, Path, Problem, did_you_mean};
 use crate::selection::raw::{RawRule, RawSelection, RawSelector};
 use crate::selection::{InterfaceChoice, Outcome, Pattern, Rule, SelectionSpec, Selector};
@@ -143,7 +143,9 @@ fn parse_rule(notes: &mut Notes, at: &Path, raw: &RawRule) -> Option<Rule> {
 
 fn parse_selector(notes: &mut Notes, at: &Path, raw: &RawSelector) -> Selector {
     Selector {
-        accounts: ids(notes, &at.attr("accounts"), &raw.accounts),
+        accounts: notes
+            .list(&at.attr("accounts"), &raw.accounts, account)
+            .map(|ids| ids.into_iter().collect()),
         regions: ids(notes, &at.attr("regions"), &raw.regions),
         vpcs: ids(notes, &at.attr("vpc_ids"), &raw.vpc_ids),
         subnets: ids(notes, &at.attr("subnet_ids"), &raw.subnet_ids),
@@ -177,6 +179,17 @@ fn ids<T: FromStr<Err = IdError> + Ord>(
     raw: &Given<Vec<Given<String>>>,
 ) -> Option<BTreeSet<T>> {
     notes.list(at, raw, Notes::text::<T>).map(|ids| ids.into_iter().collect())
+}
+
+/// An account id. A key of the provider's `accounts` is known only to [`crate::reach`], which replaces it; until then it is a
+/// value that is not known yet.
+fn account(notes: &mut Notes, at: &Path, text: &str) -> Option<AccountId> {
+    let is_key = text.parse::<Label>().is_ok() && !text.bytes().all(|b| b.is_ascii_digit());
+    if is_key {
+        notes.has_unknown = true;
+        return None;
+    }
+    notes.text(at, text)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape that Notes::list wants")]

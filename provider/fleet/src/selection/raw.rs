@@ -39,7 +39,7 @@ pub struct RawRule {
 /// Conditions: values of one key are alternatives, keys are conjunctive, an absent key matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawSelector {
-    /// 12-digit account ids.
+    /// 12-digit account ids, or keys of the provider's `accounts` once [`crate::reach::Reach::resolve`] has replaced them.
     pub accounts: Given<Vec<Given<String>>>,
     /// Region codes.
     pub regions: Given<Vec<Given<String>>>,

@@ -9,7 +9,7 @@ use crate::ownership::{AWS_PREFIX, OUR_PREFIX};
 use crate::problem::{Notes, Path, Problem, did_you_mean};
 use crate::quota::{NLB_PACKET_LENGTH, TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TAGS_PER_RESOURCE};
 use crate::spec::parse_filter::{default_filter, parse_filter};
-use crate::spec::raw::{RawExtra, RawFleet, RawSafety, RawSession, RawTarget};
+use crate::spec::raw::{RawFleet, RawSafety, RawSession, RawTarget};
 use crate::spec::{
     Adopt, DestinationKind, FilterSpec, FleetSpec, MaxRemovals, OnIneligible, Safety, SessionSpec, TargetSpec,
 };
@@ -25,12 +25,6 @@ const OUR_TAGS: usize = 4;
 /// there are no problems and everything that decides which sessions exist is known.
 #[must_use]
 pub fn parse(raw: &RawFleet) -> (Option<FleetSpec>, Vec<Problem>) {
-    parse_with(raw, &RawExtra::default())
-}
-
-/// [`parse`] with the arguments of fleets that span Regions or take over sessions; problems have the paths of their blocks.
-#[must_use]
-pub fn parse_with(raw: &RawFleet, extra: &RawExtra) -> (Option<FleetSpec>, Vec<Problem>) {
     let mut notes = Notes::default();
     let root = Path::root();
     let at_name = root.attr("name");
@@ -42,8 +36,7 @@ pub fn parse_with(raw: &RawFleet, extra: &RawExtra) -> (Option<FleetSpec>, Vec<P
         );
     }
     let name = notes.value(&raw.name).and_then(|text| notes.text(&at_name, text));
-    let mut targets = parse_targets(&mut notes, &root.attr("targets"), raw);
-    parse_regions(&mut notes, &root.attr("targets"), extra, &mut targets);
+    let targets = parse_targets(&mut notes, &root.attr("targets"), raw);
     let filters = parse_filters(&mut notes, &root.attr("filters"), raw);
     let at_session = root.attr("session");
     let written = notes.value(&raw.session).cloned().unwrap_or_default();
@@ -60,7 +53,7 @@ pub fn parse_with(raw: &RawFleet, extra: &RawExtra) -> (Option<FleetSpec>, Vec<P
         );
     }
     let written = notes.value(&raw.safety).cloned().unwrap_or_default();
-    let safety = parse_safety(&mut notes, &root.attr("safety"), &written, &extra.adopt);
+    let safety = parse_safety(&mut notes, &root.attr("safety"), &written);
     // Unknown tag values decide nothing about sessions, so they are no reason to have no specification.
     let decisive_unknown = notes.has_unknown;
     let tags = parse_tags(&mut notes, &root.attr("tags"), &raw.tags);
@@ -92,6 +85,7 @@ fn parse_targets(notes: &mut Notes, at: &Path, raw: &RawFleet) -> BTreeMap<Label
                 zones: Vec::new(),
                 max_sessions: None,
                 region: None,
+                account: None,
             },
             Given::Absent => {
                 notes.problem(&at, "Null target", "Write its destination, or remove it.");
@@ -165,23 +159,17 @@ fn parse_target(notes: &mut Notes, at: &Path, raw: &RawTarget) -> TargetSpec {
         }
         most
     });
-    TargetSpec { destination, kind, zones: zones.unwrap_or_default(), max_sessions, region: None }
-}
-
-fn parse_regions(notes: &mut Notes, at: &Path, extra: &RawExtra, targets: &mut BTreeMap<Label, TargetSpec>) {
-    for (name, written) in &extra.target_regions {
-        let at = at.key(name).attr("region");
-        let Some(text) = notes.value(written) else { continue };
-        let region = notes.text(&at, text);
-        match targets.iter_mut().find(|(label, _)| label.as_str() == name) {
-            Some((_, target)) => target.region = region,
-            None => notes.problem(
-                &at,
-                format!("There is no target {name:?}"),
-                "Remove its region, or write the target.",
-            ),
-        }
+    let region = notes.value(&raw.region).and_then(|text| notes.text(&at.attr("region"), text));
+    let account = notes.value(&raw.account).and_then(|text| notes.text(&at.attr("account"), text));
+    if account.is_some() && kind.is_some_and(|kind| kind != DestinationKind::GatewayLoadBalancerEndpoint) {
+        notes.problem(
+            &at.attr("account"),
+            "An account for a target that is not a Gateway Load Balancer endpoint",
+            "Targets of network interfaces and Network Load Balancers are made in the provider's own account and shared with the \
+             others. Remove it.",
+        );
     }
+    TargetSpec { destination, kind, zones: zones.unwrap_or_default(), max_sessions, region, account }
 }
 
 fn parse_destination(notes: &mut Notes, at: &Path, kind: DestinationKind, text: &str) -> Option<Destination> {
@@ -283,7 +271,7 @@ fn parse_session(notes: &mut Notes, at: &Path, raw: &RawSession) -> SessionSpec 
     SessionSpec { number, packet_length, vni_from, vni_to }
 }
 
-fn parse_safety(notes: &mut Notes, at: &Path, raw: &RawSafety, adopt: &Given<String>) -> Safety {
+fn parse_safety(notes: &mut Notes, at: &Path, raw: &RawSafety) -> Safety {
     let at_removals = at.attr("max_removals");
     let max_removals = notes.value(&raw.max_removals).and_then(|text| {
         let parsed = match text.strip_suffix('%') {
@@ -311,7 +299,7 @@ fn parse_safety(notes: &mut Notes, at: &Path, raw: &RawSafety, adopt: &Given<Str
             OnIneligible::Skip
         }
     };
-    let adopt = match notes.value(adopt).map(String::as_str) {
+    let adopt = match notes.value(&raw.adopt).map(String::as_str) {
         None | Some("none") => Adopt::None,
         Some("matching") => Adopt::Matching,
         Some(other) => {
@@ -323,7 +311,12 @@ fn parse_safety(notes: &mut Notes, at: &Path, raw: &RawSafety, adopt: &Given<Str
             Adopt::None
         }
     };
-    Safety { max_removals: max_removals.unwrap_or(DEFAULT_MAX_REMOVALS), on_ineligible, adopt }
+    Safety {
+        max_removals: max_removals.unwrap_or(DEFAULT_MAX_REMOVALS),
+        on_ineligible,
+        adopt,
+        share_outside_organization: notes.value(&raw.share_outside_organization).copied().unwrap_or(true),
+    }
 }
 
 fn parse_tags(notes: &mut Notes, at: &Path, raw: &Given<BTreeMap<String, Given<String>>>) -> Given<Tags> {

@@ -21,16 +21,6 @@ pub struct RawFleet {
     pub tags: Given<BTreeMap<String, Given<String>>>,
 }
 
-/// Arguments of the same blocks that only fleets of several Regions or fleets that take over sessions write. Apart from
-/// [`RawFleet`], so that callers without them are spared them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RawExtra {
-    /// `targets[label].region` by label; absent is the fleet's home.
-    pub target_regions: BTreeMap<String, Given<String>>,
-    /// `safety.adopt`: `none` (default) or `matching`.
-    pub adopt: Given<String>,
-}
-
 /// One destination: exactly one of the first three.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawTarget {
@@ -44,6 +34,11 @@ pub struct RawTarget {
     pub availability_zones: Given<Vec<Given<String>>>,
     /// Most sources.
     pub max_sessions: Given<i64>,
+    /// Region; absent is the fleet's home.
+    pub region: Given<String>,
+    /// 12-digit id of the account that owns a Gateway Load Balancer endpoint; absent is the fleet's home. The other kinds
+    /// live in the home account.
+    pub account: Given<String>,
 }
 
 /// One filter.
@@ -105,4 +100,8 @@ pub struct RawSafety {
     pub max_removals: Given<String>,
     /// `skip` (default) or `fail`.
     pub on_ineligible: Given<String>,
+    /// `none` (default) or `matching`.
+    pub adopt: Given<String>,
+    /// Whether targets may be shared with accounts outside the organization; `true` where absent, as in AWS.
+    pub share_outside_organization: Given<bool>,
 }

@@ -95,7 +95,11 @@ fn every_mistake_is_told_at_once_with_its_path() {
             vni: Given::Known(RawVniRange { from: Given::Known(9), to: Given::Known(3) }),
             ..RawSession::default()
         }),
-        safety: Given::Known(RawSafety { max_removals: known("101%"), on_ineligible: known("skipp") }),
+        safety: Given::Known(RawSafety {
+            max_removals: known("101%"),
+            on_ineligible: known("skipp"),
+            ..RawSafety::default()
+        }),
         tags: map(vec![("enigma:fleet", "x".to_owned()), ("AWS:x", String::new()), ("", "y".repeat(257))]),
     };
     let expected = [

@@ -18,14 +18,13 @@ use std::collections::BTreeMap;
 
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
-use enigma_fleet::expand::{Expansion, Facts, Prior, PriorSession, PriorState, expand_with};
+use enigma_fleet::expand::{Expansion, Facts, Prior, PriorSession, PriorState, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::inventory::Tags;
 use enigma_fleet::plan::Plan;
 use enigma_fleet::selection::{self, RawRule, RawSelection, RawSelector, Selection, select};
 use enigma_fleet::spec::{
-    self, FleetSpec, RawExtra, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget,
-    RawVniRange,
+    self, FleetSpec, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange,
 };
 
 use crate::world::{ARN, World, eni, home, instance_id, key};
@@ -34,7 +33,6 @@ pub(crate) struct Story {
     world: World,
     selection: RawSelection,
     fleet: RawFleet,
-    extra: RawExtra,
     prior: Prior,
 }
 
@@ -65,7 +63,7 @@ impl Story {
         let fleet =
             RawFleet { name: known("prod"), targets: Given::Known(BTreeMap::new()), ..RawFleet::default() };
         let selection = RawSelection { rules: Given::Known(BTreeMap::new()), ..RawSelection::default() };
-        Self { world: World::new(), selection, fleet, extra: RawExtra::default(), prior: Prior::default() }
+        Self { world: World::new(), selection, fleet, prior: Prior::default() }
     }
 
     /// Carries out one command and returns what it says.
@@ -84,12 +82,11 @@ impl Story {
             "filter" => self.filter(words[0], line.split_once(words[0]).unwrap().1),
             "session" => self.session(words),
             "safety" => {
-                let safety = RawSafety { max_removals: known(words[0]), ..RawSafety::default() };
-                self.fleet.safety = Given::Known(safety);
+                self.safety().max_removals = known(words[0]);
                 String::new()
             }
             "adopt" => {
-                self.extra.adopt = known(words[0]);
+                self.safety().adopt = known(words[0]);
                 self.problems()
             }
             "eligible" => {
@@ -97,6 +94,16 @@ impl Story {
                 String::new()
             }
             _ => self.happen(verb, words),
+        }
+    }
+
+    fn safety(&mut self) -> &mut RawSafety {
+        if self.fleet.safety.is_absent() {
+            self.fleet.safety = Given::Known(RawSafety::default());
+        }
+        match &mut self.fleet.safety {
+            Given::Known(safety) => safety,
+            _ => unreachable!("made just before"),
         }
     }
 
@@ -306,7 +313,7 @@ impl Story {
 
     /// Said at once, except that a story has no targets before its first.
     fn problems(&self) -> String {
-        show::problems(&spec::parse_with(&self.fleet, &self.extra).1)
+        show::problems(&spec::parse(&self.fleet).1)
     }
 
     fn select(&self) -> Selection {
@@ -316,7 +323,7 @@ impl Story {
     }
 
     fn spec(&self) -> FleetSpec {
-        let (spec, problems) = spec::parse_with(&self.fleet, &self.extra);
+        let (spec, problems) = spec::parse(&self.fleet);
         assert_eq!(problems, []);
         spec.unwrap()
     }
@@ -325,7 +332,7 @@ impl Story {
         let spec = self.spec();
         let prior = self.world.refresh(&self.prior, &spec.name).prior;
         let facts = Facts::of(&spec, &home(), &[(home(), self.world.seen.clone())].into());
-        expand_with(&spec, &home(), &self.select().members, &prior, &facts)
+        expand(&spec, &home(), &self.select().members, &prior, &facts)
     }
 
     fn plan(&self) -> String {

@@ -190,6 +190,22 @@ fn action(action: &Action) -> String {
         Action::DeleteSession { key, id } => format!("delete session {id} of {}", short(key)),
         Action::DeleteFilter { key, id } => format!("delete filter {} ({id})", key.label),
         Action::DeleteTarget { key, id } => format!("delete target {} ({id})", key.label),
+        Action::CreateShare { principals, targets, .. } => {
+            let targets: Vec<String> = targets.iter().map(reference).collect();
+            format!("share {} with {principals:?}", targets.join(", "))
+        }
+        Action::ModifyShare { allows_external, set, remove, .. } => {
+            format!("change share: external {allows_external:?}, set {set:?}, remove {remove:?}")
+        }
+        Action::AddToShare { principals, targets, .. } => {
+            let targets: Vec<String> = targets.iter().map(reference).collect();
+            format!("add to share: {}, {principals:?}", targets.join(", "))
+        }
+        Action::JoinShare { place, .. } => format!("join share in {place}"),
+        Action::RemoveFromShare { principals, targets, .. } => {
+            format!("remove from share: {targets:?}, {principals:?}")
+        }
+        Action::DeleteShare { .. } => "delete share".to_owned(),
         Action::Retag { resource, set, remove, .. } => {
             format!("tag {resource:?}: set {set:?}, remove {remove:?}")
         }

@@ -4,6 +4,8 @@
 //! fails here. Ids count up, so that outputs are stable.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+mod share;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::actions::{Action, Ref, Resource};
@@ -214,7 +216,7 @@ impl World {
         }
     }
 
-    fn count(&mut self) -> u32 {
+    pub(super) fn count(&mut self) -> u32 {
         self.next += 1;
         self.next
     }
@@ -359,6 +361,13 @@ impl World {
                 self.seen.targets.retain(|one| one.id != *id);
                 assert_eq!(self.seen.targets.len() + 1, before, "{id} does not exist");
             }
+            Action::CreateShare { .. }
+            | Action::ModifyShare { .. }
+            | Action::AddToShare { .. }
+            | Action::RemoveFromShare { .. }
+            | Action::DeleteShare { .. } => self.act_on_share(action),
+            // It waits, and here nothing needs time.
+            Action::JoinShare { .. } => {}
             Action::Retag { resource, set, remove, .. } => {
                 let tags = self.tags(resource);
                 tags.extend(set.clone());

@@ -19,6 +19,8 @@ pub(super) fn raw(config: &Dynamic) -> RawFleet {
             Some(RawSafety {
                 max_removals: text(safety, "max_removals"),
                 on_ineligible: text(safety, "on_ineligible"),
+                adopt: text(safety, "adopt"),
+                share_outside_organization: boolean(safety, "share_outside_organization"),
             })
         }),
         tags: map(config, "tags", to_text),
@@ -32,6 +34,8 @@ fn raw_target(target: &Dynamic) -> RawTarget {
         gateway_load_balancer_endpoint_id: text(target, "gateway_load_balancer_endpoint_id"),
         availability_zones: texts(target, "availability_zones"),
         max_sessions: number(target, "max_sessions"),
+        region: text(target, "region"),
+        account: text(target, "account"),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use enigma_fleet::expand::{DesiredSession, Expansion, Prior, PriorSession, PriorState, expand};
+use enigma_fleet::expand::{DesiredSession, Expansion, Facts, Prior, PriorSession, PriorState, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{MemberKey, ObjectKey, Place};
 use enigma_fleet::selection::Member;
@@ -94,7 +94,8 @@ pub(super) fn decide(question: &Question<'_>) -> Result<(Option<Decision>, Diagn
     let (Some(spec), Wanted::Known(members)) = (spec, members) else {
         return Ok((None, Diagnostics::new()));
     };
-    let expansion = expand(&spec, question.home, &members, &remembered(&prior.rows(), question.memory));
+    let memory = remembered(&prior.rows(), question.memory);
+    let expansion = expand(&spec, question.home, &members, &memory, &Facts::default());
     let findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
     if findings.has_errors() {
         return Err(findings);

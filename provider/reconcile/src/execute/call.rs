@@ -114,6 +114,12 @@ impl Run {
                 .paced(place, "DeleteTrafficMirrorTarget", false, || place.delete_target(id))
                 .await
                 .map(|()| None),
+            Action::CreateShare { .. }
+            | Action::ModifyShare { .. }
+            | Action::AddToShare { .. }
+            | Action::JoinShare { .. }
+            | Action::RemoveFromShare { .. }
+            | Action::DeleteShare { .. } => Err(Because::NothingMakes("resource share".to_owned()).into()),
             Action::Retag { resource, set, remove, .. } => {
                 // Two calls with a bucket each. Setting comes first, so that an object never lacks its ownership tag.
                 if !set.is_empty() {

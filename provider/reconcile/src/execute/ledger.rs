@@ -214,7 +214,13 @@ fn changed_by(action: &Action) -> Vec<Subject> {
         Action::CreateSession { key, .. }
         | Action::ModifySession { key, .. }
         | Action::DeleteSession { key, .. } => vec![Subject::Member(key.clone())],
-        Action::Retag { .. } => Vec::new(),
+        Action::CreateShare { .. }
+        | Action::ModifyShare { .. }
+        | Action::AddToShare { .. }
+        | Action::JoinShare { .. }
+        | Action::RemoveFromShare { .. }
+        | Action::DeleteShare { .. }
+        | Action::Retag { .. } => Vec::new(),
     }
 }
 

@@ -165,6 +165,7 @@ impl PlaceState {
             targets: self.targets.values().cloned().collect(),
             filters: self.filters.values().map(|filter| self.with_rules(filter)).collect(),
             sessions: self.sessions.values().cloned().collect(),
+            shares: Vec::new(),
         }
     }
 

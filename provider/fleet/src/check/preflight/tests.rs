@@ -1,7 +1,7 @@
 //! Each rule with a world that trips it, and one that barely does not.
 
 use super::*;
-use crate::expand::{Prior, expand_with};
+use crate::expand::{Prior, expand};
 use crate::inventory::{Attachment, Interface, MirrorFilter, MirrorSession, MirrorTarget, Tags};
 use crate::selection::HeldSession;
 use crate::spec::{RawFleet, RawSession, RawTarget, parse};
@@ -86,7 +86,7 @@ impl Stage {
     }
 
     fn look_with(&self, planned: &Facts, facts: &Facts) -> (Vec<String>, Vec<Headroom>) {
-        let expansion = expand_with(&self.spec, &home(), &self.members, &Prior::default(), planned);
+        let expansion = expand(&self.spec, &home(), &self.members, &Prior::default(), planned);
         let found = preflight(&Scene {
             spec: &self.spec,
             home: &home(),
