@@ -56,6 +56,14 @@ pub enum Change {
         /// Id of the interface.
         interface: String,
     },
+    /// Temporary credentials of an account's roles end now, however long they were promised to last.
+    ExpireSessions {
+        /// The account of the roles.
+        account: String,
+        /// Only sessions of this role; of all when absent.
+        #[serde(default)]
+        role: Option<String>,
+    },
     /// Instances are launched, as in a world file; subnets are named by name or id.
     Launch(InstanceEntry),
     /// An account moves to another unit, or leaves the organization.
@@ -205,6 +213,14 @@ pub(crate) fn apply(core: &mut Core, change: Change, now: Timestamp) -> Result<C
                 found.attachment = None;
             }
             Ok(vec![interface].into())
+        }
+        Change::ExpireSessions { account, role } => {
+            let is_one =
+                |session: &crate::state::Session| role.as_ref().is_none_or(|role| session.role == *role);
+            let ended = core.state.end_sessions(now, |_, credential| {
+                credential.account == account && credential.session.as_ref().is_some_and(is_one)
+            });
+            Ok(ended.into())
         }
         Change::Launch(entry) => {
             let names = world::names_of(&core.state);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::auth::Signed;
 use crate::ec2::{self, Context, Foreign};
 use crate::error::ApiError;
-use crate::fault::Faults;
+use crate::fault::{Faults, Subject};
 use crate::journal::{Call, Journal, Outcome};
 use crate::page::Page;
 use crate::query::Params;
@@ -166,22 +166,31 @@ impl Core {
         }
         let (account, region) = (caller.account.clone(), signed.region.clone());
         let narrowed = Page::is_asked(&params) || params.has_members("Filter");
-        if is_ec2 && !self.levels.take(&self.throttle, (&account, &region, action), narrowed, now) {
-            return Err(ApiError::new("RequestLimitExceeded", "Request limit exceeded."));
-        }
+        let asked = (signed.service.as_str(), action);
+        self.levels.take(&self.throttle, (&account, &region), asked, narrowed, now)?;
         // AssumeRole also needs the account that it leads into.
         let role = params.pairs().get("RoleArn").and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
-        let verdict = self.faults.judge(&signed.service, (&account, role.as_deref()), &region, action);
+        let verdict = self.faults.judge(Subject {
+            service: &signed.service,
+            action,
+            account: &account,
+            region: &region,
+            leads_into: role.as_deref(),
+            is_temporary: caller.session.is_some(),
+        });
         ruling.delay_milliseconds = verdict.delay_milliseconds;
         ruling.lose_reply = verdict.lose_reply;
         if verdict.hang {
             ruling.hang = true;
             return Ok(Decision::LoseRequest);
         }
+        if verdict.expire {
+            self.state.end_sessions(now, |key, _| key == signed.access_key);
+            return Err(service.expired());
+        }
         if let Some(error) = verdict.error {
             return Err(error);
         }
-        let asked = (signed.service.as_str(), action);
         permission::authorize(&self.state, &caller, &signed.access_key, asked, &params)?;
         if verdict.lose_request {
             return Ok(Decision::LoseRequest);

@@ -208,15 +208,17 @@ fn page_of<T>(
     Element::new("reply").list(set, items).maybe("nextToken", next)
 }
 
-/// Looks the objects of a describe call up: the ids asked for, every one of which must exist, or all.
+/// Looks the objects of a describe call up: the ids asked for, every one of which must exist, or all that earlier pages
+/// have not given.
 fn select<'a, T: 'a>(
-    ids: &[String],
+    (ids, page): (&[String], &Page),
     find: impl Fn(&str) -> Option<&'a T>,
     all: impl FnOnce() -> Vec<(&'a String, &'a T)>,
     missing: impl Fn(&str) -> ApiError,
 ) -> Result<Vec<(String, &'a T)>, ApiError> {
     if ids.is_empty() {
-        return Ok(all().into_iter().map(|(id, object)| (id.clone(), object)).collect());
+        let ahead = all().into_iter().filter(|(id, _)| page.is_ahead(id));
+        return Ok(ahead.map(|(id, object)| (id.clone(), object)).collect());
     }
     let unique: std::collections::BTreeSet<&String> = ids.iter().collect();
     unique
@@ -241,7 +243,7 @@ fn select_network<'a, T>(
     if own.is_empty() && !query.ids.is_empty() {
         return Ok(Vec::new());
     }
-    select(&own, |id| objects.get(id), || objects.iter().collect(), missing)
+    select((&own, &query.page), |id| objects.get(id), || objects.iter().collect(), missing)
 }
 
 /// Keeps what the filters accept.

@@ -56,6 +56,18 @@ pub enum Fault {
         #[serde(flatten)]
         scope: Scope,
     },
+    /// The temporary credentials of a call end with it: this and every later call with them is refused as expired.
+    /// Calls with a long-lived key are neither concerned nor counted.
+    Expire {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+        /// How many credentials.
+        times: u64,
+        /// Calls let through before the first one.
+        #[serde(default)]
+        skip: u64,
+    },
     /// Every Nth call fails without effect.
     FailEvery {
         /// Calls concerned.
@@ -115,9 +127,23 @@ fn yes() -> bool {
 pub(crate) struct Verdict {
     pub(crate) delay_milliseconds: u64,
     pub(crate) error: Option<ApiError>,
+    pub(crate) expire: bool,
     pub(crate) hang: bool,
     pub(crate) lose_request: bool,
     pub(crate) lose_reply: bool,
+}
+
+/// The call that faults are judged against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) action: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    /// The account that an AssumeRole leads into.
+    pub(crate) leads_into: Option<&'a str>,
+    /// Whether the caller has temporary credentials.
+    pub(crate) is_temporary: bool,
 }
 
 /// The faults in force, in the order they were set.
@@ -137,20 +163,13 @@ impl Faults {
         &self.0
     }
 
-    /// Counts one call against every fault that covers it and says what happens to it. `accounts`: the caller's,
-    /// and the one that an AssumeRole leads into.
-    pub(crate) fn judge(
-        &mut self,
-        service: &str,
-        accounts: (&str, Option<&str>),
-        region: &str,
-        action: &str,
-    ) -> Verdict {
-        let (account, role) = accounts;
+    /// Counts one call against every fault that covers it and says what happens to it.
+    pub(crate) fn judge(&mut self, subject: Subject<'_>) -> Verdict {
+        let Subject { service, action, account, region, leads_into, is_temporary } = subject;
         let mut verdict = Verdict::default();
         for fault in &mut self.0 {
             let leads_there = matches!(fault, Fault::Outage { .. })
-                && role.is_some_and(|role| fault.scope().covers(role, region, action));
+                && leads_into.is_some_and(|into| fault.scope().covers(into, region, action));
             if !leads_there && !fault.scope().covers(account, region, action) {
                 continue;
             }
@@ -162,6 +181,15 @@ impl Faults {
                 Fault::Delay { milliseconds, .. } => verdict.delay_milliseconds += *milliseconds,
                 Fault::Deny { .. } => {
                     verdict.error.get_or_insert_with(|| Service::of(service).denied(service, action));
+                }
+                Fault::Expire { .. } if !is_temporary => {}
+                Fault::Expire { times, skip, .. } => {
+                    if *skip > 0 {
+                        *skip -= 1;
+                    } else if *times > 0 {
+                        *times -= 1;
+                        verdict.expire = true;
+                    }
                 }
                 Fault::FailEvery { code, every, seen, .. } => {
                     *seen += 1;
@@ -195,6 +223,7 @@ impl Fault {
         match self {
             Self::Delay { scope, .. }
             | Self::Deny { scope }
+            | Self::Expire { scope, .. }
             | Self::FailEvery { scope, .. }
             | Self::FailNext { scope, .. }
             | Self::Lose { scope, .. }
@@ -215,15 +244,18 @@ fn failure(code: &str) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Faults, Scope};
+    use super::{Fault, Faults, Scope, Subject};
+
+    fn subject<'a>(account: &'a str, action: &'a str) -> Subject<'a> {
+        Subject { service: "ec2", action, account, region: "r", leads_into: None, is_temporary: false }
+    }
 
     #[test]
     fn faults_count_only_the_calls_they_cover() {
         let mut faults = Faults::default();
         let scope = Scope::action("Create*").of_account("1");
         faults.add(Fault::FailEvery { scope, code: "InternalError".to_owned(), every: 3, seen: 0 });
-        let mut fails =
-            |account: &str, action: &str| faults.judge("ec2", (account, None), "r", action).error.is_some();
+        let mut fails = |account: &str, action: &str| faults.judge(subject(account, action)).error.is_some();
         let pattern: Vec<bool> = (0..6).map(|_| fails("1", "CreateTags")).collect();
         assert_eq!(pattern, [false, false, true, false, false, true]);
         assert!(!fails("2", "CreateTags"));
@@ -234,8 +266,16 @@ mod tests {
     fn lost_replies_can_be_placed_at_the_nth_call() {
         let mut faults = Faults::default();
         faults.add(Fault::Lose { scope: Scope::action("X"), times: 1, effect: true, skip: 2 });
-        let lost: Vec<bool> = (0..4).map(|_| faults.judge("ec2", ("1", None), "r", "X").lose_reply).collect();
+        let lost: Vec<bool> = (0..4).map(|_| faults.judge(subject("1", "X")).lose_reply).collect();
         assert_eq!(lost, [false, false, true, false]);
+    }
+
+    #[test]
+    fn only_temporary_credentials_end() {
+        let mut faults = Faults::default();
+        faults.add(Fault::Expire { scope: Scope::action("X"), times: 1, skip: 1 });
+        let mut ends = |is_temporary| faults.judge(Subject { is_temporary, ..subject("1", "X") }).expire;
+        assert_eq!([ends(true), ends(false), ends(true), ends(true)], [false, false, true, false]);
     }
 
     #[test]

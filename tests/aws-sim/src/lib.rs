@@ -43,4 +43,4 @@ pub use sim::{Admin, Options, Sim, StartError};
 pub use table::Staleness;
 pub use tag::Tags;
 pub use throttle::{Bucket, Throttle};
-pub use world::{World, WorldError};
+pub use world::{Scale, World, WorldError};

@@ -83,10 +83,14 @@ impl Page {
         seal("", &self.fingerprint)
     }
 
+    /// Whether an object comes on this page or on a later one.
+    pub(crate) fn is_ahead(&self, id: &str) -> bool {
+        self.after.as_deref().is_none_or(|after| id > after)
+    }
+
     /// Cuts this page out of `(id, object)` pairs that are in id order.
     pub(crate) fn cut<T>(&self, rows: Vec<(String, T)>) -> (Vec<(String, T)>, Option<String>) {
-        let rows: Vec<_> =
-            rows.into_iter().filter(|(id, _)| self.after.as_ref().is_none_or(|after| id > after)).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|(id, _)| self.is_ahead(id)).collect();
         let size = self.size.unwrap_or(usize::MAX);
         let next = (rows.len() > size).then(|| seal(&rows[size.saturating_sub(1)].0, &self.fingerprint));
         (rows.into_iter().take(size).collect(), next)

@@ -12,7 +12,7 @@ use crate::state::{Credential, State};
 const FREE: &str = "sts:GetCallerIdentity";
 
 /// Whether a pattern covers an action; one without a service covers the action of any.
-fn covers(pattern: &str, service: &str, action: &str) -> bool {
+pub(crate) fn covers(pattern: &str, service: &str, action: &str) -> bool {
     match pattern.split_once(':') {
         // IAM takes no account of case here.
         Some(_) => matches(&pattern.to_lowercase(), &format!("{service}:{action}").to_lowercase()),

@@ -175,6 +175,19 @@ impl Service {
         ApiError::new(code, "The security token included in the request is expired")
     }
 
+    /// The refusal of a caller whose bucket is empty.
+    pub(crate) fn throttled(self) -> ApiError {
+        match self {
+            Self::Ec2 => ApiError::new("RequestLimitExceeded", "Request limit exceeded."),
+            Self::Organizations => ApiError::new(
+                "TooManyRequestsException",
+                "You have sent too many requests in too short a period of time.",
+            ),
+            Self::Balancing | Self::Sharing => ApiError::new("ThrottlingException", "Rate exceeded"),
+            _ => ApiError::new("Throttling", "Rate exceeded"),
+        }
+    }
+
     /// The refusal of a caller without permission, `name` being the service in IAM's spelling.
     pub(crate) fn denied(self, name: &str, action: &str) -> ApiError {
         match self {

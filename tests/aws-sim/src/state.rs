@@ -68,6 +68,8 @@ pub(crate) struct Role {
     pub(crate) trusted_accounts: Option<Vec<String>>,
     /// Longest session in seconds, AWS's default being an hour.
     pub(crate) max_duration: i64,
+    /// How long sessions really last, whatever the caller was told.
+    pub(crate) ends_after: Option<jiff::SignedDuration>,
     /// Actions (wildcards allowed) refused to sessions of the role.
     pub(crate) denied_actions: Vec<String>,
     /// The only actions its sessions may use; `None`: all.
@@ -261,6 +263,25 @@ impl State {
     pub(crate) fn fresh_id(&mut self, prefix: &str, place: &Place) -> String {
         self.serial += 1;
         crate::id::derive(prefix, &format!("{}/{}/{}", place.0, place.1, self.serial))
+    }
+
+    /// Temporary credentials that are chosen by access key and owner end; the keys that did.
+    pub(crate) fn end_sessions(
+        &mut self,
+        now: Timestamp,
+        chosen: impl Fn(&str, &Credential) -> bool,
+    ) -> Vec<String> {
+        let mut ended = Vec::new();
+        for (key, credential) in &mut self.credentials {
+            let is_chosen = chosen(key, credential);
+            if let Some(session) =
+                credential.session.as_mut().filter(|session| is_chosen && session.expires > now)
+            {
+                session.expires = now;
+                ended.push(key.clone());
+            }
+        }
+        ended
     }
 
     /// AWS deletes the sessions of a source interface together with it, whoever made them; targets on it stay.

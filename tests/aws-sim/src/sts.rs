@@ -113,6 +113,7 @@ fn assume_role(
         return Err(invalid(message.to_owned()));
     }
     let seconds = seconds.unwrap_or_else(|| CHAINED_SECONDS.min(most));
+    let ends_after = role.ends_after;
 
     let (account, role_name) = (account.to_owned(), role_name.to_owned());
     state.serial += 1;
@@ -125,6 +126,8 @@ fn assume_role(
     let role_id = format!("AROA{}", crate::id::derive("R", &arn).replace('-', "").to_ascii_uppercase());
     let token = format!("simulated-session-token-{}", digits("T", 40));
     let expires = now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    let ends =
+        ends_after.and_then(|early| now.checked_add(early).ok()).map_or(expires, |early| early.min(expires));
     let session_arn = format!("arn:{}:sts::{account}:assumed-role/{role_name}/{name}", state.partition);
     let user_id = format!("{role_id}:{name}");
     state.credentials.insert(
@@ -133,7 +136,7 @@ fn assume_role(
             account,
             arn: session_arn.clone(),
             user_id: user_id.clone(),
-            session: Some(Session { token: token.clone(), role: role_name, expires }),
+            session: Some(Session { token: token.clone(), role: role_name, expires: ends }),
         },
     );
     let credentials = Element::new("Credentials")

@@ -7,6 +7,7 @@ mod balancers;
 mod build;
 mod company;
 mod machines;
+mod scale;
 
 pub use balancers::{ListenerEntry, LoadBalancerEntry, RegisteredEntry, ScalingGroupEntry, TargetGroupEntry};
 pub(crate) use balancers::{add_zone, is_health};
@@ -14,6 +15,7 @@ pub(crate) use build::names_of;
 pub(crate) use company::parent_of;
 pub use company::{OrganizationEntry, UnitEntry};
 pub(crate) use machines::{add_instances, add_interfaces};
+pub use scale::Scale;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -126,6 +128,8 @@ pub struct RoleEntry {
     pub trusted_accounts: Option<Vec<String>>,
     /// Longest session in seconds; 3600 when absent.
     pub max_duration: Option<i64>,
+    /// Its sessions end so early although AssumeRole promises more: a revoked session, a clock that is off.
+    pub ends_after_milliseconds: Option<i64>,
     /// Actions refused to its sessions, with or without the service; wildcards allowed.
     pub denied_actions: Vec<String>,
     /// The only actions its sessions may use, as `ec2:Describe*`; all when absent.

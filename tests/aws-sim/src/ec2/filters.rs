@@ -90,7 +90,12 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
     let moment = context.moment;
     let space = context.space();
     let filters = &space.filters;
-    let rows = select(&query.ids, |id| filters.seen(id, moment), || filters.all_seen(moment), not_found)?;
+    let rows = select(
+        (&query.ids, &query.page),
+        |id| filters.seen(id, moment),
+        || filters.all_seen(moment),
+        not_found,
+    )?;
     let rows = passing(rows, &query.filters, |filter| &filter.tags, field);
     let reply = page_of(&query, "trafficMirrorFilterSet", rows, Vec::new(), |id, filter| {
         shape(space, id, filter, moment)

@@ -1,6 +1,6 @@
 //! DescribeInstances. Every instance is a reservation of its own.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::{Context, Reply, interfaces, one, page_of, passing, select_network};
 use crate::error::ApiError;
@@ -84,11 +84,11 @@ fn state_code(state: &str) -> u32 {
 }
 
 /// Interfaces by the instance that holds them, in device order: looked up once per call, not once per instance.
-struct Attached<'a>(BTreeMap<&'a str, Vec<(&'a String, &'a Interface)>>);
+struct Attached<'a>(HashMap<&'a str, Vec<(&'a String, &'a Interface)>>);
 
 impl<'a> Attached<'a> {
     fn of(space: &'a Space) -> Self {
-        let mut attached: BTreeMap<&str, Vec<(&String, &Interface)>> = BTreeMap::new();
+        let mut attached: HashMap<&str, Vec<(&String, &Interface)>> = HashMap::new();
         for (id, interface) in &space.interfaces {
             let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance.as_deref());
             if let Some(holder) = holder {

@@ -148,7 +148,8 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         space.filters.seen(filter, moment).ok_or_else(|| filters::not_found(filter))?;
     }
     let rules = &space.filter_rules;
-    let rows = select(&query.ids, |id| rules.seen(id, moment), || rules.all_seen(moment), not_found)?;
+    let rows =
+        select((&query.ids, &query.page), |id| rules.seen(id, moment), || rules.all_seen(moment), not_found)?;
     let rows = passing(rows, &query.filters, |rule| &rule.tags, field);
     let rows = rows
         .into_iter()

@@ -160,7 +160,7 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         all.extend(consumers.iter().map(|(id, session)| (*id, *session)));
         all
     };
-    let rows = select(&query.ids, find, all, not_found)?;
+    let rows = select((&query.ids, &query.page), find, all, not_found)?;
     let rows = passing(
         rows,
         &query.filters,
@@ -180,7 +180,13 @@ fn owner_of_target(context: &Context<'_>, target: &str) -> Result<String, ApiErr
         return Ok(context.account().to_owned());
     }
     let shared = context.shared_targets().into_iter().find(|(_, id, _)| id == target);
-    shared.map(|(owner, _, _)| owner.clone()).ok_or_else(|| targets::not_found(target))
+    let (owner, _, found) = shared.ok_or_else(|| targets::not_found(target))?;
+    if let Destination::GatewayLoadBalancerEndpoint(endpoint) = &found.destination {
+        let message =
+            format!("The Vpc Endpoint '{endpoint}' of target '{target}' belongs to another account");
+        return Err(ApiError::new("InvalidTrafficMirrorTarget", message));
+    }
+    Ok(owner.clone())
 }
 
 /// Tags as the account of a place sees them.

@@ -118,7 +118,7 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         all.extend(shared.iter().map(|(_, id, target)| (id, *target)));
         all
     };
-    let rows = select(&query.ids, find, all, not_found)?;
+    let rows = select((&query.ids, &query.page), find, all, not_found)?;
     let account = context.account();
     let tags = |target: &'_ Target| target.owner == account;
     let rows =

@@ -148,6 +148,7 @@ fn account(state: &State, entry: &AccountEntry, now: Timestamp) -> Result<Accoun
             external_id: role.external_id.clone(),
             trusted_accounts: role.trusted_accounts.clone(),
             max_duration: role.max_duration.unwrap_or(3600),
+            ends_after: role.ends_after_milliseconds.map(jiff::SignedDuration::from_millis),
             denied_actions: role.denied_actions.clone(),
             allowed_actions: role.allowed_actions.clone(),
         };

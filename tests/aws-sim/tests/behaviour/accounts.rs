@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use enigma_aws_sim::{Change, Options, Outcome, Sim, World};
+use enigma_aws_sim::{Bucket, Change, Clock, Fault, Options, Outcome, Scale, Scope, Sim, Throttle, World};
 
 use crate::client::{Client, eni, start};
 
@@ -143,4 +143,80 @@ fn somebody_elses_calls_stay_out_of_the_journal() {
     assert!(sim.admin().change(elsewhere).unwrap_err().to_string().contains("no Region \"eu-north-1\""));
     let refused = sim.admin().change(call("CreateTrafficMirrorSession", &stranger)).unwrap_err();
     assert!(refused.to_string().contains("already being used"), "{refused}");
+}
+
+/// A member account's role, assumed.
+fn member(home: &Client) -> Client {
+    let role = format!("arn:aws:iam::{}:role/{}", Scale::member(1), Scale::ROLE);
+    let form = [("RoleArn", role.as_str()), ("RoleSessionName", "tests"), ("ExternalId", Scale::EXTERNAL_ID)];
+    let reply = home.sts("AssumeRole", &form).ok();
+    Client { key: reply.one("AccessKeyId"), token: Some(reply.one("SessionToken")), ..home.clone() }
+}
+
+#[test]
+fn sessions_of_a_role_end_on_demand_at_a_call_and_after_a_time() {
+    let mut world = Scale { members: 1, ..Scale::default() }.world();
+    world.accounts[2].roles[0].ends_after_milliseconds = Some(60_000);
+    let clock = Clock::standing("2026-01-01T00:00:00Z".parse().unwrap());
+    let sim = Sim::start_with(&world, Options { clock, ..Options::default() }).unwrap();
+    let home = Client::new(&sim);
+    let (first, second) = (member(&home), member(&home));
+    let account = Scale::member(1);
+    let expire = |role: Option<&str>| Change::ExpireSessions {
+        account: account.clone(),
+        role: role.map(str::to_owned),
+    };
+    assert!(sim.admin().change(expire(Some("other"))).unwrap().ids.is_empty());
+    assert_eq!(sim.admin().change(expire(None)).unwrap().ids.len(), 2);
+    assert_eq!(first.ec2("DescribeVpcs", &[]).code(), "RequestExpired");
+    assert_eq!(second.sts("GetCallerIdentity", &[]).code(), "ExpiredToken");
+    // Whoever assumes the role again goes on.
+    let third = member(&home);
+    sim.admin().fault(Fault::Expire { scope: Scope::action("Describe*"), times: 1, skip: 1 });
+    home.ec2("DescribeVpcs", &[]).ok();
+    third.ec2("DescribeVpcs", &[]).ok();
+    assert_eq!(third.ec2("DescribeVpcs", &[]).code(), "RequestExpired");
+    assert_eq!(third.ec2("CreateTrafficMirrorFilter", &[]).code(), "RequestExpired");
+    let fourth = member(&home);
+    fourth.ec2("DescribeVpcs", &[]).ok();
+    sim.admin().clock().advance(Duration::from_secs(60));
+    assert_eq!(fourth.ec2("DescribeVpcs", &[]).code(), "RequestExpired");
+}
+
+#[test]
+fn a_gateway_endpoint_serves_its_own_account_only() {
+    let mut world = Scale { members: 2, ..Scale::default() }.world();
+    world.gateway_endpoints.push(enigma_aws_sim::world::GatewayEndpointEntry {
+        name: "inspect".to_owned(),
+        account: Some(Scale::member(1)),
+        ..Default::default()
+    });
+    let sim = Sim::start(world).unwrap();
+    let owner = Client::new(&sim).with_key("member-1");
+    let endpoint = World::id_of("vpce", "inspect");
+    let create = [("GatewayLoadBalancerEndpointId", endpoint.as_str())];
+    for other in ["member-2", Scale::KEY] {
+        let refused = owner.clone().with_key(other).ec2("CreateTrafficMirrorTarget", &create);
+        assert_eq!(refused.code(), "InvalidVpcEndpointId.NotFound");
+    }
+    let target = owner.ec2("CreateTrafficMirrorTarget", &create).ok().one("trafficMirrorTargetId");
+    let filter = owner.ec2("CreateTrafficMirrorFilter", &[]).ok().one("trafficMirrorFilterId");
+    owner.session(&World::id_of("eni", &Scale::instance(1, "us-east-1", 1)), &(target, filter), &[]).ok();
+}
+
+#[test]
+fn every_service_has_its_buckets_for_each_account() {
+    let sim = Sim::start(Scale { members: 2, ..Scale::default() }.world()).unwrap();
+    let home = Client::new(&sim);
+    let slow = Bucket { size: 1.0, refill: 0.0 };
+    let buckets = [("sts:*".to_owned(), slow), ("DescribeVpcs".to_owned(), slow)].into();
+    sim.admin().throttle(Throttle { enabled: true, buckets, ..Throttle::default() });
+    home.sts("GetCallerIdentity", &[]).ok();
+    let refused = home.sts("GetCallerIdentity", &[]);
+    assert_eq!((refused.status, refused.code().as_str()), (400, "Throttling"));
+    home.ec2("DescribeVpcs", &[]).ok();
+    assert_eq!(home.ec2("DescribeVpcs", &[]).code(), "RequestLimitExceeded");
+    let other = home.with_key("member-1");
+    other.sts("GetCallerIdentity", &[]).ok();
+    other.ec2("DescribeVpcs", &[]).ok();
 }

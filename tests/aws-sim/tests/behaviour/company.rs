@@ -357,3 +357,23 @@ fn worlds_that_contradict_themselves_are_refused() {
         assert!(error.contains(word), "{wrong}: {error}");
     }
 }
+
+#[test]
+fn a_shared_target_on_a_gateway_endpoint_takes_no_session_of_a_consumer() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/company.toml")).unwrap();
+    let endpoint = "[[gateway_endpoints]]\nname = \"inspect\"\naccount = \"111111111111\"\n";
+    let sim = Sim::start(World::parse(&format!("{text}\n{endpoint}")).unwrap()).unwrap();
+    let client = Client::new(&sim).with_key("collector");
+    let id = World::id_of("vpce", "inspect");
+    let made = client.ec2("CreateTrafficMirrorTarget", &[("GatewayLoadBalancerEndpointId", &id)]).ok();
+    let target = made.one("trafficMirrorTargetId");
+    let arn = format!("arn:aws:ec2:us-east-1:111111111111:traffic-mirror-target/{target}");
+    let body = json!({"name": "mirror", "resourceArns": [arn], "principals": ["222222222222"]});
+    assert_eq!(ram(&client, "createresourceshare", &body).0, 200);
+    sim.admin().clock().advance(Duration::from_secs(1));
+    let prod = by(&client, "prod");
+    assert_eq!(targets(&prod), std::slice::from_ref(&target));
+    let refused = session(&prod, &eni("web-1"), &target, "1");
+    assert_eq!(refused.code(), "InvalidTrafficMirrorTarget");
+}

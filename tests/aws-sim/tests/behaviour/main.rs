@@ -6,6 +6,7 @@ mod accounts;
 mod client;
 mod company;
 mod program;
+mod scale;
 mod upstream;
 mod weather;
 mod wire;
