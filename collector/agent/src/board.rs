@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use enigma_engine::Stats;
+use enigma_engine::{DropReason, Stats};
 
 use crate::export::ExportStats;
 use crate::receive::steer::Wrapping;
@@ -25,6 +25,10 @@ pub(crate) struct WorkerView {
     pub(crate) records: u64,
     /// Records of batches that had to leave a full queue.
     pub(crate) queue_dropped: u64,
+    /// Datagrams given to the worker that has their flow.
+    pub(crate) handed_over: u64,
+    /// Datagrams lost because the ring to that worker was full. Received, but in no pipeline's count.
+    pub(crate) handover_full: u64,
     /// Failed receive calls.
     pub(crate) receive_errors: u64,
     /// Turns of the worker's loop; a number that stands still is a stalled worker.
@@ -32,6 +36,12 @@ pub(crate) struct WorkerView {
 }
 
 impl WorkerView {
+    /// Packets received, those among them that never reached a pipeline. Of one worker: what it received by itself is
+    /// in its doors; this counts where packets were judged.
+    pub(crate) fn received(&self) -> u64 {
+        self.engine.received + self.handover_full
+    }
+
     /// The account of one door.
     pub(crate) fn door(&self, wrapping: Wrapping) -> DoorView {
         self.doors[wrapping as usize]
@@ -142,6 +152,8 @@ impl Totals {
             sum.after_stop += worker.after_stop;
             sum.records += worker.records;
             sum.queue_dropped += worker.queue_dropped;
+            sum.handed_over += worker.handed_over;
+            sum.handover_full += worker.handover_full;
             sum.receive_errors += worker.receive_errors;
             sum.turns += worker.turns;
         }
@@ -160,8 +172,15 @@ impl Totals {
         self.sum.queue_dropped + self.export.dropped()
     }
 
+    /// Why received packets became part of no flow: every reason with its number.
+    pub(crate) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let engine = &self.sum.engine;
+        let judged = DropReason::ALL.into_iter().map(|reason| (reason.name(), engine.dropped(reason)));
+        judged.chain([("handover_full", self.sum.handover_full)])
+    }
+
     /// Whether a packet was dropped before the collector saw it, or a record after it was made.
     pub(crate) fn lossy(&self) -> bool {
-        self.sum.kernel_drops > 0 || self.sum.records != self.export.written
+        self.sum.kernel_drops + self.sum.handover_full > 0 || self.sum.records != self.export.written
     }
 }

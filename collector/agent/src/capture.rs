@@ -77,7 +77,13 @@ pub(crate) fn read(
     read_from(input, path, summary, each)
 }
 
-fn read_from(
+/// Bytes in memory, unpacked as those of a file; nothing where they do not begin as what they pretend to be.
+pub(crate) fn unpacked(bytes: &[u8]) -> Box<dyn Read + '_> {
+    open::unpack(Box::new(bytes)).unwrap_or_else(|_| Box::new(io::empty()))
+}
+
+/// As [`read`], from an open reader of unpacked bytes; `path` is only named in errors.
+pub(crate) fn read_from(
     input: impl Read,
     path: &Path,
     summary: &mut Summary,

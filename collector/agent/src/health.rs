@@ -44,7 +44,7 @@ impl Phase {
 pub(crate) enum Reason {
     Starting,
     Draining,
-    /// The kernel drops more than the share allowed.
+    /// More than the share allowed is dropped before it is looked at, by the kernel or between workers.
     DroppingPackets {
         share: f64,
         allowed: f64,
@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
             Self::Draining => f.write_str("draining: told to stop"),
             Self::DroppingPackets { share, allowed, window } => write!(
                 f,
-                "dropping packets: the kernel dropped {:.2} % in the last {window:?}, allowed are {:.2} %",
+                "dropping packets: {:.2} % dropped before they were looked at in the last {window:?}, allowed are {:.2} %",
                 share * 100.0,
                 allowed * 100.0
             ),
@@ -133,8 +133,8 @@ impl Monitor {
         let sum = &totals.sum;
         self.samples.push_back(Sample {
             at,
-            packets: sum.engine.received + sum.kernel_drops,
-            packets_lost: sum.kernel_drops,
+            packets: sum.received() + sum.kernel_drops,
+            packets_lost: sum.kernel_drops + sum.handover_full,
             records: sum.records,
             records_lost: totals.export_dropped(),
         });

@@ -1,17 +1,18 @@
 //! Health, metrics and status over HTTP: read-only views of the counters, for load balancers, Prometheus and people.
-//! Nothing here changes state or shows payload, so nothing needs a token.
+//! Nothing here changes state. Health and metrics are for everybody who reaches the port; what `/api/v1/` tells is for
+//! who has the token, where there is one.
 
 pub(crate) mod serve;
+pub(crate) mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use enigma_engine::DropReason;
 use serde_json::{Map, Value, json};
 
 use crate::board::{Board, Totals};
@@ -21,6 +22,7 @@ use crate::export::queue::Outbox;
 use crate::health::{Monitor, Phase, Reason};
 use crate::metrics::{self, Gauges};
 use crate::receive::steer::Wrapping;
+use token::Token;
 
 /// What requests look at.
 pub(crate) struct Console {
@@ -31,6 +33,8 @@ pub(crate) struct Console {
     pub(crate) addresses: Value,
     /// The directory of sessions.
     pub(crate) shelf: Arc<Shelf>,
+    /// What `/api/v1/` asks for; `None`: counters for everybody, traffic for nobody.
+    pub(crate) token: Option<Token>,
     /// How many batches wait for the writer; empty once the workers have ended.
     pub(crate) queue: Mutex<Option<Outbox<Batch>>>,
 }
@@ -39,6 +43,17 @@ impl Console {
     /// The health rule's state. Held for moments only, never over an await.
     pub(crate) fn monitor(&self) -> MutexGuard<'_, Monitor> {
         self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a request may not have an answer that shows counters only.
+    fn refuses(&self, headers: &HeaderMap) -> Option<Response> {
+        let token = self.token.as_ref()?;
+        if token.admits(headers.get(header::AUTHORIZATION)) {
+            return None;
+        }
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+        let text = "send the token of http.token_file as `Authorization: Bearer TOKEN`\n";
+        Some((StatusCode::UNAUTHORIZED, challenge, text).into_response())
     }
 
     fn queued(&self) -> usize {
@@ -84,7 +99,10 @@ async fn prometheus(State(console): State<Arc<Console>>) -> Response {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response()
 }
 
-async fn status(State(console): State<Arc<Console>>) -> Response {
+async fn status(State(console): State<Arc<Console>>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = console.refuses(&headers) {
+        return refusal;
+    }
     let (phase, against): (Phase, Vec<String>) = {
         let monitor = console.monitor();
         (monitor.phase(), monitor.not_ready().iter().map(Reason::to_string).collect())
@@ -104,10 +122,10 @@ async fn status(State(console): State<Arc<Console>>) -> Response {
 /// The account as JSON: totals, drops by reason (those that happened), and each worker's share.
 pub(crate) fn counters(totals: &Totals) -> Value {
     let (sum, engine, export) = (&totals.sum, &totals.sum.engine, &totals.export);
-    let drops: Map<String, Value> = DropReason::ALL
-        .iter()
-        .filter(|reason| engine.dropped(**reason) > 0)
-        .map(|reason| (reason.name().to_owned(), engine.dropped(*reason).into()))
+    let drops: Map<String, Value> = totals
+        .drops()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| (reason.to_owned(), count.into()))
         .collect();
     let doors: Map<String, Value> = Wrapping::ALL
         .iter()
@@ -124,7 +142,7 @@ pub(crate) fn counters(totals: &Totals) -> Value {
         .iter()
         .map(|worker| {
             json!({
-                "received": worker.engine.received,
+                "received": worker.received(),
                 "kernel_drops": worker.kernel_drops,
                 "flows": worker.engine.flows_active,
                 "records": worker.records,
@@ -133,12 +151,13 @@ pub(crate) fn counters(totals: &Totals) -> Value {
         .collect();
     json!({
         "packets": {
-            "received": engine.received,
+            "received": sum.received(),
             "decoded": engine.decoded,
             "dropped": drops,
             "kernel_drops": sum.kernel_drops,
             "after_stop": sum.after_stop,
             "receive_errors": sum.receive_errors,
+            "handed_over": sum.handed_over,
         },
         "flows": {
             "now": engine.flows_active,

@@ -6,8 +6,6 @@ mod tests;
 
 use std::fmt::{Display, Write as _};
 
-use enigma_engine::DropReason;
-
 use crate::board::Totals;
 use crate::receive::steer::Wrapping;
 
@@ -38,9 +36,9 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.single("uptime_seconds", "gauge", "Seconds since the process started.", gauges.uptime);
     page.single("ready", "gauge", "1 while /health/ready answers 200.", u64::from(gauges.ready));
 
-    page.family("received_packets_total", "counter", "Datagrams read from the socket, by worker.");
+    page.family("received_packets_total", "counter", "Packets received, by the worker that judged them.");
     for (index, worker) in totals.workers.iter().enumerate() {
-        page.sample("received_packets_total", &[("worker", &index)], worker.engine.received);
+        page.sample("received_packets_total", &[("worker", &index)], worker.received());
     }
     page.family(
         "kernel_dropped_packets_total",
@@ -81,9 +79,15 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
         "counter",
         "Received packets that became part of no flow, by reason.",
     );
-    for reason in DropReason::ALL {
-        page.sample("dropped_packets_total", &[("reason", &reason.name())], engine.dropped(reason));
+    for (reason, count) in totals.drops() {
+        page.sample("dropped_packets_total", &[("reason", &reason)], count);
     }
+    page.single(
+        "handed_over_packets_total",
+        "counter",
+        "Packets that another worker received for the one that has their flow, where the kernel does not steer.",
+        sum.handed_over,
+    );
     page.single("receive_errors_total", "counter", "Receive calls that failed.", sum.receive_errors);
 
     page.single("flows", "gauge", "Flows in the tables now.", engine.flows_active);

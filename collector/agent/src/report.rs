@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use enigma_engine::DropReason;
-
 use crate::board::Totals;
 
 /// An error and its causes on one line, each after a colon.
@@ -24,14 +22,10 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 /// The account: what came in equals what became of it, line by line.
 pub(crate) fn account(totals: &Totals) -> String {
     let (sum, engine, export) = (&totals.sum, &totals.sum.engine, &totals.export);
-    let dropped: Vec<(&str, u64)> = DropReason::ALL
-        .iter()
-        .map(|reason| (reason.name(), engine.dropped(*reason)))
-        .filter(|(_, count)| *count > 0)
-        .collect();
+    let dropped: Vec<(&str, u64)> = totals.drops().filter(|(_, count)| *count > 0).collect();
     let mut text = format!(
         "packets: received {} = decoded {} + dropped {}{}\n",
-        engine.received,
+        sum.received(),
         engine.decoded,
         dropped.iter().map(|(_, count)| count).sum::<u64>(),
         listed(&dropped)

@@ -3,6 +3,7 @@
 //! the cause.
 
 mod asked;
+mod doubled;
 mod notify;
 mod open;
 mod reload;
@@ -29,10 +30,13 @@ use crate::export::file::FileError;
 use crate::export::queue::{Outbox, queue};
 use crate::export::writer::Writer;
 use crate::health::{Monitor, Phase};
+use crate::http::token::Token;
 use crate::http::{self, Console, router};
+use crate::receive::ring::RingError;
 use crate::receive::socket::BindError;
 use crate::worker::Worker;
 use asked::{Asked, Signals};
+use doubled::Doubled;
 use reload::InForce;
 pub(crate) use reload::Reload;
 use threads::Threads;
@@ -50,6 +54,13 @@ pub(crate) enum RunError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Export(#[from] FileError),
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    #[error(
+        "mode \"ring\" reads the ports that AWS sends to: change port {found} of receive.listen or receive.geneve to {port}, or \
+         receive.mode to \"udp\""
+    )]
+    RingPort { found: u16, port: u16 },
     #[error("cannot listen for HTTP on {address}")]
     Http { address: SocketAddr, source: io::Error },
     #[error("cannot watch for signals")]
@@ -75,19 +86,20 @@ pub(crate) struct Outcome {
 /// Not to be cancelled: dropping the future leaves worker threads running.
 pub(crate) async fn run(
     config: Config,
+    token: Option<Token>,
     reload: Reload,
     ready_file: Option<PathBuf>,
 ) -> Result<Outcome, RunError> {
     let started = Instant::now();
     let mut signals = Signals::new(io::stderr().is_terminal()).map_err(RunError::Signals)?;
     let mut addresses = Map::new();
-    let sockets = open::sockets(&config.receive, &mut addresses)?;
+    let open::Opened { sources, handovers, mut doubled } = open::sources(&config.receive, &mut addresses)?;
     let http_error = |source| RunError::Http { address: config.http.listen, source };
     let listener = TcpListener::bind(config.http.listen).await.map_err(http_error)?;
     let http_on = listener.local_addr().map_err(http_error)?;
     let destination = open::destination(&config.export)?;
 
-    let board = Arc::new(Board::new(sockets.len()));
+    let board = Arc::new(Board::new(sources.len()));
     let shelf = Arc::new(Shelf::default());
     let (enrich, settings) = watch::channel(config.enrich.clone());
     // Ends when `enrich`, the settings' other end, is dropped.
@@ -101,6 +113,7 @@ pub(crate) async fn run(
         started,
         addresses: addresses.clone(),
         shelf: Arc::clone(&shelf),
+        token,
         queue: Mutex::new(Some(outbox.clone())),
     });
     // Ends with the process: it must answer "draining" to the very last.
@@ -118,10 +131,12 @@ pub(crate) async fn run(
     };
     let mut threads = Threads { writer: spawn("writer", move || writer.run())?, workers: Vec::new() };
     let admission = config.receive.admission();
-    for (index, sockets) in sockets.into_iter().enumerate() {
+    let mut handovers = handovers.into_iter().flatten();
+    for (index, sources) in sources.into_iter().enumerate() {
         let worker = Worker {
             index,
-            sockets,
+            sources,
+            handover: handovers.next(),
             pipeline: Pipeline::new(config.flow.engine(
                 config.receive.workers,
                 admission.clone(),
@@ -146,7 +161,7 @@ pub(crate) async fn run(
     let mut in_force = InForce { config, enrich, reload };
     let told = ready_file.map_or(Ok(()), |path| write_ready(&path, &addresses.to_string()));
     let fault = match told {
-        Ok(()) => serve(&console, &threads, &mut signals, &mut in_force).await,
+        Ok(()) => serve(&console, &threads, &mut signals, &mut in_force, doubled.as_mut()).await,
         Err(fault) => Some(fault),
     };
     notify::stopping("told to stop: receiving until the drain is over, then writing what is left");
@@ -170,6 +185,7 @@ async fn serve(
     threads: &Threads,
     signals: &mut Signals,
     in_force: &mut InForce,
+    mut doubled: Option<&mut Doubled>,
 ) -> Option<RunError> {
     let mut tick = interval(OBSERVE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -185,6 +201,9 @@ async fn serve(
             },
             _ = tick.tick() => {
                 look(console);
+                if let Some(doubled) = &mut doubled {
+                    doubled.look();
+                }
                 if let Some(name) = threads.dead() {
                     return Some(RunError::Died { name });
                 }

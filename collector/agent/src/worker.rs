@@ -2,55 +2,80 @@
 //! reading and one publication of counters; per packet no lock, no allocation, no formatting and no log. Batches are
 //! timed: after a short one packets may gather for `batch_wait`, so that a wake-up is shared by many.
 
+mod door;
+
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use enigma_engine::{Datagram, Pipeline, RecordBatch, Timestamp};
+use enigma_engine::{Datagram, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
 
-use crate::board::{Board, DoorView, WorkerView};
+use crate::board::{Board, WorkerView};
 use crate::export::queue::Outbox;
 use crate::export::{self, Batch};
-use crate::receive::batch::{self, Arena, BATCH};
-use crate::receive::socket::{DropCounter, ReceiveSocket};
-use crate::receive::steer::Wrapping;
+use crate::receive::batch::{self, Arena, BATCH, Received};
+use crate::receive::handover::{Handed, Handover};
+use crate::receive::steer::{self, Wrapping};
+use door::Door;
+pub(crate) use door::Source;
 
 /// Longest stay of a finished record with its worker, and longest sleep of an idle worker: a tenth of a second is
 /// at once for a reader of records, and ten wake-ups a second are no load.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// Longest sleep of a worker that others hand datagrams to: they do not wake it, and their rings hold 5 ms of full-sized
+/// packets at half a million a second.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_millis(2);
+
 /// Pause after a failed receive call, so that a persistent fault does not take a whole CPU.
 const FAULT_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long a ring behind a closed gate is waited for: twenty times the millisecond after which the kernel hands over
+/// the block that it was filling.
+const LAST_BLOCK: Duration = Duration::from_millis(20);
 
 /// A worker before it runs.
 pub(crate) struct Worker {
     pub(crate) index: usize,
-    /// One for each way packets come wrapped.
-    pub(crate) sockets: Vec<ReceiveSocket>,
+    /// One for each way packets come in.
+    pub(crate) sources: Vec<Source>,
+    /// Where the kernel does not steer: what other workers receive for this one, and the other way round.
+    pub(crate) handover: Option<Handover>,
     pub(crate) pipeline: Pipeline,
     pub(crate) outbox: Outbox<Batch>,
     pub(crate) board: Arc<Board>,
     pub(crate) batch_wait: Duration,
 }
 
+/// What comes after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    /// Nothing was there: wait for something.
+    Idle,
+    /// A socket was emptied: let packets gather.
+    Gather,
+    /// There is more.
+    Busy,
+}
+
 impl Worker {
     /// Receives until the board says stop, then takes what is left in its sockets, turns every live flow into a
     /// record and queues it.
     pub(crate) fn run(self) {
-        let Self { index, sockets, pipeline, outbox, board, batch_wait } = self;
+        let Self { index, sources, handover, pipeline, outbox, board, batch_wait } = self;
         let out = RecordBatch::default();
         let shipping = Shipping { outbox, out, since: None, view: WorkerView::default() };
-        let doors = sockets.into_iter().map(Door::new).collect();
-        let mut turn = Turn { doors, arena: Arena::new(), pipeline, shipping };
+        let doors = sources.into_iter().map(Door::new).collect();
+        let mut turn = Turn { doors, arena: Arena::new(), handover, pipeline, shipping };
         while !board.stopping() {
             let taken = turn.take();
             turn.shipping.view.turns += 1;
             turn.publish(&board, index);
             match taken {
-                Ok(BATCH) => {}
-                Ok(1..) => thread::sleep(batch_wait),
-                Ok(_) => turn.wait(batch_wait),
+                Ok(Pace::Busy) => {}
+                Ok(Pace::Gather) => thread::sleep(batch_wait),
+                Ok(Pace::Idle) => turn.wait(batch_wait),
                 Err(_) => {
                     turn.shipping.view.receive_errors += 1;
                     thread::sleep(FAULT_PAUSE);
@@ -62,83 +87,78 @@ impl Worker {
     }
 }
 
-/// A socket and its account.
-struct Door {
-    socket: ReceiveSocket,
-    drops: DropCounter,
-    received: u64,
-}
-
-impl Door {
-    fn new(socket: ReceiveSocket) -> Self {
-        Self { socket, drops: DropCounter::default(), received: 0 }
-    }
-
-    /// Reads the drop counter when no datagram brings it. Kernels without it answer the same way every time, and then
-    /// what datagrams bring is all there is.
-    fn read_drops(&mut self) {
-        if let Ok(drops) = batch::kernel_drops(self.socket.fd()) {
-            self.drops.observe(drops);
-        }
-    }
-}
-
 struct Turn {
     doors: Vec<Door>,
     arena: Arena,
+    handover: Option<Handover>,
     pipeline: Pipeline,
     shipping: Shipping,
 }
 
 impl Turn {
-    /// One batch from each door; how many datagrams the largest had. A fault of one door does not close the other.
-    fn take(&mut self) -> io::Result<usize> {
-        let mut largest = Ok(0);
-        // One reading for both: the second batch is never more than microseconds later.
+    /// One batch from each door, and what others have handed over. A fault of one door does not close the other.
+    fn take(&mut self) -> io::Result<Pace> {
+        let mut pace = Ok(Pace::Idle);
+        // One reading for all: the last batch is never more than microseconds later.
         let now = clock();
-        for door in &mut self.doors {
-            match self.arena.receive(door.socket.fd()) {
-                Ok(count) => {
-                    let out = &mut self.shipping.out;
-                    door.received += count as u64;
-                    for received in self.arena.datagrams(count) {
-                        let datagram = Datagram {
-                            at: received.at.map_or(now, Timestamp::from_nanos),
-                            source: received.source,
-                            source_port: received.source_port,
-                            payload: received.payload,
-                        };
-                        match door.socket.wrapping() {
-                            Wrapping::Vxlan => self.pipeline.datagram(&datagram, out),
-                            Wrapping::Geneve => self.pipeline.geneve_datagram(&datagram, out),
+        let Self { doors, arena, handover, pipeline, shipping: Shipping { out, view, .. } } = self;
+        for door in doors {
+            let wrapping = door.wrapping();
+            match &mut door.source {
+                Source::Socket(socket) => match arena.receive(socket.fd()) {
+                    Ok(count) => {
+                        for received in arena.datagrams(count) {
+                            if let Some(drops) = received.drops {
+                                door.drops.observe(drops);
+                            }
+                            for handed in handed(wrapping, &received, now) {
+                                door.received += 1;
+                                let Some(handed) = pass_on(handover, view, handed) else { continue };
+                                feed(pipeline, &handed, out);
+                            }
                         }
-                        if let Some(drops) = received.drops {
-                            door.drops.observe(drops);
-                        }
+                        let own = if count == BATCH { Pace::Busy } else { Pace::Gather };
+                        pace = pace.map(|pace| pace.max(own));
                     }
-                    largest = largest.map(|largest: usize| largest.max(count));
+                    Err(error)
+                        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    }
+                    Err(error) => pace = Err(error),
+                },
+                Source::Ring(ring) => {
+                    let taken = ring.take(|frame| {
+                        let at = Timestamp::from_nanos(frame.at);
+                        let mode = FrameMode::Vxlan;
+                        pipeline.frame(at, LinkType::RawIp, frame.data, frame.wire_len, mode, out);
+                    });
+                    door.received += taken.frames;
+                    if taken.is_full {
+                        pace = pace.map(|pace| pace.max(Pace::Busy));
+                    }
                 }
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-                Err(error) => largest = Err(error),
             }
+        }
+        if let Some(handover) = handover {
+            handover.take(|handed| feed(pipeline, handed, out));
         }
         self.pipeline.advance(now, &mut self.shipping.out);
         self.shipping.ship_due(now);
-        largest
+        pace
     }
 
-    /// Sleeps until a datagram comes (and lets others gather behind it) or a flow is due.
+    /// Sleeps until a packet comes (and lets others gather behind it) or a flow is due.
     fn wait(&mut self, batch_wait: Duration) {
         for door in &mut self.doors {
             door.read_drops();
         }
         let now = clock();
+        let patience = if self.handover.is_some() { PATIENCE_WITH_OTHERS } else { PATIENCE };
         let due = self.pipeline.next_deadline().map_or(PATIENCE, |deadline| deadline.since(now));
         let shipping = self.shipping.since.map_or(PATIENCE, |since| since.after(PATIENCE).since(now));
         // At least a millisecond, poll's own unit, or a deadline nearer than that would be waited for by spinning.
-        let limit = due.min(shipping).clamp(Duration::from_millis(1), PATIENCE);
-        if let Ok(true) = batch::wait_readable(self.doors.iter().map(|door| door.socket.fd()), limit) {
+        let limit = due.min(shipping).clamp(Duration::from_millis(1), patience);
+        let readable = batch::wait_readable(self.doors.iter().map(Door::fd), limit);
+        if matches!(readable, Ok(true)) && !self.doors.iter().all(Door::gathers) {
             thread::sleep(batch_wait);
         }
     }
@@ -154,9 +174,9 @@ impl Turn {
         view.engine = *self.pipeline.stats();
         view.kernel_drops = 0;
         for door in &self.doors {
-            let counted = DoorView { received: door.received, kernel_drops: door.drops.total() };
+            let counted = door.view();
             view.kernel_drops += counted.kernel_drops;
-            *view.door_mut(door.socket.wrapping()) = counted;
+            *view.door_mut(door.wrapping()) = counted;
         }
     }
 
@@ -166,23 +186,94 @@ impl Turn {
         for door in &mut self.doors {
             door.read_drops();
             // From here on the kernel turns datagrams away at the socket (and counts them), so the rest is finite.
-            gated &= door.socket.close_gate().is_ok();
+            gated &= door.close_gate().is_ok();
         }
         let deadline = board.write_until();
-        while let Ok(1..) = self.take() {
+        let in_time = || deadline.is_none_or(|deadline| Instant::now() < deadline);
+        loop {
             // Without the gate a busy network could keep this loop going for ever.
-            if !gated && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if !gated && !in_time() {
                 break;
+            }
+            match self.take() {
+                Ok(Pace::Idle) if self.last_block_is_out() => break,
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        if let Some(mut handover) = self.handover.take() {
+            // Others may still be taking what waited in their sockets, this worker's flows among it.
+            handover.close();
+            loop {
+                // Asked before the rings are emptied: then the answer also holds for what was in them.
+                let over = handover.is_over() || !in_time();
+                let (pipeline, out) = (&mut self.pipeline, &mut self.shipping.out);
+                handover.take(|handed| feed(pipeline, handed, out));
+                if over {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(1));
             }
         }
         for door in &self.doors {
-            if let Ok(drops) = batch::kernel_drops(door.socket.fd()) {
-                self.shipping.view.after_stop += door.drops.beyond(drops);
-            }
+            self.shipping.view.after_stop += door.dropped_since();
         }
         self.pipeline.finish(&mut self.shipping.out);
         self.account();
         self.shipping.ship_last(deadline);
+    }
+
+    /// Waits for the block that the kernel was filling, if there is a ring: whether none came.
+    fn last_block_is_out(&self) -> bool {
+        let mut rings = self.doors.iter().filter(|door| door.gathers()).map(Door::fd).peekable();
+        rings.peek().is_none() || !matches!(batch::wait_readable(rings, LAST_BLOCK), Ok(true))
+    }
+}
+
+/// The datagrams of one receive slot.
+fn handed<'a>(
+    wrapping: Wrapping,
+    received: &Received<'a>,
+    now: Timestamp,
+) -> impl Iterator<Item = Handed<'a>> + use<'a> {
+    let at = received.at.unwrap_or(now.as_nanos());
+    let (source, source_port) = (received.source, received.source_port);
+    received.datagrams().map(move |payload| Handed { wrapping, at, source, source_port, payload })
+}
+
+/// Hands a datagram to the worker that has its flow. What belongs here, or nowhere in particular, comes back.
+fn pass_on<'a>(
+    handover: &mut Option<Handover>,
+    view: &mut WorkerView,
+    handed: Handed<'a>,
+) -> Option<Handed<'a>> {
+    let Some(handover) = handover else { return Some(handed) };
+    match steer::choose(handed.wrapping, handed.payload, handover.workers()) {
+        Some(worker) if worker != handover.index() => {
+            match handover.give(worker, &handed) {
+                Ok(()) => view.handed_over += 1,
+                Err(_) => view.handover_full += 1,
+            }
+            None
+        }
+        _ => Some(handed),
+    }
+}
+
+fn feed(pipeline: &mut Pipeline, handed: &Handed<'_>, out: &mut RecordBatch) {
+    let datagram = Datagram {
+        at: Timestamp::from_nanos(handed.at),
+        source: handed.source,
+        source_port: handed.source_port,
+        payload: handed.payload,
+    };
+    match handed.wrapping {
+        Wrapping::Vxlan => pipeline.datagram(&datagram, out),
+        Wrapping::Geneve => pipeline.geneve_datagram(&datagram, out),
+        Wrapping::Packet => {
+            let (length, mode) = (handed.payload.len() as u32, FrameMode::Vxlan);
+            pipeline.frame(datagram.at, LinkType::RawIp, handed.payload, length, mode, out);
+        }
     }
 }
 

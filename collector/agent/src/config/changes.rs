@@ -52,10 +52,13 @@ mod tests {
         let texts = [
             ("receive", "receive.workers = 2"),
             ("receive", "receive.allow.vnis = [1]"),
+            ("receive", "receive.mode = \"ring\""),
+            ("receive", "receive.gro = true"),
             ("flow", "flow.udp = \"2m\""),
             ("enrich", "enrich.file = \"/x\""),
             ("export", "export.queue = 9"),
             ("export", "export.file.keep_files = 1"),
+            ("http", "http.token_file = \"/x\""),
             ("http", "http.listen = \"127.0.0.1:1\""),
             ("health", "health.max_drop_share = 0.5"),
             ("shutdown", "shutdown.drain = \"1s\""),

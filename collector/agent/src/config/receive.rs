@@ -10,6 +10,42 @@ use super::Section;
 use super::key::{Key, Reader};
 use super::value;
 
+static MODE: Key = Key {
+    section: "receive",
+    name: "mode",
+    default: "\"udp\"",
+    allowed: "\"udp\" or \"ring\"",
+    meaning: "\"udp\" reads sockets. \"ring\" reads packets from memory that the kernel fills beside its UDP stack (AF_PACKET, TPACKET_V3): cheaper for each packet, and needs CAP_NET_RAW. Where that is missing, one warning says so and sockets are read. Set a firewall rule with it, or the kernel does the work of both ways: see the guide on receiving.",
+    reason: "Sockets need no privilege, no firewall rule and no thought, and put fragments together.",
+};
+
+static INTERFACE: Key = Key {
+    section: "receive",
+    name: "interface",
+    default: "\"\"",
+    allowed: "the name of a network interface, or \"\" for all",
+    meaning: "The interface that a ring takes packets from. Not used in mode \"udp\", where `receive.listen` decides.",
+    reason: "Right on every host; naming one spares the others' packets a look by the filter.",
+};
+
+static STEERING: Key = Key {
+    section: "receive",
+    name: "steering",
+    default: "\"auto\"",
+    allowed: "\"auto\" or \"rings\"",
+    meaning: "How sockets of several workers share packets so that both directions of a flow meet. \"auto\": a program in the kernel; where it is refused, as \"rings\": the kernel spreads by outer addresses, and workers hand each other what is another's over bounded rings of memory (as much as `receive.buffer` for each worker, at most 4 MiB for each pair); a full ring drops and counts `handover_full`. Mode \"ring\" always steers in the kernel.",
+    reason: "The kernel steers for a few nanoseconds; handing over costs a copy.",
+};
+
+static GRO: Key = Key {
+    section: "receive",
+    name: "gro",
+    default: "false",
+    allowed: "true or false",
+    meaning: "Has the kernel join datagrams of one sender and size, which are then received together (UDP GRO). Dropped datagrams that were joined may be counted as one.",
+    reason: "Mirror traffic comes with outer checksums of zero, and Linux joins none of those; try it where senders set them.",
+};
+
 static LISTEN: Key = Key {
     section: "receive",
     name: "listen",
@@ -33,7 +69,7 @@ static WORKERS: Key = Key {
     name: "workers",
     default: "1",
     allowed: "a whole number from 1 to 64",
-    meaning: "Receive threads, each with its own sockets and flow table. Packets are steered by the addresses and ports of the mirrored packet, so that both directions of a flow meet in one table; fragments go by addresses alone. Where the kernel refuses that, one warning says so and outer addresses and ports decide.",
+    meaning: "Receive threads, each with its own sockets (or ring) and flow table. Packets are steered by the addresses and ports of the mirrored packet, so that both directions of a flow meet in one table; fragments go by addresses alone. See `receive.steering`.",
     reason: "One core is enough for most fleets. A flow that is fragmented only in part is one flow with one worker and two with several.",
 };
 
@@ -42,7 +78,7 @@ static BUFFER: Key = Key {
     name: "buffer",
     default: "\"64MiB\"",
     allowed: "a size from 64KiB to 1GiB, such as \"64MiB\"",
-    meaning: "Receive buffer of each worker's socket, in the kernel's own accounting (which charges a 1500-byte packet about 2.3 KiB).",
+    meaning: "Receive buffer of each worker's socket, in the kernel's own accounting (which charges a 1500-byte packet about 2.3 KiB), or size of its ring (at least 256 KiB).",
     reason: "About 28,000 full-sized packets: a worker may be kept off its CPU for 50 ms at half a million packets a second before the kernel drops.",
 };
 
@@ -77,7 +113,7 @@ static ALLOW_SOURCES: Key = Key {
 pub(crate) static SECTION: Section = Section {
     name: "receive",
     about: "The sockets that mirrored packets arrive on.",
-    keys: &[&LISTEN, &GENEVE, &WORKERS, &BUFFER, &BATCH_WAIT],
+    keys: &[&LISTEN, &GENEVE, &WORKERS, &BUFFER, &BATCH_WAIT, &MODE, &INTERFACE, &STEERING, &GRO],
 };
 
 /// `[receive.allow]`.
@@ -86,6 +122,22 @@ pub(crate) static ALLOW_SECTION: Section = Section {
     about: "Who may send. Refused datagrams are counted as received and as dropped with their reason.",
     keys: &[&ALLOW_VNIS, &ALLOW_SOURCES],
 };
+
+/// By which way the kernel hands packets over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Udp,
+    Ring,
+}
+
+/// How sockets of several workers share packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steering {
+    /// In the kernel where it lets us, else over rings.
+    Auto,
+    /// Over rings.
+    Rings,
+}
 
 /// How packets come in.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +152,14 @@ pub(crate) struct Receive {
     pub(crate) buffer: usize,
     /// Pause after a socket was emptied.
     pub(crate) batch_wait: Duration,
+    /// Sockets or rings.
+    pub(crate) mode: Mode,
+    /// Where a ring takes packets from; empty: everywhere.
+    pub(crate) interface: String,
+    /// How sockets share packets.
+    pub(crate) steering: Steering,
+    /// Have the kernel join datagrams.
+    pub(crate) gro: bool,
     /// Empty: all.
     pub(crate) allow_vnis: Vec<u32>,
     /// Empty: all.
@@ -123,6 +183,12 @@ impl Receive {
                 .get(&BUFFER, |v| value::size(v, 64 << 10..=1 << 30).and_then(|n| usize::try_from(n).ok())),
             batch_wait: reader
                 .get(&BATCH_WAIT, |v| value::duration(v, Duration::ZERO..=Duration::from_millis(10))),
+            mode: reader.get(&MODE, |v| value::one_of(v, &[("udp", Mode::Udp), ("ring", Mode::Ring)])),
+            interface: reader.get(&INTERFACE, value::interface),
+            steering: reader.get(&STEERING, |v| {
+                value::one_of(v, &[("auto", Steering::Auto), ("rings", Steering::Rings)])
+            }),
+            gro: reader.get(&GRO, value::boolean),
             allow_vnis: reader.get(&ALLOW_VNIS, |v| value::list(v, vni)),
             allow_sources: reader.get(&ALLOW_SOURCES, |v| value::list(v, value::network)),
         }

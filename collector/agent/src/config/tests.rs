@@ -55,6 +55,10 @@ fn good_values_arrive() {
         receive.workers = 4
         receive.buffer = "1MiB"
         receive.batch_wait = "0us"
+        receive.mode = "ring"
+        receive.interface = "ens5"
+        receive.steering = "rings"
+        receive.gro = true
         receive.allow.vnis = [0, 16777215]
         receive.allow.sources = ["10.0.0.0/8", "fd00::1"]
         [flow]
@@ -75,6 +79,8 @@ fn good_values_arrive() {
     .unwrap();
     assert_eq!(config.receive.listen, "127.0.0.1:0".parse().unwrap());
     assert_eq!((config.receive.workers, config.receive.buffer), (4, 1 << 20));
+    assert_eq!((config.receive.mode, config.receive.interface.as_str()), (receive::Mode::Ring, "ens5"));
+    assert_eq!((config.receive.steering, config.receive.gro), (receive::Steering::Rings, true));
     assert_eq!(config.receive.allow_vnis, [0, 0xff_ffff]);
     assert_eq!(config.receive.allow_sources, ["10.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()]);
     assert_eq!(config.flow.timeouts.tcp_idle.as_secs(), 5400);
@@ -128,7 +134,7 @@ fn unknown_names_get_the_nearest_known_one() {
             "[export]\ndirectory = \"/x\"",
             "2|export.directory|no such key; did you mean export.file.directory?",
         ),
-        ("[http]\nqqq = 1", "2|http.qqq|no such key; allowed here: listen"),
+        ("[http]\nqqq = 1", "2|http.qqq|no such key; allowed here: listen, token_file"),
         (
             "[export.file]\nretate_size = 1",
             "2|export.file.retate_size|no such key; did you mean export.file.rotate_size?",

@@ -54,6 +54,31 @@ pub(crate) fn absolute_path(value: &RawValue) -> Option<PathBuf> {
     path.is_absolute().then_some(path)
 }
 
+/// The same, or nothing where the text is empty.
+#[allow(clippy::option_option, reason = "the outer one says whether the value is allowed")]
+pub(crate) fn optional_path(value: &RawValue) -> Option<Option<PathBuf>> {
+    match text(value) {
+        Some("") => Some(None),
+        _ => absolute_path(value).map(Some),
+    }
+}
+
+/// A name that a network interface can have (fewer bytes than IFNAMSIZ, no `/`, no space), or none.
+pub(crate) fn interface(value: &RawValue) -> Option<String> {
+    let name = text(value)?;
+    let fits =
+        name.len() < libc::IFNAMSIZ && !name.contains(|c: char| c == '/' || c.is_whitespace() || c == '\0');
+    fits.then(|| name.to_owned())
+}
+
+/// Yes or no.
+pub(crate) fn boolean(value: &RawValue) -> Option<bool> {
+    match value {
+        RawValue::Bool(yes) => Some(*yes),
+        _ => None,
+    }
+}
+
 /// A duration in `range`, such as "500us", "30s" or "1h 30m".
 pub(crate) fn duration(value: &RawValue, range: RangeInclusive<Duration>) -> Option<Duration> {
     let signed: jiff::SignedDuration = text(value)?.parse().ok()?;

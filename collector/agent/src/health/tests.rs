@@ -39,7 +39,7 @@ fn drops_above_the_share_show_and_pass_with_the_window() {
     assert!(matches!(reasons[..], [Reason::DroppingPackets { .. }]), "{reasons:?}");
     assert_eq!(
         reasons[0].to_string(),
-        "dropping packets: the kernel dropped 5.94 % in the last 10s, allowed are 5.00 %"
+        "dropping packets: 5.94 % dropped before they were looked at in the last 10s, allowed are 5.00 %"
     );
     assert!(monitor.not_alive().is_empty(), "a restart does not cure overload");
     for at in 3..11 {

@@ -1,6 +1,6 @@
-//! The system calls of the receive path that the standard library does not have, and the only `unsafe` in the
-//! repository: `recvmmsg(2)` into a preallocated arena, `poll(2)`, and socket options. Everything that looks
-//! into received bytes is safe code elsewhere ([`super::control`]).
+//! The system calls of the receive path that the standard library does not have: `recvmmsg(2)` into a preallocated
+//! arena, `poll(2)`, and socket options. With [`super::mapping`] the only `unsafe` in the repository. Everything that
+//! looks into received bytes is safe code elsewhere ([`super::control`]).
 #![allow(
     unsafe_code,
     reason = "recvmmsg, poll, getsockopt and setsockopt have no safe wrapper that does not allocate"
@@ -64,6 +64,18 @@ pub(crate) struct Received<'a> {
     pub(crate) at: Option<i64>,
     /// The socket's drop counter at that moment (it wraps); absent until something was dropped.
     pub(crate) drops: Option<u32>,
+    /// The kernel joined datagrams of one sender (UDP GRO): each has this many bytes, the last perhaps fewer.
+    pub(crate) segment: Option<usize>,
+}
+
+impl<'a> Received<'a> {
+    /// The datagrams as they were sent: one, unless the kernel joined several.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let size = self.segment.unwrap_or(self.payload.len()).max(1);
+        // An empty datagram is one, too.
+        let empty = self.payload.is_empty().then_some(self.payload);
+        self.payload.chunks(size).chain(empty)
+    }
 }
 
 impl Arena {
@@ -135,6 +147,7 @@ impl Arena {
                 payload: &payload[..facts.payload],
                 at: control.at,
                 drops: control.drops,
+                segment: control.segment,
             }
         })
     }
@@ -165,13 +178,18 @@ pub(crate) fn wait_readable<'a>(
     }
 }
 
-/// Sets an integer option of level `SOL_SOCKET`.
-pub(crate) fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+/// Sets an integer option of `level`, such as `SOL_SOCKET`.
+pub(crate) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the pointer is to a live c_int and the length is its size; the kernel copies it during the call.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
+            level,
             option,
             (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,

@@ -6,16 +6,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Bytes of the longest source address, `sockaddr_in6`, rounded up to its alignment here.
 pub(super) const NAME_LEN: usize = 32;
 
-/// Bytes for the control messages asked for: a timespec and a u32, each with a 16-byte header and padded to 8.
-pub(super) const CONTROL_LEN: usize = 64;
+/// Bytes for the control messages asked for: a timespec, a u32 and an int, each with a 16-byte header and padded to 8.
+pub(super) const CONTROL_LEN: usize = 96;
 
-/// The two messages a socket was told to add.
+/// The messages a socket was told to add.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Messages {
     /// `SCM_TIMESTAMPNS`: nanoseconds since the epoch.
     pub(super) at: Option<i64>,
     /// `SO_RXQ_OVFL`: datagrams dropped at the socket so far.
     pub(super) drops: Option<u32>,
+    /// `UDP_GRO` (udp(7)): bytes of each of the datagrams that were joined.
+    pub(super) segment: Option<usize>,
 }
 
 /// Source address and port; the unspecified address for a family that UDP does not have.
@@ -48,11 +50,21 @@ pub(super) fn messages(mut control: &[u8]) -> Messages {
             (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => {
                 found.drops = data.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
             }
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                let size = data.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
+                found.segment = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
+            }
             _ => {}
         }
         control = control.get(length.next_multiple_of(WORD)..).unwrap_or_default();
     }
     found
+}
+
+/// Reads bytes that nobody promises anything of, as both.
+pub(crate) fn read_any(bytes: &[u8]) {
+    messages(bytes);
+    source(bytes);
 }
 
 fn header(control: &[u8]) -> Option<(usize, i32, i32)> {
@@ -90,8 +102,9 @@ mod tests {
         let time: Vec<u8> = [1_700_000_000, 5].iter().flat_map(|n: &libc::c_long| n.to_ne_bytes()).collect();
         let mut bytes = message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &7u32.to_ne_bytes());
         bytes.extend(message(libc::SOL_IP, 8, &[1, 2, 3, 4]));
+        bytes.extend(message(libc::SOL_UDP, libc::UDP_GRO, &1_450_i32.to_ne_bytes()));
         bytes.extend(message(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &time));
-        let whole = Messages { at: Some(1_700_000_000_000_000_005), drops: Some(7) };
+        let whole = Messages { at: Some(1_700_000_000_000_000_005), drops: Some(7), segment: Some(1_450) };
         assert_eq!(messages(&bytes), whole);
         for cut in 0..bytes.len() {
             let some = messages(&bytes[..cut]);

@@ -36,8 +36,10 @@ pub(crate) enum Shortfall {
     Drops,
     /// The host has no IPv6; IPv4 is received.
     Ipv4Only,
-    /// The kernel does not let the inner flow decide which worker gets a packet.
+    /// The kernel does not let the inner flow decide which worker gets a packet: workers hand packets over.
     Steering,
+    /// The kernel does not join datagrams.
+    Gro,
 }
 
 impl fmt::Display for Shortfall {
@@ -58,10 +60,11 @@ impl fmt::Display for Shortfall {
             ),
             Self::Ipv4Only => f.write_str("host has no IPv6: receiving IPv4 only"),
             Self::Steering => f.write_str(
-                "kernel refuses to steer packets by their inner flow: it spreads them over the workers by outer \
-                 addresses and ports, and a flow whose directions differ in them becomes two records; receive.workers \
-                 = 1 keeps flows whole",
+                "kernel refuses to steer packets by their inner flow (SO_ATTACH_REUSEPORT_CBPF): it spreads them over the \
+                 workers by outer addresses and ports, and the workers hand each other what is another's, at the cost \
+                 of a copy; receive.workers = 1 needs neither",
             ),
+            Self::Gro => f.write_str("kernel has no UDP GRO (Linux 5.0): datagrams are received one by one"),
         }
     }
 }
@@ -93,13 +96,24 @@ impl ReceiveSocket {
     }
 }
 
+/// What sockets are asked for beside their address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// Bytes of each receive buffer, in the kernel's accounting.
+    pub(crate) buffer: usize,
+    /// The kernel is to steer packets by their inner flow.
+    pub(crate) steer: bool,
+    /// The kernel is to join datagrams.
+    pub(crate) gro: bool,
+}
+
 /// Binds one socket a worker, and has packets steered among them by inner flow. Port 0 is resolved by the first and
 /// shared by the rest. Also says which address that is and what could not be had.
 pub(crate) fn bind(
     wrapping: Wrapping,
     listen: SocketAddr,
     workers: usize,
-    buffer: usize,
+    wishes: Wishes,
 ) -> Result<(Vec<ReceiveSocket>, SocketAddr, Vec<Shortfall>), BindError> {
     let mut shortfalls = Vec::new();
     let mut address = listen;
@@ -122,14 +136,14 @@ pub(crate) fn bind(
             .ok()
             .and_then(|bound| bound.as_socket())
             .ok_or_else(|| BindError::Create { source: io::Error::last_os_error() })?;
-        for shortfall in prepare(&socket, buffer) {
+        for shortfall in prepare(&socket, wishes) {
             if !shortfalls.contains(&shortfall) {
                 shortfalls.push(shortfall);
             }
         }
         // With the first socket, which the rest then join: until a worker's own is there, what is its goes by outer
         // addresses, and that is only the moment of the start.
-        if index == 0 && workers > 1 {
+        if index == 0 && workers > 1 && wishes.steer {
             let program = steer::program(wrapping, u32::try_from(workers).unwrap_or(u32::MAX));
             if batch::choose_by(socket.as_fd(), &program).is_err() {
                 shortfalls.push(Shortfall::Steering);
@@ -163,12 +177,13 @@ fn open(address: SocketAddr, shared: bool) -> Result<Socket, BindError> {
 }
 
 /// Options that a socket can do without.
-fn prepare(socket: &Socket, buffer: usize) -> Vec<Shortfall> {
+fn prepare(socket: &Socket, wishes: Wishes) -> Vec<Shortfall> {
+    let buffer = wishes.buffer;
     let mut shortfalls = Vec::new();
     let asked = libc::c_int::try_from(buffer / 2).unwrap_or(libc::c_int::MAX);
     // The kernel doubles the number it is given (socket(7)) and that doubled number is what it accounts against, so
     // half of the budget is asked for. FORCE goes beyond rmem_max and needs CAP_NET_ADMIN.
-    if batch::set_option(socket.as_fd(), libc::SO_RCVBUFFORCE, asked).is_err() {
+    if batch::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, asked).is_err() {
         // What was granted is read back below, so a refusal shows there.
         drop(socket.set_recv_buffer_size(buffer / 2));
     }
@@ -176,10 +191,13 @@ fn prepare(socket: &Socket, buffer: usize) -> Vec<Shortfall> {
     if got < buffer / 2 * 2 {
         shortfalls.push(Shortfall::Buffer { asked: buffer, got });
     }
-    if batch::set_option(socket.as_fd(), libc::SO_TIMESTAMPNS, 1).is_err() {
+    if batch::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1).is_err() {
         shortfalls.push(Shortfall::Timestamps);
     }
-    let beside = batch::set_option(socket.as_fd(), libc::SO_RXQ_OVFL, 1);
+    if wishes.gro && batch::set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1).is_err() {
+        shortfalls.push(Shortfall::Gro);
+    }
+    let beside = batch::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1);
     if beside.is_err() && batch::kernel_drops(socket.as_fd()).is_err() {
         shortfalls.push(Shortfall::Drops);
     }

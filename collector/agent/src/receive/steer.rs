@@ -7,6 +7,7 @@
 //! IP behind at most two VLAN tags is left to the kernel's own choice by outer addresses and ports. IPv6 extension
 //! headers are not walked: such packets go by addresses.
 
+use enigma_wire::{LinkType, Transport, decap, packet, vxlan};
 use libc::sock_filter as Instruction;
 
 #[cfg(test)]
@@ -19,17 +20,20 @@ pub(crate) enum Wrapping {
     Vxlan,
     /// GENEVE (RFC 8926 section 3.4), IPv4 or IPv6, UDP, VXLAN: what a Gateway Load Balancer hands on.
     Geneve,
+    /// The whole packet from its IP header on: IPv4 or IPv6, UDP, and by the port one of the above.
+    Packet,
 }
 
 impl Wrapping {
-    /// Both, in the order of their numbers.
-    pub(crate) const ALL: [Self; 2] = [Self::Vxlan, Self::Geneve];
+    /// All, in the order of their numbers.
+    pub(crate) const ALL: [Self; 3] = [Self::Vxlan, Self::Geneve, Self::Packet];
 
     /// As metrics, status and the ready file call it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vxlan => "vxlan",
             Self::Geneve => "geneve",
+            Self::Packet => "ring",
         }
     }
 }
@@ -37,6 +41,13 @@ impl Wrapping {
 /// The program's answer where it has none: no worker has this number, and the kernel then takes its own hash of the
 /// outer addresses and ports.
 const NO_CHOICE: u32 = u32::MAX;
+
+/// Spreads the sum of the ports over the word, or it would only shift the sum of the addresses (Knuth's multiplicative
+/// constant).
+const PORT_SPREAD: u32 = 0x9e37_79b1;
+
+/// MurmurHash3's finalizer, shifts and factors: neighbours in addresses and ports must not be neighbours in workers.
+const MIX: [(u32, u32); 3] = [(16, 0x85eb_ca6b), (13, 0xc2b2_ae35), (16, 1)];
 
 /// VLAN tags that are stepped over: one, or two of a provider's stack (IEEE 802.1Q).
 const TAGS: usize = 2;
@@ -78,6 +89,9 @@ enum Place {
     /// The next instruction.
     Next,
     OuterIpv4,
+    PacketIpv4,
+    PacketUdp,
+    Geneve,
     Frame,
     /// The tag of this number is stepped over.
     Tag(usize),
@@ -182,7 +196,16 @@ pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
             code.add(LD_VALUE, 8);
             code.add(STORE, AT);
         }
-        Wrapping::Geneve => unwrap_geneve(&mut code),
+        Wrapping::Geneve => {
+            code.add(LD_VALUE, 0);
+            code.add(STORE, AT);
+            unwrap_geneve(&mut code);
+        }
+        Wrapping::Packet => {
+            unwrap_packet(&mut code);
+            code.place(Place::Geneve);
+            unwrap_geneve(&mut code);
+        }
     }
     code.place(Place::Frame);
     find_ip(&mut code);
@@ -196,20 +219,18 @@ pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
     code.add(LD_HALF, 16);
     code.add(LDX_CELL, ASIDE);
     code.add(ADD_X, 0);
-    // Spread over the word, or ports would only shift the sum of the addresses (Knuth's multiplicative constant).
-    code.add(MULTIPLY, 0x9e37_79b1);
+    code.add(MULTIPLY, PORT_SPREAD);
     code.add(LDX_CELL, SUM);
     code.add(ADD_X, 0);
     code.add(STORE, SUM);
 
     code.place(Place::Mix);
-    // MurmurHash3's finalizer: neighbours in addresses and ports must not be neighbours in workers.
     code.add(LD_CELL, SUM);
-    for (shift, factor) in [(16, Some(0x85eb_ca6b)), (13, Some(0xc2b2_ae35)), (16, None)] {
+    for (shift, factor) in MIX {
         code.add(TO_X, 0);
         code.add(RIGHT, shift);
         code.add(XOR_X, 0);
-        if let Some(factor) = factor {
+        if factor != 1 {
             code.add(MULTIPLY, factor);
         }
     }
@@ -220,17 +241,45 @@ pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
     code.finish()
 }
 
+/// The same choice without the kernel, for payloads that it has spread by outer addresses: the worker the payload
+/// belongs to, or `None` where the packet has no place of its own and may stay where it is. Unlike the program it walks
+/// IPv6 extension headers.
+pub(crate) fn choose(wrapping: Wrapping, payload: &[u8], workers: usize) -> Option<usize> {
+    let frame = match wrapping {
+        Wrapping::Vxlan => vxlan::decode(payload).ok()?.1,
+        Wrapping::Geneve => decap::geneve(payload, payload.len() as u32).ok()?.frame,
+        Wrapping::Packet => decap::frame(payload, LinkType::RawIp, payload.len() as u32).ok()?.frame,
+    };
+    let inner = packet::decode(frame, LinkType::Ethernet, frame.len() as u32).ok()?;
+    let ports = match inner.transport {
+        _ if inner.fragment.is_some() => None,
+        Transport::Tcp(tcp) => Some((tcp.source_port, tcp.destination_port)),
+        Transport::Udp(udp) => Some((udp.source_port, udp.destination_port)),
+        _ => None,
+    };
+    let words = |address: u128| [96, 64, 32, 0].map(|shift| (address >> shift) as u32);
+    let mut hash =
+        words(inner.source).into_iter().chain(words(inner.destination)).fold(0_u32, u32::wrapping_add);
+    if let Some((from, to)) = ports {
+        hash = hash.wrapping_add((u32::from(from) + u32::from(to)).wrapping_mul(PORT_SPREAD));
+    }
+    for (shift, factor) in MIX {
+        hash ^= hash >> shift;
+        hash = hash.wrapping_mul(factor);
+    }
+    Some(hash as usize % workers.max(1))
+}
+
 /// Finds the inner frame behind GENEVE with its options, an IP header, UDP and VXLAN. Whether it really is UDP to port
 /// 4789 is the pipeline's question: what is not will be dropped there, on whichever worker.
 fn unwrap_geneve(code: &mut Assembly) {
     const UDP_AND_VXLAN: u32 = 16;
-    code.add(LD_VALUE, 0);
-    code.add(STORE, AT);
     code.need(8);
     code.add(LD_BYTE, 0);
     code.add(AND, 0x3f);
     code.add(LEFT, 2);
     code.add(ADD, 8);
+    code.add(ADD_X, 0);
     code.add(STORE, AT);
     code.need(20);
     code.add(LD_BYTE, 0);
@@ -243,6 +292,32 @@ fn unwrap_geneve(code: &mut Assembly) {
     header_length(code, 0);
     code.add(ADD, UDP_AND_VXLAN);
     code.add(STORE, AT);
+}
+
+/// Steps over the outer IP header and UDP. The filter in front has let through UDP to one of two ports only, so that
+/// what is not GENEVE's is VXLAN's.
+fn unwrap_packet(code: &mut Assembly) {
+    code.add(LD_VALUE, 0);
+    code.add(STORE, AT);
+    code.need(20);
+    code.add(LD_BYTE, 0);
+    code.add(RIGHT, 4);
+    code.jump(IF_EQUAL, 4, Place::PacketIpv4, Place::Next);
+    code.jump(IF_EQUAL, 6, Place::Next, Place::NoChoice);
+    code.skip(40);
+    code.jump(ALWAYS, 0, Place::PacketUdp, Place::Next);
+    code.place(Place::PacketIpv4);
+    header_length(code, 0);
+    code.add(STORE, AT);
+    code.place(Place::PacketUdp);
+    code.need(16);
+    code.add(LD_HALF, 2);
+    code.add(STORE, ASIDE);
+    code.skip(8);
+    code.add(LD_CELL, ASIDE);
+    code.jump(IF_EQUAL, u32::from(enigma_wire::geneve::PORT), Place::Geneve, Place::Next);
+    code.skip(8);
+    code.jump(ALWAYS, 0, Place::Frame, Place::Next);
 }
 
 /// Leaves in A where the IPv4 header that begins `offset` behind X ends, less that offset.

@@ -15,7 +15,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// The program under test.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_enigma-collector"));
-    command.env_remove("ENIGMA_LOG");
+    command.env_remove("ENIGMA_LOG").env_remove("ENIGMA_HTTP_TOKEN");
     command
 }
 
@@ -94,6 +94,18 @@ impl Collector {
             .build()
             .into();
         let mut response = agent.get(format!("http://{}{path}", self.http)).call().unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    }
+
+    /// The same with an `Authorization` header.
+    pub(crate) fn get_with(&self, path: &str, authorization: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(LIMIT))
+            .build()
+            .into();
+        let request = agent.get(format!("http://{}{path}", self.http)).header("authorization", authorization);
+        let mut response = request.call().unwrap();
         (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
     }
 

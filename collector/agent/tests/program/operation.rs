@@ -10,7 +10,7 @@ use enigma_test_support::process::{Signal, Stream};
 use enigma_test_support::wait;
 use serde_json::{Value, json};
 
-use super::collector::{Collector, LIMIT, program, records};
+use super::collector::{Collector, LIMIT, output, program, records};
 
 const AT_ONCE: &str = "shutdown.drain = \"0s\"\n";
 
@@ -208,4 +208,39 @@ fn slow_clients_are_cut_off_and_do_not_keep_the_health_check_out() {
         assert!(!answer.starts_with(b"HTTP/1.1 200"));
     }
     assert_eq!(collector.stop().status.code(), Some(0));
+}
+
+#[test]
+fn the_api_asks_for_the_token_and_health_does_not() {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let collector = Collector::start(&format!("shutdown.drain = \"0s\"\nhttp.token_file = {file:?}\n"));
+    for path in ["/health/live", "/health/ready", "/api/2.0/status", "/metrics"] {
+        assert_eq!(collector.get(path).0, 200, "{path}");
+    }
+    let path = "/api/v1/status";
+    assert_eq!(collector.get(path).0, 401);
+    assert_eq!(collector.get_with(path, "Bearer 0123456789abcdef0123456789abcdee").0, 401);
+    assert_eq!(collector.get_with(path, &format!("Bearer {TOKEN}")).0, 200);
+    assert_eq!(collector.stop().status.code(), Some(0));
+}
+
+#[test]
+fn a_token_that_can_be_guessed_or_is_not_there_starts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, token) = (dir.path().join("c.toml"), dir.path().join("token"));
+    std::fs::write(&config, format!("receive.listen = \"127.0.0.1:0\"\nhttp.token_file = {token:?}\n"))
+        .unwrap();
+    for text in [None, Some("guess")] {
+        if let Some(text) = text {
+            std::fs::write(&token, text).unwrap();
+        }
+        let output = output(["run", "--config", config.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("nothing was received") && said.contains("token"), "{said}");
+        assert!(!said.contains("guess"), "{said}");
+    }
 }

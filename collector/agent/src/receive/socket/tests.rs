@@ -6,6 +6,10 @@ use super::*;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+fn wishes(buffer: usize) -> Wishes {
+    Wishes { buffer, steer: true, gro: false }
+}
+
 fn receive_all(
     socket: &ReceiveSocket,
     arena: &mut Arena,
@@ -21,7 +25,8 @@ fn receive_all(
 
 #[test]
 fn datagrams_of_both_families_and_every_size_arrive_whole_with_source_and_time() {
-    let Ok((sockets, address, _)) = bind(Wrapping::Vxlan, "[::]:0".parse().unwrap(), 1, 8 << 20) else {
+    let Ok((sockets, address, _)) = bind(Wrapping::Vxlan, "[::]:0".parse().unwrap(), 1, wishes(8 << 20))
+    else {
         enigma_test_support::skip::skip("no UDP socket can be bound here");
         return;
     };
@@ -54,7 +59,8 @@ fn datagrams_of_both_families_and_every_size_arrive_whole_with_source_and_time()
 
 #[test]
 fn a_batch_is_full_then_short_then_empty() {
-    let (sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, 8 << 20).unwrap();
+    let (sockets, address, _) =
+        bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes(8 << 20)).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 0..=BATCH {
         sender.send_to(&[number as u8], address).unwrap();
@@ -73,7 +79,8 @@ fn a_batch_is_full_then_short_then_empty() {
 
 #[test]
 fn what_the_kernel_drops_is_counted_exactly_by_both_ways() {
-    let (sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, 64 << 10).unwrap();
+    let (sockets, address, _) =
+        bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes(64 << 10)).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     let sent = 500u64;
     for _ in 0..sent {
@@ -97,9 +104,10 @@ fn what_the_kernel_drops_is_counted_exactly_by_both_ways() {
 
 #[test]
 fn workers_share_the_port_and_a_second_collector_is_refused() {
-    let (sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 3, 1 << 20).unwrap();
+    let (sockets, address, _) =
+        bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 3, wishes(1 << 20)).unwrap();
     assert_eq!(sockets.len(), 3);
-    let error = bind(Wrapping::Vxlan, address, 1, 1 << 20).unwrap_err();
+    let error = bind(Wrapping::Vxlan, address, 1, wishes(1 << 20)).unwrap_err();
     assert!(matches!(error, BindError::InUse { .. }), "{error:?}");
     assert!(error.to_string().contains(&address.to_string()));
 }
@@ -158,7 +166,7 @@ fn both_directions_of_a_flow_reach_one_socket_only_when_steered() {
         .collect();
     let listen = "127.0.0.1:0".parse().unwrap();
     for (wrapping, pairs) in [(Wrapping::Vxlan, &pairs), (Wrapping::Geneve, &geneve)] {
-        let (sockets, address, shortfalls) = bind(wrapping, listen, 4, 1 << 20).unwrap();
+        let (sockets, address, shortfalls) = bind(wrapping, listen, 4, wishes(1 << 20)).unwrap();
         if shortfalls.contains(&Shortfall::Steering) {
             enigma_test_support::skip::skip("kernel refuses SO_ATTACH_REUSEPORT_CBPF");
             return;
@@ -175,4 +183,34 @@ fn both_directions_of_a_flow_reach_one_socket_only_when_steered() {
         .collect();
     let together = kept_together(&sockets, address, &pairs);
     assert!(together < pairs.len(), "without steering the kernel parted no flow");
+}
+
+#[test]
+fn joined_datagrams_are_told_apart_again() {
+    let wishes = Wishes { gro: true, ..wishes(8 << 20) };
+    let (sockets, address, shortfalls) =
+        bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes).unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // The sender's side of the same: one call, cut into datagrams of 1000 bytes on the way (udp(7), UDP_SEGMENT).
+    let cut = batch::set_option(sender.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 1_000);
+    if shortfalls.contains(&Shortfall::Gro) || cut.is_err() {
+        enigma_test_support::skip::skip("kernel without UDP GRO");
+        return;
+    }
+    let sent: Vec<u8> = (0..4_321_u32).map(|n| n as u8).collect();
+    sender.send_to(&sent, address).unwrap();
+    batch::set_option(sender.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0).unwrap();
+    sender.send_to(b"", address).unwrap();
+    let mut arena = Arena::new();
+    let (mut slots, mut datagrams) = (0, Vec::new());
+    while datagrams.len() < 6 && wait_readable([sockets[0].fd()], LIMIT).unwrap() {
+        let count = arena.receive(sockets[0].fd()).unwrap();
+        slots += count;
+        for received in arena.datagrams(count) {
+            datagrams.extend(received.datagrams().map(<[u8]>::to_vec));
+        }
+    }
+    let expected: Vec<Vec<u8>> = sent.chunks(1_000).map(<[u8]>::to_vec).chain([Vec::new()]).collect();
+    assert_eq!(datagrams, expected);
+    assert_eq!(slots, 2, "five datagrams came in one slot, and the empty one in another");
 }

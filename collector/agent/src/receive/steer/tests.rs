@@ -61,6 +61,11 @@ fn geneve(outer: [&str; 2], payload: &[u8]) -> Vec<u8> {
     [&[8, 0][..], &kind, &[0; 4], &[1; 32], &udp(from, to, payload)].concat()
 }
 
+/// What the same choice without the kernel says.
+fn chosen(wrapping: Wrapping, payload: &[u8]) -> u32 {
+    choose(wrapping, payload, WORKERS as usize).map_or(NO_CHOICE, |worker| worker as u32)
+}
+
 const PAIRS: [[&str; 2]; 4] = [
     ["10.1.0.1:40000", "10.1.0.2:53"],
     ["172.31.255.1:1", "10.0.0.2:65535"],
@@ -86,10 +91,21 @@ fn both_directions_of_a_flow_get_one_worker_however_they_are_wrapped() {
                     for vni in [1, 0xff_ffff] {
                         let datagram = vxlan(vni, &frame);
                         answers.push(steer(&datagram));
+                        answers.push(chosen(Wrapping::Vxlan, &datagram));
                         for outer in [["10.9.9.9:65400", "10.8.8.8:4789"], ["[fd09::9]:1", "[fd08::8]:4789"]]
                         {
                             let program = program(Wrapping::Geneve, WORKERS);
-                            answers.push(run(&program, &geneve(outer, &datagram)));
+                            let inside = geneve(outer, &datagram);
+                            answers.push(run(&program, &inside));
+                            answers.push(chosen(Wrapping::Geneve, &inside));
+                            // As whole packets, to either port.
+                            let [from, to] = outer.map(|end| end.parse::<SocketAddr>().unwrap());
+                            let program = self::program(Wrapping::Packet, WORKERS);
+                            for (port, payload) in [(4789, &datagram), (6081, &inside)] {
+                                let packet = udp(from, SocketAddr::new(to.ip(), port), payload);
+                                answers.push(run(&program, &packet));
+                                answers.push(chosen(Wrapping::Packet, &packet));
+                            }
                         }
                     }
                 }
@@ -116,12 +132,14 @@ fn fragments_and_other_protocols_go_by_addresses() {
     let expected = steer(&vxlan(5, &ethernet(&ip(a, b, 1, &[8, 0, 0, 0, 0, 1, 0, 1]))));
     assert!(expected < WORKERS);
     for (from, to) in [(a, b), (b, a)] {
-        for (head, payload) in [(true, [1, 2, 3, 4]), (false, [9, 9, 9, 9])] {
+        for (head, payload) in [(true, [1, 2, 3, 4, 0, 8, 0, 0]), (false, [9; 8])] {
             let mut fragment = ip(from, to, 17, &payload);
             fragment[6..8].copy_from_slice(&if head { [0x20, 0] } else { [0, 100] });
             assert_eq!(steer(&vxlan(5, &ethernet(&fragment))), expected);
+            assert_eq!(chosen(Wrapping::Vxlan, &vxlan(5, &ethernet(&fragment))), expected);
         }
         assert_eq!(steer(&vxlan(5, &ethernet(&ip(from, to, 50, &[])))), expected);
+        assert_eq!(chosen(Wrapping::Vxlan, &vxlan(5, &ethernet(&ip(from, to, 50, &[])))), expected);
     }
     // An IPv6 fragment header is no port, head or tail.
     let [a, b] = PAIRS[2].map(|end| end.parse::<SocketAddr>().unwrap().ip());
@@ -151,6 +169,7 @@ fn what_is_cut_or_not_ip_is_left_to_the_kernel() {
     }
     let arp = vxlan(5, &[&[0xff; 12][..], &[0x08, 0x06], &[0; 46]].concat());
     assert_eq!(steer(&arp), NO_CHOICE);
+    assert_eq!(chosen(Wrapping::Vxlan, &arp), NO_CHOICE);
 }
 
 #[test]
@@ -188,14 +207,15 @@ fn flows_spread_evenly() {
 fn no_payload_reads_beyond_itself_or_names_a_worker_that_is_not_there() {
     // Every byte of a real packet set to values that mean lengths, versions and types.
     let [from, to] = both_ways(PAIRS[0])[0];
-    for wrapping in [Wrapping::Vxlan, Wrapping::Geneve] {
+    for wrapping in Wrapping::ALL {
         let program = program(wrapping, WORKERS);
         assert!(program.len() <= 255, "conditional jumps reach 255: {}", program.len());
         let inner = vxlan(5, &ethernet_vlan(3, &udp(from, to, b"")));
-        let whole = if wrapping == Wrapping::Geneve {
-            geneve(["10.9.9.9:1", "10.8.8.8:4789"], &inner)
-        } else {
-            inner
+        let inside = geneve(["10.9.9.9:1", "10.8.8.8:4789"], &inner);
+        let whole = match wrapping {
+            Wrapping::Vxlan => inner,
+            Wrapping::Geneve => inside,
+            Wrapping::Packet => udp("10.0.0.1:1".parse().unwrap(), "10.0.0.2:6081".parse().unwrap(), &inside),
         };
         for at in 0..whole.len() {
             for value in 0..=u8::MAX {

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod board;
+mod capture;
+mod cli;
+mod config;
+mod directory;
+mod exit;
+mod export;
+mod health;
+mod http;
+mod logging;
+mod metrics;
+mod program;
+mod receive;
+mod replay;
+mod report;
+mod run;
+mod send;
+#[doc(hidden)]
+pub mod untrusted;
+mod worker;
+
+pub use program::{Environment, main};

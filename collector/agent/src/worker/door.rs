@@ -1,0 +1,89 @@
+//! One way into a worker: a socket or a ring, and its account.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use crate::board::DoorView;
+use crate::receive::batch;
+use crate::receive::ring::PacketRing;
+use crate::receive::socket::{DropCounter, ReceiveSocket};
+use crate::receive::steer::Wrapping;
+
+/// Where packets of a door come from.
+pub(crate) enum Source {
+    /// Datagrams, copied by the kernel.
+    Socket(ReceiveSocket),
+    /// Packets in shared memory.
+    Ring(PacketRing),
+}
+
+/// A source and its account.
+pub(super) struct Door {
+    pub(super) source: Source,
+    pub(super) drops: DropCounter,
+    pub(super) received: u64,
+    ring_drops: u64,
+}
+
+impl Door {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, drops: DropCounter::default(), received: 0, ring_drops: 0 }
+    }
+
+    /// Reads the drop counter when no datagram brings it. Kernels without it answer the same way every time, and then
+    /// what datagrams bring is all there is.
+    pub(super) fn read_drops(&mut self) {
+        match &mut self.source {
+            Source::Socket(socket) => {
+                if let Ok(drops) = batch::kernel_drops(socket.fd()) {
+                    self.drops.observe(drops);
+                }
+            }
+            Source::Ring(ring) => self.ring_drops = ring.drops(),
+        }
+    }
+
+    /// What the kernel turned away since [`Self::read_drops`].
+    pub(super) fn dropped_since(&self) -> u64 {
+        match &self.source {
+            Source::Socket(socket) => {
+                batch::kernel_drops(socket.fd()).map_or(0, |drops| self.drops.beyond(drops))
+            }
+            // What a closed gate passes by is not counted by the kernel.
+            Source::Ring(_) => 0,
+        }
+    }
+
+    /// The account so far.
+    pub(super) fn view(&self) -> DoorView {
+        DoorView { received: self.received, kernel_drops: self.drops.total() + self.ring_drops }
+    }
+
+    /// What is around the packets that come here.
+    pub(super) fn wrapping(&self) -> Wrapping {
+        match &self.source {
+            Source::Socket(socket) => socket.wrapping(),
+            Source::Ring(_) => Wrapping::Packet,
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        match &self.source {
+            Source::Socket(socket) => socket.fd(),
+            Source::Ring(ring) => ring.fd(),
+        }
+    }
+
+    /// Has the kernel turn away whatever comes from now on.
+    pub(super) fn close_gate(&self) -> io::Result<()> {
+        match &self.source {
+            Source::Socket(socket) => socket.close_gate(),
+            Source::Ring(ring) => ring.close_gate(),
+        }
+    }
+
+    /// Whether the kernel gathers packets before it wakes somebody.
+    pub(super) fn gathers(&self) -> bool {
+        matches!(self.source, Source::Ring(_))
+    }
+}
