@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::expand::{Prior, PriorSession, PriorState};
 use crate::given::Given;
-use crate::ids::{FleetName, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, TargetId, Vni};
+use crate::ids::{
+    FleetName, Label, MemberKey, PacketLength, Place, Region, SessionId, SessionNumber, TargetId, Vni,
+};
 use crate::inventory::{Destination, PlaceInventory};
 use crate::ownership::FLEET_TAG;
 use crate::selection::Member;
@@ -43,11 +45,11 @@ pub fn adoptable(
     if spec.safety.adopt == Adopt::None {
         return found;
     }
-    let labels: BTreeMap<(&Destination, Place), &Label> = spec
+    let labels: BTreeMap<(&Destination, Region), &Label> = spec
         .targets
         .iter()
         .filter_map(|(label, target)| match &target.destination {
-            Given::Known(destination) => Some(((destination, target.place(home)), label)),
+            Given::Known(destination) => Some(((destination, target.place(home).region), label)),
             _ => None,
         })
         .collect();
@@ -57,13 +59,12 @@ pub fn adoptable(
         .map(|target| (&target.id, &target.destination))
         .collect();
     for (place, seen) in places {
-        let receiver = Place { account: home.account.clone(), region: place.region.clone() };
         for session in &seen.sessions {
             if session.owner != place.account || session.tags.contains_key(FLEET_TAG) {
                 continue;
             }
             let label =
-                destinations.get(&session.target).and_then(|one| labels.get(&(*one, receiver.clone())));
+                destinations.get(&session.target).and_then(|one| labels.get(&(*one, place.region.clone())));
             let Some(label) = label else { continue };
             let one = Adoptable {
                 session: session.id.clone(),

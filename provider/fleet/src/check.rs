@@ -25,6 +25,8 @@ pub enum Flaw {
     DuplicateVni { vni: u32, sessions: Vec<String> },
     /// A number is taken on the interface, or two rules of a filter and direction have one number.
     NumberTaken { object: String, number: u16 },
+    /// A target is used from a place that it is not shared with by then, or from another Region.
+    NotShared { object: String, target: String },
     /// An object is touched that does not belong to the fleet, or does not exist.
     NotOurs { object: String },
     /// A reference to something that no earlier action makes.
@@ -46,6 +48,9 @@ impl fmt::Display for Flaw {
                 write!(f, "sessions {} would have the same VNI {vni}", sessions.join(", "))
             }
             Self::NumberTaken { object, number } => write!(f, "number {number} is taken on {object}"),
+            Self::NotShared { object, target } => {
+                write!(f, "{object} would need target {target}, which is not shared with its account by then")
+            }
             Self::NotOurs { object } => write!(f, "{object} does not belong to the fleet"),
             Self::ReferenceMissing { object, reference } => {
                 write!(f, "{object} needs {reference}, which nothing makes before it")

@@ -6,6 +6,7 @@
 
 mod objects;
 mod sessions;
+mod shares;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +43,10 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
     draft.report_unknown(desired);
     if draft.findings.is_empty() {
         draft.targets(desired, owned, around);
+        draft.share_out(desired, owned, around);
         draft.filters(desired, owned, around);
         draft.sessions(desired, owned, around);
+        draft.withdraw(desired, owned);
         draft.unused(desired, owned);
     }
     let waves = draft.stages.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
@@ -98,6 +101,11 @@ impl<'a> Draft<'a> {
             }
             if filter.tags.known().is_none() {
                 unknown(format!("filter {key}"), "tags");
+            }
+        }
+        for (place, share) in &desired.shares {
+            if share.tags.known().is_none() {
+                unknown(format!("resource share of {place}"), "tags");
             }
         }
     }

@@ -4,10 +4,13 @@
 //! sessions look alike. It decides nothing about what shall exist.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::expand::{Prior, PriorSession, PriorState};
-use crate::ids::{FilterId, Label, MemberKey, PacketLength, TargetId, Vni};
-use crate::inventory::{Destination, MirrorSession};
+use crate::ids::{
+    AccountId, FilterId, Label, MemberKey, ObjectKey, PacketLength, Place, ShareArn, TargetId, Vni,
+};
+use crate::inventory::{AssociationStatus, Destination, MirrorSession};
 use crate::ownership::{Owned, RULE_TAG};
 use crate::quota::NLB_PACKET_LENGTH;
 
@@ -24,6 +27,35 @@ pub enum Drift {
     SourceGone,
 }
 
+/// What is wrong with the sharing that sessions of the fleet need. AWS says that others lose access to a target that is no longer
+/// shared, and not whether their sessions go on: <https://docs.aws.amazon.com/vpc/latest/mirroring/tm-sharing.html>.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ShareDrift {
+    /// The account is not, or no longer, in the share.
+    AccountNotIn { share: ShareArn, account: AccountId },
+    /// Someone deleted the share of this place.
+    Deleted { place: Place },
+    /// The target is not, or no longer, in the share.
+    TargetNotIn { share: ShareArn, target: ObjectKey },
+    /// The share is as it should be, and the account does not see the target: it has not accepted the share, or just did.
+    Unseen { place: Place, target: ObjectKey },
+}
+
+impl fmt::Display for ShareDrift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountNotIn { share, account } => {
+                write!(f, "account {account} is not in {share} any more")
+            }
+            Self::Deleted { place } => write!(f, "the resource share of the targets in {place} was deleted"),
+            Self::TargetNotIn { share, target } => write!(f, "target {target} is not in {share} any more"),
+            Self::Unseen { place, target } => {
+                write!(f, "{place} does not see target {target}, although it is shared with its account")
+            }
+        }
+    }
+}
+
 /// Memory as it should be, and what differed.
 #[must_use]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +64,8 @@ pub struct Refreshed {
     pub prior: Prior,
     /// Only keys where something happened.
     pub drift: BTreeMap<MemberKey, Drift>,
+    /// Sharing that existing sessions need and do not have.
+    pub shares: BTreeSet<ShareDrift>,
 }
 
 /// Compares memory with what exists. `gone` are sources that were looked for and are not there; keys in `prior.unread` stay as they
@@ -43,6 +77,7 @@ pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refr
     let mut refreshed = Refreshed::default();
     refreshed.prior.unread.clone_from(&prior.unread);
     refreshed.prior.stranger_vnis = owned.stranger_vnis();
+    refreshed.shares = shares(owned);
     for (key, before) in &prior.sessions {
         if owned.sessions.contains_key(key) {
             continue;
@@ -92,6 +127,42 @@ pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refr
         refreshed.prior.sessions.insert(key.clone(), after);
     }
     refreshed
+}
+
+fn shares(owned: &Owned) -> BTreeSet<ShareDrift> {
+    let keys: BTreeMap<&TargetId, &ObjectKey> =
+        owned.targets.iter().flat_map(|(key, list)| list.iter().map(move |one| (&one.id, key))).collect();
+    let mut needed: BTreeMap<(&Place, &TargetId), &ObjectKey> = BTreeMap::new();
+    for (member, session) in
+        owned.sessions.iter().flat_map(|(key, list)| list.iter().map(move |one| (key, one)))
+    {
+        if let Some(key) = keys.get(&session.target).filter(|key| key.place.account != member.place.account) {
+            needed.insert((&member.place, &session.target), key);
+        }
+    }
+    let mut drift = BTreeSet::new();
+    for ((place, id), target) in needed {
+        let Some(share) = owned.shares.get(&target.place).and_then(|list| list.first()) else {
+            drift.insert(ShareDrift::Deleted { place: target.place.clone() });
+            continue;
+        };
+        let is_held = |status: Option<&AssociationStatus>| status.is_some_and(|status| status.is_held());
+        let has_account = is_held(share.principals.get(place.account.as_str()));
+        let has_target = is_held(share.targets.get(id));
+        if !has_account {
+            let (share, account) = (share.arn.clone(), place.account.clone());
+            drift.insert(ShareDrift::AccountNotIn { share, account });
+        }
+        if !has_target {
+            let (share, target) = (share.arn.clone(), target.clone());
+            drift.insert(ShareDrift::TargetNotIn { share, target });
+        }
+        let is_seen = owned.visible.get(place).is_none_or(|seen| seen.contains(id));
+        if has_account && has_target && !is_seen {
+            drift.insert(ShareDrift::Unseen { place: place.clone(), target: target.clone() });
+        }
+    }
+    drift
 }
 
 /// Labels of the fleet's objects by id.

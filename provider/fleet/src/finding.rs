@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Flaw, PathKind};
 use crate::filter::IpVersion;
-use crate::ids::{InstanceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, Vni};
+use crate::ids::{InstanceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn, Vni};
 use crate::inventory::Direction;
 use crate::problem::Path;
 use crate::spec::MaxRemovals;
@@ -64,6 +64,8 @@ pub enum FindingKind {
     CollectorMirrored { target: Label, instance: InstanceId, sources: Sources },
     /// Sources send to a target that serves other zones.
     CrossesZones { target: Label, sources: Sources },
+    /// A load balancer belongs to another account than the fleet's targets.
+    DestinationOfAnotherAccount { target: Label, account: String, home: Place },
     /// A load balancer lies in another Region than the fleet's targets.
     DestinationElsewhere { target: Label, region: String, home: Place },
     /// All sessions of the fleet leave.
@@ -102,6 +104,8 @@ pub enum FindingKind {
     RegionWithoutTarget { region: Region, targets: Vec<Region>, sources: Sources },
     /// A rule decided about no interface.
     RuleDecidesNothing { rule: Label },
+    /// A resource share of the fleet stays wider than the fleet needs it, because others use it or put something into it.
+    ShareInUseByOthers { share: ShareArn, what: Vec<String> },
     /// Sessions of nobody become the fleet's: all of them, since each is another's work.
     SessionsAdopted { sessions: Vec<(MemberKey, SessionId)> },
     /// Another fleet has sessions on the same sources.
@@ -144,6 +148,7 @@ impl Finding {
         match self.kind {
             Kind::CollectorMirrored { .. }
             | Kind::DestinationElsewhere { .. }
+            | Kind::DestinationOfAnotherAccount { .. }
             | Kind::Ineligible { .. }
             | Kind::NumbersExhausted { .. }
             | Kind::OverlappingRules { .. }
@@ -169,6 +174,7 @@ impl Finding {
             | Kind::RegionWithoutTarget { .. }
             | Kind::RuleDecidesNothing { .. }
             | Kind::SessionsAdopted { .. }
+            | Kind::ShareInUseByOthers { .. }
             | Kind::SourcesOfAnotherFleet { .. }
             | Kind::StarvedByOthers { .. }
             | Kind::StarvesOthers { .. }

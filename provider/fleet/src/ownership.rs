@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adopt::Adoptable;
 use crate::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, Place, TargetId};
-use crate::inventory::{Destination, MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, Tags};
+use crate::inventory::{
+    Destination, MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, ResourceShare, Tags,
+};
 
 /// The fleet an object belongs to.
 pub const FLEET_TAG: &str = "enigma:fleet";
@@ -35,6 +37,10 @@ pub struct Owned {
     pub filters: BTreeMap<ObjectKey, Vec<MirrorFilter>>,
     /// Sessions of the fleet by source, each list sorted by id.
     pub sessions: BTreeMap<MemberKey, Vec<MirrorSession>>,
+    /// Resource shares of the fleet by place, each list sorted by ARN. More than one is a duplicate.
+    pub shares: BTreeMap<Place, Vec<ResourceShare>>,
+    /// Targets of other accounts that each place sees; places that were not read are absent.
+    pub visible: BTreeMap<Place, BTreeSet<TargetId>>,
     /// Targets of the fleet whose key tag is missing or no key.
     pub unkeyed_targets: Vec<(Place, MirrorTarget)>,
     /// Filters of the fleet whose key tag is missing or no key.
@@ -58,6 +64,7 @@ impl Owned {
             && self.sessions.is_empty()
             && self.unkeyed_targets.is_empty()
             && self.unkeyed_filters.is_empty()
+            && self.shares.is_empty()
     }
 
     /// The same with these sessions of nobody as the fleet's, which they are once their tags are set. Ids that are not there, or that
@@ -114,6 +121,13 @@ pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned
             let label: Label = tags.get(KEY_TAG)?.parse().ok()?;
             Some(ObjectKey { place: place.clone(), label })
         };
+        let shares: Vec<ResourceShare> =
+            seen.shares.iter().filter(|one| is_ours(&one.tags)).cloned().collect();
+        if !shares.is_empty() {
+            owned.shares.insert(place.clone(), shares);
+        }
+        let shared_in = seen.targets.iter().filter(|target| target.owner != place.account);
+        owned.visible.insert(place.clone(), shared_in.map(|target| target.id.clone()).collect());
         for target in &seen.targets {
             owned.destinations.insert(target.id.clone(), target.destination.clone());
             if target.owner != place.account || !is_ours(&target.tags) {
@@ -149,6 +163,7 @@ pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned
     }
     owned.settle();
     owned.targets.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
+    owned.shares.values_mut().for_each(|list| list.sort_by(|a, b| a.arn.cmp(&b.arn)));
     owned.filters.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
     owned.sessions.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));
     owned.strangers.values_mut().for_each(|list| list.sort_by(|a, b| a.id.cmp(&b.id)));

@@ -1,178 +1,20 @@
 //! A company's fleet: several accounts and Regions, targets shared from one account, one plan for all.
-//!
-//! Each place is a [`World`] of its own; a target that is made is shared with every account of its Region, and its owner sees the
-//! sessions of others on it, as AWS shows them.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enigma_fleet::actions::Action;
-use enigma_fleet::check;
-use enigma_fleet::diff::{Circumstances, diff};
-use enigma_fleet::drift::refresh;
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{MemberKey, Place};
-use enigma_fleet::inventory::{Destination, Inventory, PlaceInventory, Tags};
-use enigma_fleet::ownership::{Owned, own};
-use enigma_fleet::plan::Plan;
+use enigma_fleet::ids::{AccountId, MemberKey, Place};
+use enigma_fleet::inventory::{Destination, Inventory, Tags};
 use enigma_fleet::selection::{self, RawRule, RawSelection, SkipReason, select};
-use enigma_fleet::spec::{FleetSpec, RawFleet, RawSafety, RawTarget, parse};
+use enigma_fleet::spec::{RawFleet, RawSafety, RawTarget, parse};
 use proptest::prelude::*;
-use world::{World, eni, home};
-
-fn known(text: &str) -> Given<String> {
-    Given::Known(text.to_owned())
-}
-
-fn place(account: &str, region: &str) -> Place {
-    Place { account: account.parse().unwrap(), region: region.parse().unwrap() }
-}
-
-/// Two accounts beside the home account, in the home Region and in another; the home account in both.
-fn places() -> [Place; 5] {
-    [
-        place("111111111111", "eu-west-1"),
-        place("111111111111", "us-east-1"),
-        place("222222222222", "eu-west-1"),
-        place("222222222222", "us-east-1"),
-        place("333333333333", "us-east-1"),
-    ]
-}
-
-fn arn(region: &str, name: &str) -> String {
-    format!("arn:aws:elasticloadbalancing:{region}:111111111111:loadbalancer/net/{name}/0123456789abcdef")
-}
-
-/// Targets by label with the Region each says, and whether sessions of nobody are taken over.
-fn fleet(targets: &[(&str, Option<&str>)], adopt: bool) -> FleetSpec {
-    let target = |label: &str, region: Option<&str>| {
-        let arn = arn(region.unwrap_or("eu-west-1"), label);
-        Given::Known(RawTarget {
-            network_load_balancer_arn: known(&arn),
-            region: region.map_or(Given::Absent, known),
-            ..RawTarget::default()
-        })
-    };
-    let adopt = if adopt { known("matching") } else { Given::Absent };
-    let raw = RawFleet {
-        name: known("prod"),
-        targets: Given::Known(
-            targets.iter().map(|(label, region)| ((*label).to_owned(), target(label, *region))).collect(),
-        ),
-        safety: Given::Known(RawSafety { max_removals: known("100%"), adopt, ..RawSafety::default() }),
-        ..RawFleet::default()
-    };
-    let (spec, problems) = parse(&raw);
-    assert_eq!(problems, []);
-    spec.unwrap()
-}
-
-#[derive(Clone, Default)]
-struct Company {
-    worlds: BTreeMap<Place, World>,
-}
-
-impl Company {
-    fn new() -> Self {
-        let worlds = places()
-            .into_iter()
-            .enumerate()
-            .map(|(number, place)| (place.clone(), World::at(&place, u32::try_from(number).unwrap() << 24)));
-        Self { worlds: worlds.collect() }
-    }
-
-    fn launch(&mut self, place: &Place, number: u32) {
-        let world = self.worlds.get_mut(place).unwrap();
-        if !world.seen.interfaces.iter().any(|one| one.id == eni(number)) {
-            world.launch(number, "m5.large", 0, &[]);
-        }
-    }
-
-    /// What each account shows: its own objects, targets shared with it, and others' sessions on its targets without their tags.
-    fn seen(&self) -> BTreeMap<Place, PlaceInventory> {
-        let mut all: BTreeMap<Place, PlaceInventory> =
-            self.worlds.iter().map(|(place, world)| (place.clone(), world.seen.clone())).collect();
-        for (place, seen) in &mut all {
-            let own: BTreeSet<_> = seen
-                .targets
-                .iter()
-                .filter(|one| one.owner == place.account)
-                .map(|one| one.id.clone())
-                .collect();
-            let others =
-                self.worlds.iter().filter(|(other, _)| *other != place && other.region == place.region);
-            for session in
-                others.flat_map(|(_, world)| &world.seen.sessions).filter(|one| own.contains(&one.target))
-            {
-                let mut view = session.clone();
-                view.tags = Tags::new();
-                seen.sessions.push(view);
-            }
-        }
-        all
-    }
-
-    fn owned(&self, spec: &FleetSpec) -> Owned {
-        own(&spec.name, &self.seen())
-    }
-
-    fn wanted(&self, spec: &FleetSpec) -> Expansion {
-        let inventory = Inventory { places: self.seen(), unread: BTreeMap::new() };
-        let rules = [("everything".to_owned(), Given::Known(RawRule::default()))].into();
-        let rules = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
-        let members = select(&selection::parse(&rules).0.unwrap(), &inventory).members;
-        let prior = refresh(&Prior::default(), &self.owned(spec), &BTreeSet::new()).prior;
-        let facts = Facts::of(spec, &home(), &inventory.places);
-        expand(spec, &home(), &members, &prior, &facts)
-    }
-
-    fn plan(&self, wanted: &Expansion, spec: &FleetSpec) -> Plan {
-        let owned = self.owned(spec);
-        let plan = diff(wanted, &owned, &Circumstances::default());
-        assert_eq!(check::plan(&plan, &owned), []);
-        plan
-    }
-
-    fn apply(&mut self, plan: &Plan, most: usize) {
-        for action in plan.actions().take(most) {
-            let world = self.worlds.get_mut(action.place()).unwrap();
-            world.act(action);
-            if let Action::CreateTarget { key, .. } = action {
-                let (made, id) =
-                    (world.seen.targets.last().unwrap().clone(), world.made_targets[key].clone());
-                for (place, other) in &mut self.worlds {
-                    other.made_targets.insert(key.clone(), id.clone());
-                    if place.region == key.place.region && *place != key.place {
-                        other.seen.targets.push(made.clone());
-                    }
-                }
-            }
-            if let Action::DeleteTarget { id, .. } = action {
-                self.worlds.values_mut().for_each(|world| world.seen.targets.retain(|one| one.id != *id));
-            }
-        }
-    }
-
-    /// A session of nobody on `number` to the load balancer of a target.
-    fn by_hand(&mut self, place: &Place, number: u32, label: &str, vni: u32) {
-        let arn = arn(place.region.as_str(), label);
-        let world = self.worlds.get_mut(place).unwrap();
-        world.session_of_others(number, 7, vni, &arn);
-        // The target it sends to is the collector account's.
-        let target = world.seen.targets.last_mut().unwrap();
-        target.owner = home().account;
-    }
-
-    /// Everything without the fleet's tag, with its place.
-    fn of_nobody(&self) -> BTreeSet<String> {
-        let sessions = self.worlds.values().flat_map(|world| &world.seen.sessions);
-        sessions.filter(|one| !one.tags.contains_key("enigma:fleet")).map(|one| one.id.to_string()).collect()
-    }
-}
+use world::company::{Company, arn, fleet, known, places};
+use world::{eni, home};
 
 #[test]
 fn members_send_to_their_region_and_a_region_without_target_is_told() {
@@ -334,6 +176,22 @@ proptest! {
             let Destination::NetworkLoadBalancer(arn) = destination else { panic!("{destination:?}") };
             prop_assert_eq!(arn.split(':').nth(3).unwrap(), key.place.region.as_str());
         }
+        // Each Region's targets are shared with exactly the other accounts that send there.
+        for (place, list) in &owned.shares {
+            prop_assert_eq!(list.len(), 1, "one share in {}", place);
+            let there = owned.sessions.keys().filter(|key| key.place.region == place.region);
+            let others: BTreeSet<AccountId> =
+                there.map(|key| key.place.account.clone()).filter(|id| *id != place.account).collect();
+            let held: BTreeSet<AccountId> = list[0].principals.keys().map(|id| id.parse().unwrap()).collect();
+            prop_assert_eq!(held, others);
+        }
+        let abroad: BTreeSet<&str> = owned
+            .sessions
+            .keys()
+            .filter(|key| key.place.account != home().account)
+            .map(|key| key.place.region.as_str())
+            .collect();
+        prop_assert_eq!(owned.shares.keys().map(|place| place.region.as_str()).collect::<BTreeSet<_>>(), abroad);
         // What was not asked for is as it was.
         let left = company.of_nobody();
         prop_assert_eq!(left.len() + adoptable.len(), nobodys.len());

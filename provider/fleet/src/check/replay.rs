@@ -1,5 +1,7 @@
 //! A plan carried out on a model of what exists, with every rule of AWS's that a wrong plan could break.
 
+mod share;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
@@ -38,6 +40,7 @@ struct Model {
     /// Where the fleet sends, and where every target in sight does.
     destinations: BTreeSet<Destination>,
     seen: BTreeMap<Name, Destination>,
+    shares: share::Shares,
     fleet: String,
     flaws: Vec<Flaw>,
     made: usize,
@@ -77,6 +80,7 @@ impl Model {
             .iter()
             .map(|(id, destination)| (id.to_string(), destination.clone()))
             .collect();
+        model.shares = share::Shares::of(owned);
         let unkeyed = owned.unkeyed_filters.iter().map(|(_, filter)| filter);
         for filter in owned.filters.values().flatten().chain(unkeyed) {
             let rules =
@@ -105,6 +109,7 @@ impl Model {
             Action::CreateTarget { key, destination, .. } => {
                 self.destinations.insert(destination.clone());
                 self.targets.insert(planned(key));
+                self.shares.put_target(planned(key), &key.place);
             }
             Action::CreateFilter { key, .. } => {
                 self.filters.insert(planned(key), BTreeMap::new());
@@ -188,7 +193,7 @@ impl Model {
             | Action::AddToShare { .. }
             | Action::JoinShare { .. }
             | Action::RemoveFromShare { .. }
-            | Action::DeleteShare { .. } => {}
+            | Action::DeleteShare { .. } => self.apply_share(action),
             Action::Retag { resource: Resource::Session(id), set, .. } => self.retag_session(id, set),
             Action::Retag { resource, .. } => self.need_resource(resource),
         }
@@ -210,6 +215,7 @@ impl Model {
             let reference = format!("target {target}");
             self.flaws.push(Flaw::ReferenceMissing { object: format!("session {key}"), reference });
         }
+        self.need_reach(key, target);
     }
 
     fn need_unused(&mut self, id: &str, used: impl Fn(&Session) -> &Name) {

@@ -29,15 +29,20 @@ impl Draft<'_> {
         wanted: &Tags,
         around: &Circumstances,
     ) {
-        let set: Tags = wanted
-            .iter()
-            .filter(|(key, value)| current.get(*key) != Some(*value))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        let is_left = |key: &&String| around.former_tags.contains(*key) && !wanted.contains_key(*key);
-        let remove: Vec<String> = current.keys().filter(is_left).cloned().collect();
+        let (set, remove) = changes(current, wanted, around);
         if !set.is_empty() || !remove.is_empty() {
             self.push(stage, Action::Retag { place: place.clone(), resource, set, remove });
         }
     }
+}
+
+/// What to set and which keys to remove.
+pub(super) fn changes(current: &Tags, wanted: &Tags, around: &Circumstances) -> (Tags, Vec<String>) {
+    let set = wanted
+        .iter()
+        .filter(|(key, value)| current.get(*key) != Some(*value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let is_left = |key: &&String| around.former_tags.contains(*key) && !wanted.contains_key(*key);
+    (set, current.keys().filter(is_left).cloned().collect())
 }

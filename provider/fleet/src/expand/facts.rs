@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adopt::{self, Adoptable};
 use crate::given::Given;
-use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, Place, SessionId};
+use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, Place, Region, SessionId};
 use crate::inventory::{Destination, Instance, Interface, PlaceInventory};
 use crate::ownership::own;
 use crate::spec::FleetSpec;
@@ -42,7 +42,7 @@ impl Facts {
     pub fn of(spec: &FleetSpec, home: &Place, places: &BTreeMap<Place, PlaceInventory>) -> Self {
         let adoptable = adopt::adoptable(spec, home, places);
         let mut targets: BTreeMap<Label, TargetFacts> = BTreeMap::new();
-        let mut labels: BTreeMap<(&Destination, Place), &Label> = BTreeMap::new();
+        let mut labels: BTreeMap<(&Destination, Region), &Label> = BTreeMap::new();
         for (label, target) in &spec.targets {
             let Given::Known(destination) = &target.destination else { continue };
             let place = target.place(home);
@@ -50,18 +50,17 @@ impl Facts {
                 let facts = receiver(id, seen);
                 targets.insert(label.clone(), facts);
             }
-            labels.insert((destination, place), label);
+            labels.insert((destination, place.region), label);
         }
         let owned = own(&spec.name, places);
         let mut stranger_vnis = BTreeSet::new();
         for (key, sessions) in &owned.strangers {
-            let receiver = Place { account: home.account.clone(), region: key.place.region.clone() };
             for session in sessions {
                 if adoptable.get(key).is_none_or(|one| one.session != session.id) {
                     stranger_vnis.extend(session.vni);
                 }
                 let destination = owned.destinations.get(&session.target);
-                let label = destination.and_then(|one| labels.get(&(one, receiver.clone())));
+                let label = destination.and_then(|one| labels.get(&(one, key.place.region.clone())));
                 if let Some(label) = label {
                     let facts = targets.entry((*label).clone()).or_default();
                     facts.strangers.entry(key.clone()).or_default().insert(session.id.clone());

@@ -74,6 +74,17 @@ pub(super) fn place_targets(spec: &FleetSpec, home: &Place, facts: &Facts, plan:
             let at = Path::root().attr("targets").key(label.as_str()).attr("network_load_balancer_arn");
             plan.findings.push(Finding::at(at, kind));
         }
+        if let Given::Known(Destination::NetworkLoadBalancer(arn)) = &target.destination
+            && let Some(account) = arn.split(':').nth(4).filter(|account| *account != place.account.as_str())
+        {
+            let kind = FindingKind::DestinationOfAnotherAccount {
+                target: label.clone(),
+                account: account.to_owned(),
+                home: place.clone(),
+            };
+            let at = Path::root().attr("targets").key(label.as_str()).attr("network_load_balancer_arn");
+            plan.findings.push(Finding::at(at, kind));
+        }
         let desired = DesiredTarget {
             destination: target.destination.clone(),
             capacity: target.capacity_on(facts.instance_type(label)),

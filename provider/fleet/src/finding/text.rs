@@ -33,6 +33,14 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 home.region
             ),
         ),
+        Kind::DestinationOfAnotherAccount { target, account, home } => (
+            format!("The load balancer of target {target} belongs to account {account}"),
+            format!(
+                "A mirror target is made in the account of its load balancer, and this fleet makes its targets in {}. Use the \
+                 provider with credentials of {account}, or write a load balancer of {}.",
+                home.account, home.account
+            ),
+        ),
         Kind::FleetEmptied { removed } => (
             match removed {
                 1 => "The fleet's only session will be removed".to_owned(),
@@ -153,6 +161,14 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                  tags and settings, and leave with it. Remove them from whatever made them, without deleting them, or write adopt = \
                  \"none\".",
                 sessions.iter().map(|(key, id)| format!("{id} of {key}")).collect::<Vec<_>>().join(", ")
+            ),
+        ),
+        Kind::ShareInUseByOthers { share, what } => (
+            format!("Resource share {share} keeps more than the fleet needs"),
+            format!(
+                "Sessions that do not belong to this fleet need it, or others put it there, so it stays: {}. Move or remove those, \
+                 then apply again.",
+                join(what)
             ),
         ),
         Kind::SourcesOfAnotherFleet { fleet, sources } => (

@@ -4,6 +4,7 @@
 //! fails here. Ids count up, so that outputs are stable.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod company;
 mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,6 +154,17 @@ impl World {
         arn: &str,
     ) -> SessionId {
         let target = self.add_target(Destination::NetworkLoadBalancer(arn.to_owned()), Tags::new());
+        self.session_to(number, session_number, vni, &target)
+    }
+
+    /// The same to a target that exists, here or elsewhere.
+    pub(crate) fn session_to(
+        &mut self,
+        number: u32,
+        session_number: i64,
+        vni: u32,
+        target: &TargetId,
+    ) -> SessionId {
         let id: FilterId = format!("tmf-{:08x}", self.count()).parse().unwrap();
         let filter = MirrorFilter {
             id: id.clone(),
@@ -166,7 +178,7 @@ impl World {
             id: format!("tms-{:08x}", self.count()).parse().unwrap(),
             owner: self.place.account.clone(),
             interface: eni(number),
-            target,
+            target: target.clone(),
             filter: id,
             number: session_number.try_into().unwrap(),
             vni: Some(vni),
@@ -234,7 +246,7 @@ impl World {
         id
     }
 
-    fn target(&self, reference: &Ref<TargetId>) -> TargetId {
+    pub(crate) fn target(&self, reference: &Ref<TargetId>) -> TargetId {
         match reference {
             Ref::Existing(id) => id.clone(),
             Ref::Planned(key) => self.made_targets[key].clone(),

@@ -1,0 +1,218 @@
+//! Resource shares: widened before anybody needs them, narrowed when nobody does any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::actions::{Action, Ref, ShareRef};
+use crate::diff::tags::changes;
+use crate::diff::{Circumstances, Draft};
+use crate::expand::{DesiredShare, Expansion};
+use crate::finding::{Finding, FindingKind};
+use crate::given::Given;
+use crate::ids::{AccountId, ObjectKey, Place, TargetId};
+use crate::inventory::{AssociationStatus, ResourceShare};
+use crate::ownership::Owned;
+use crate::plan::Stage;
+use crate::problem::Path;
+
+impl<'a> Draft<'a> {
+    /// Makes and widens shares, and lets every place with sessions to a target of another account join.
+    pub(super) fn share_out(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
+        for (place, wanted) in &desired.shares {
+            match serving(owned, place) {
+                Some(share) => self.widen(place, wanted, share, around),
+                None => self.create_share(place, wanted),
+            }
+        }
+        self.join(desired, owned);
+    }
+
+    fn create_share(&mut self, place: &Place, wanted: &DesiredShare) {
+        let Given::Known(tags) = &wanted.tags else { return };
+        let action = Action::CreateShare {
+            place: place.clone(),
+            name: wanted.name.clone(),
+            principals: wanted.accounts.clone(),
+            targets: self.shared_targets(place, wanted),
+            allows_external: wanted.allows_external,
+            tags: tags.clone(),
+        };
+        self.push(Stage::Shares, action);
+    }
+
+    fn widen(&mut self, place: &Place, wanted: &DesiredShare, share: &ResourceShare, around: &Circumstances) {
+        let Given::Known(tags) = &wanted.tags else { return };
+        let allows_external =
+            (share.allows_external != wanted.allows_external).then_some(wanted.allows_external);
+        let (set, remove) = changes(&share.tags, tags, around);
+        if allows_external.is_some() || !set.is_empty() || !remove.is_empty() {
+            let (place, share) = (place.clone(), share.arn.clone());
+            self.push(Stage::Shares, Action::ModifyShare { place, share, allows_external, set, remove });
+        }
+        let lacks = |status: Option<&AssociationStatus>| status.is_none_or(|status| !status.is_held());
+        let principals: BTreeSet<AccountId> =
+            wanted.accounts.iter().filter(|id| lacks(share.principals.get(id.as_str()))).cloned().collect();
+        let is_missing = |target: &Ref<TargetId>| match target {
+            Ref::Existing(id) => lacks(share.targets.get(id)),
+            Ref::Planned(_) => true,
+        };
+        let targets: Vec<_> = self.shared_targets(place, wanted).into_iter().filter(is_missing).collect();
+        if !principals.is_empty() || !targets.is_empty() {
+            let (place, share) = (place.clone(), share.arn.clone());
+            self.push(Stage::Shares, Action::AddToShare { place, share, principals, targets });
+        }
+    }
+
+    fn shared_targets(&self, place: &Place, wanted: &DesiredShare) -> Vec<Ref<TargetId>> {
+        let key = |label: &crate::ids::Label| ObjectKey { place: place.clone(), label: label.clone() };
+        wanted.targets.iter().map(|label| self.target_ref(&key(label))).collect()
+    }
+
+    /// A place that sees what its sessions need has joined already. One that was not read may have; joining again only looks.
+    fn join(&mut self, desired: &'a Expansion, owned: &'a Owned) {
+        let mut needed: BTreeMap<(&Place, &Place), BTreeSet<&ObjectKey>> = BTreeMap::new();
+        for (key, session) in &desired.sessions {
+            if session.target.place.account != key.place.account {
+                needed.entry((&key.place, &session.target.place)).or_default().insert(&session.target);
+            }
+        }
+        for ((place, from), keys) in needed {
+            let share = serving(owned, from);
+            // What is seen and not shared is about to vanish, and must be accepted anew.
+            let is_in = |id: &TargetId| {
+                share.is_some_and(|share| {
+                    let account = share.principals.get(place.account.as_str());
+                    [account, share.targets.get(id)]
+                        .iter()
+                        .all(|one| one.is_some_and(|status| status.is_held()))
+                })
+            };
+            let sees = |target: &Ref<TargetId>| match target {
+                Ref::Existing(id) => {
+                    is_in(id) && owned.visible.get(place).is_some_and(|seen| seen.contains(id))
+                }
+                Ref::Planned(_) => false,
+            };
+            let targets: Vec<_> =
+                keys.into_iter().map(|key| self.target_ref(key)).filter(|target| !sees(target)).collect();
+            if targets.is_empty() {
+                continue;
+            }
+            let share: ShareRef =
+                share.map_or_else(|| Ref::Planned(from.clone()), |share| Ref::Existing(share.arn.clone()));
+            let action =
+                Action::JoinShare { place: place.clone(), share, sender: from.account.clone(), targets };
+            self.push(Stage::Joins, action);
+        }
+    }
+
+    /// Takes out whom and what no session needs any more. Whatever a session of others needs stays and is told, and so does what
+    /// others put into a share of ours.
+    pub(super) fn withdraw(&mut self, desired: &'a Expansion, owned: &'a Owned) {
+        for (place, shares) in &owned.shares {
+            let used = self.used_by_others(place, owned);
+            for share in shares {
+                let wanted = desired
+                    .shares
+                    .get(place)
+                    .filter(|_| serving(owned, place).map(|one| &one.arn) == Some(&share.arn));
+                self.narrow(place, share, wanted, &used, owned);
+            }
+        }
+    }
+
+    fn narrow(
+        &mut self,
+        place: &Place,
+        share: &ResourceShare,
+        wanted: Option<&DesiredShare>,
+        used: &UsedByOthers<'_>,
+        owned: &Owned,
+    ) {
+        let needed: BTreeSet<&TargetId> = wanted
+            .into_iter()
+            .flat_map(|wanted| &wanted.targets)
+            .filter_map(|label| {
+                self.serving_targets.get(&ObjectKey { place: place.clone(), label: label.clone() })
+            })
+            .map(|target| &target.id)
+            .collect();
+        let in_effect =
+            |status: AssociationStatus| status.is_held() || status == AssociationStatus::Suspended;
+        let mut stays: Vec<String> = share.other_resources.clone();
+        let mut targets = BTreeSet::new();
+        for id in share.targets.iter().filter(|(_, status)| in_effect(**status)).map(|(id, _)| id) {
+            if needed.contains(id) || (wanted.is_some() && self.used_targets.contains(id)) {
+                continue;
+            }
+            // What is not in sight is gone; what is in sight and not ours was put there by someone.
+            let is_strange = owned.destinations.contains_key(id) && !self.is_ours(id, owned);
+            if is_strange || used.targets.contains(id) {
+                stays.push(id.to_string());
+            } else {
+                targets.insert(id.clone());
+            }
+        }
+        let mut principals = BTreeSet::new();
+        for name in share.principals.iter().filter(|(_, status)| in_effect(**status)).map(|(name, _)| name) {
+            let account: Option<AccountId> = name.parse().ok();
+            if account.as_ref().is_some_and(|id| wanted.is_some_and(|wanted| wanted.accounts.contains(id))) {
+                continue;
+            }
+            // Who is in an organization or unit is not known here, so it stays while any other account uses the targets.
+            let is_used = match &account {
+                Some(id) => used.accounts.contains(id),
+                None => used.accounts.iter().any(|id| wanted.is_none_or(|one| !one.accounts.contains(*id))),
+            };
+            if is_used {
+                stays.push(name.clone());
+            } else {
+                principals.insert(name.clone());
+            }
+        }
+        let (place, arn) = (place.clone(), share.arn.clone());
+        if !stays.is_empty() {
+            let kind = FindingKind::ShareInUseByOthers { share: arn.clone(), what: stays.clone() };
+            self.findings.push(Finding::at(Path::root(), kind));
+        }
+        if wanted.is_none() && stays.is_empty() {
+            self.push(Stage::WithdrawnShares, Action::DeleteShare { place, share: arn });
+        } else if !principals.is_empty() || !targets.is_empty() {
+            let action = Action::RemoveFromShare { place, share: arn, principals, targets };
+            self.push(Stage::WithdrawnShares, action);
+        }
+    }
+
+    fn is_ours(&self, id: &TargetId, owned: &Owned) -> bool {
+        let unkeyed = owned.unkeyed_targets.iter().map(|(_, target)| target);
+        owned.targets.values().flatten().chain(unkeyed).any(|target| target.id == *id)
+    }
+
+    fn used_by_others<'o>(&self, place: &Place, owned: &'o Owned) -> UsedByOthers<'o> {
+        let mut used = UsedByOthers::default();
+        let here = |id: &TargetId| {
+            owned.shares.get(place).is_some_and(|list| list.iter().any(|one| one.targets.contains_key(id)))
+        };
+        for (key, list) in &owned.strangers {
+            if key.place.account == place.account || key.place.region != place.region {
+                continue;
+            }
+            for session in list.iter().filter(|session| here(&session.target)) {
+                used.accounts.insert(&key.place.account);
+                used.targets.insert(&session.target);
+            }
+        }
+        used
+    }
+}
+
+/// What sessions of others need of a place's shares.
+#[derive(Default)]
+struct UsedByOthers<'a> {
+    accounts: BTreeSet<&'a AccountId>,
+    targets: BTreeSet<&'a TargetId>,
+}
+
+/// The share that serves a place: the first by ARN that did not fail. Others of the fleet there are duplicates.
+fn serving<'a>(owned: &'a Owned, place: &Place) -> Option<&'a ResourceShare> {
+    owned.shares.get(place)?.iter().find(|share| share.status != "FAILED")
+}
