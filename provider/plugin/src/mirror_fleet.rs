@@ -5,22 +5,29 @@
 
 mod applying;
 mod convert;
+mod cost;
+mod directory;
 mod memory;
 mod planning;
 mod reading;
 mod result;
 mod rules;
 mod schema;
+mod shares;
 mod spec_tags;
 mod state;
+mod tags;
+mod timeouts;
+mod unread;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use enigma_fleet::expand::Expansion;
-use enigma_fleet::ids::{FleetName, MemberKey, Place};
+use enigma_fleet::given::Given;
+use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place};
 use enigma_fleet::inventory::Inventory;
 use enigma_fleet::ownership::own;
 use enigma_reconcile::observe::{Scope, observe};
@@ -36,8 +43,9 @@ use self::memory::Memory;
 use self::planning::{Question, Wanted};
 use self::result::Ended;
 use self::state::Computed;
+use self::timeouts::Deadline;
 use crate::diagnostics;
-use crate::reach::Reach;
+use crate::reach::{Reach, Territory};
 
 /// EC2's describe calls may lag behind its writes. A session that seems to be missing is looked for once more after this long
 /// before anyone is told that it was deleted; it costs a second in plans that show such a drift and nothing in others.
@@ -59,18 +67,39 @@ impl MirrorFleet {
         &self,
         cloud: Arc<dyn Cloud>,
         home: &'a Place,
-        cx: &'a Context,
+        deadline: &'a Deadline,
         memory: &Memory,
     ) -> Means<'a> {
         let generation = memory.generation.unwrap_or_else(applying::new_generation);
-        Means { cloud, home, pacer: Arc::clone(&self.pacer), stop: cx.stop(), generation }
+        Means { cloud, home, pacer: Arc::clone(&self.pacer), stop: deadline.stop(), generation }
+    }
+
+    /// AWS, home, and every place that the provider block means. What exists must still be looked after where the organization cannot
+    /// be read, so that is a warning here, and then the places are those that the caller knows.
+    async fn within_reach(
+        &self,
+        doing: &str,
+    ) -> Result<(Arc<dyn Cloud>, Place, BTreeSet<Place>, Diagnostics), Diagnostics> {
+        match self.reach.territory(doing).await {
+            Ok(Territory { cloud, reach }) => {
+                Ok((cloud, reach.home().clone(), reach.places(), Diagnostics::new()))
+            }
+            Err(why) => {
+                let (cloud, home) = self.reach.home(doing).await?;
+                let warning = Diagnostic::warning(
+                    why.summary,
+                    format!("{}\n\nOnly the accounts that the state knows were looked at.", why.detail),
+                );
+                Ok((cloud, home, BTreeSet::new(), warning.into()))
+            }
+        }
     }
 
     /// Where targets live. While the provider block is not known, where they lived before.
     async fn home(&self, prior: Option<&Computed>) -> Result<Place, Diagnostics> {
         let lived = || {
             let ids = prior?.target_ids.clone().known()?;
-            let key: enigma_fleet::ids::ObjectKey = ids.keys().next()?.parse().ok()?;
+            let key: ObjectKey = ids.keys().next()?.parse().ok()?;
             Some(key.place)
         };
         if self.reach.is_postponed()
@@ -92,7 +121,8 @@ impl Resource for MirrorFleet {
     }
 
     async fn validate(&self, _cx: &Context, config: Dynamic) -> Diagnostics {
-        let mut mistakes = planning::specification(&config).err().unwrap_or_default();
+        // The provider block need not be known yet; its tags come to the plan.
+        let mut mistakes = planning::specification(&config, &Given::Absent).err().unwrap_or_default();
         mistakes.extend(planning::members(&config).err().unwrap_or_default());
         mistakes
     }
@@ -105,8 +135,13 @@ impl Resource for MirrorFleet {
         let prior = request.prior.as_ref().map(Computed::read).transpose()?;
         let memory = Memory::read(&request.prior_private);
         let home = self.home(prior.as_ref()).await?;
-        let question =
-            Question { config: &request.config, prior: request.prior.as_ref(), memory: &memory, home: &home };
+        let question = Question {
+            config: &request.config,
+            prior: request.prior.as_ref(),
+            memory: &memory,
+            home: &home,
+            default_tags: &self.reach.default_tags(),
+        };
         let (decision, mut diagnostics) = planning::decide(&question)?;
         let Some(decision) = decision else {
             diagnostics.push(undecided(&request.config, prior.as_ref()));
@@ -123,31 +158,43 @@ impl Resource for MirrorFleet {
         cx: &Context,
         request: Create<Dynamic, Dynamic>,
     ) -> Result<NewState<Dynamic>, Diagnostics> {
-        let (cloud, home) = self.reach.home("The fleet was not made").await?;
+        let Territory { cloud, reach } = self.reach.territory("The fleet was not made").await?;
+        let (home, places) = (reach.home().clone(), reach.places());
         let memory = Memory::read(&request.planned_private);
-        let means = self.means(cloud, &home, cx, &memory);
-        let question = Question { config: &request.config, prior: None, memory: &memory, home: &home };
+        let deadline = Deadline::start(&request.config, "create", cx.stop());
+        let means = self.means(cloud, &home, &deadline, &memory);
+        let question = Question {
+            config: &request.config,
+            prior: None,
+            memory: &memory,
+            home: &home,
+            default_tags: &self.reach.default_tags(),
+        };
         let (decision, _) = planning::decide(&question)?;
         let decision = decision.ok_or_else(still_unknown)?;
         let planned = planning::planned(&question, &decision);
         let description = convert::describe(&request.planned);
         let (expansion, applied) =
-            applying::apply(&means, decision.expansion, &description, &Occasion::Create).await?;
+            applying::apply(&means, decision.expansion, &description, &Occasion::Create(&places)).await?;
         let counts = applied.outcomes.counts();
         if counts.done == 0 && applied.owned.is_empty() && !applied.outcomes.steps.is_empty() {
             return Err(diagnostics::outcomes(&applied.outcomes, false));
         }
         let computed = result::stored(&Ended {
+            is_create: true,
             before: &Computed::default(),
             planned: &planned,
             expansion: &expansion,
             owned: &applied.owned,
             plan: &applied.plan,
             outcomes: &applied.outcomes,
+            unread: &applied.unread,
         });
         let mut told = applied.diagnostics;
+        told.extend(unread::untouched(&applied.unread, true));
         told.extend(diagnostics::outcomes(&applied.outcomes, true));
-        if counts.failed + counts.skipped + counts.cancelled == 0 {
+        told.extend(deadline.exceeded(cx.stop()));
+        if counts.failed + counts.skipped + counts.cancelled == 0 && applied.unread.is_empty() {
             let ids = computed.target_ids.clone().known().unwrap_or_default();
             told.extend(applying::mark_complete(&means, ids.into_values().filter_map(Value::known)).await);
         }
@@ -166,24 +213,26 @@ impl Resource for MirrorFleet {
         }
         let before = Computed::read(&request.state)?;
         let fleet = name(&request.state)?;
-        let (cloud, home) = self.reach.home("The fleet was not refreshed").await?;
-        let places = places_of(&before, &home);
+        let (cloud, home, mut places, mut told) = self.within_reach("The fleet was not refreshed").await?;
+        places.extend(places_of(&before, &home));
         let (owned, inventory) = look(cloud.as_ref(), &fleet, &places, &before, cx).await?;
         let remembered = Memory::read(&request.private);
-        let seen = reading::Seen { owned: &owned, inventory: &inventory, memory: &remembered };
-        let (computed, mut drift) = reading::refresh(&before, &request.state, &seen);
-        for (place, why) in &inventory.unread {
-            drift.push(Diagnostic::warning(
-                format!("{place} could not be read"),
-                format!("The fleet's sessions there are kept as the state knows them, and none of them is removed: {why}."),
-            ));
-        }
+        let seen = reading::Seen {
+            fleet: &fleet,
+            owned: &owned,
+            inventory: &inventory,
+            memory: &remembered,
+            default_tags: &self.reach.default_tags(),
+        };
+        let (computed, drift) = reading::refresh(&before, &request.state, &seen);
+        told.extend(drift);
+        told.extend(unread::kept(&inventory.unread));
         if owned.is_empty()
             && inventory.unread.is_empty()
             && computed.rows().is_empty()
             && !before.rows().is_empty()
         {
-            return Ok(NewState::gone().with(drift));
+            return Ok(NewState::gone().with(told));
         }
         let memory = Memory {
             stranger_vnis: owned.stranger_vnis(),
@@ -191,7 +240,7 @@ impl Resource for MirrorFleet {
             unfinished_filters: BTreeSet::new(),
             ..remembered
         };
-        Ok(NewState::of(computed.write(request.state)?).with(drift).with_private(memory.write()))
+        Ok(NewState::of(computed.write(request.state)?).with(told).with_private(memory.write()))
     }
 
     async fn update(
@@ -201,30 +250,40 @@ impl Resource for MirrorFleet {
     ) -> Result<NewState<Dynamic>, Diagnostics> {
         let (cloud, home) = self.reach.home("The fleet was not changed").await?;
         let memory = Memory::read(&request.planned_private);
-        let means = self.means(cloud, &home, cx, &memory);
-        let question =
-            Question { config: &request.config, prior: Some(&request.prior), memory: &memory, home: &home };
+        let deadline = Deadline::start(&request.config, "update", cx.stop());
+        let means = self.means(cloud, &home, &deadline, &memory);
+        let question = Question {
+            config: &request.config,
+            prior: Some(&request.prior),
+            memory: &memory,
+            home: &home,
+            default_tags: &self.reach.default_tags(),
+        };
         let (decision, _) = planning::decide(&question)?;
         let decision = decision.ok_or_else(still_unknown)?;
         let planned = planning::planned(&question, &decision);
         let before = decision.prior;
         let occasion = Occasion::Update {
             reviewed: before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
-            former_tags: former_tags(&request.prior),
+            former_tags: tags::former(&before.tags_all),
         };
         let description = convert::describe(&request.planned);
         let (expansion, applied) =
             applying::apply(&means, decision.expansion, &description, &occasion).await?;
         let computed = result::stored(&Ended {
+            is_create: false,
             before: &before,
             planned: &planned,
             expansion: &expansion,
             owned: &applied.owned,
             plan: &applied.plan,
             outcomes: &applied.outcomes,
+            unread: &applied.unread,
         });
         let mut told = applied.diagnostics;
+        told.extend(unread::untouched(&applied.unread, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
+        told.extend(deadline.exceeded(cx.stop()));
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(
             memory.after_apply(applying::next_generation(means.generation), &applied.outcomes).write(),
         ))
@@ -233,17 +292,19 @@ impl Resource for MirrorFleet {
     async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
         let before = Computed::read(&request.prior)?;
         let fleet = name(&request.prior)?;
-        let (cloud, home) = self.reach.home("The fleet was not destroyed").await?;
-        let means = self.means(cloud, &home, cx, &Memory::read(&request.prior_private));
-        let places = places_of(&before, &home);
-        let (_, applied) =
-            applying::apply(&means, Expansion::nothing(fleet), "", &Occasion::Destroy(&places)).await?;
-        let mut told = applied.diagnostics;
+        let (cloud, home, reached, mut told) = self.within_reach("The fleet was not destroyed").await?;
+        let occasion = Occasion::Destroy { known: &places_of(&before, &home), reached: &reached };
+        let deadline = Deadline::start(&request.prior, "delete", cx.stop());
+        let means = self.means(cloud, &home, &deadline, &Memory::read(&request.prior_private));
+        let (_, applied) = applying::apply(&means, Expansion::nothing(fleet), "", &occasion).await?;
+        told.extend(applied.diagnostics);
+        told.extend(unread::untouched(&applied.unread, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
-        if applied.outcomes.is_complete() {
+        told.extend(deadline.exceeded(cx.stop()));
+        if applied.outcomes.is_complete() && applied.unread.is_empty() {
             return Ok(NewState::gone().with(told));
         }
-        let computed = result::left(&before, &applied.owned, &applied.outcomes);
+        let computed = result::left(&before, &applied.owned, &applied.outcomes, &applied.unread);
         let memory = Memory::read(&request.prior_private)
             .after_apply(applying::next_generation(means.generation), &applied.outcomes);
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
@@ -256,10 +317,13 @@ impl Resource for MirrorFleet {
                 format!("Nothing was imported: {error}. Import a fleet by its name."),
             )
         })?;
-        let (cloud, home) = self.reach.home("Nothing was imported").await?;
+        let Territory { cloud, reach } = self.reach.territory("Nothing was imported").await?;
+        let home = reach.home();
+        let mut places = reach.places();
+        places.insert(home.clone());
         let scope = Scope::Owned { fleet: fleet.clone() };
-        let inventory = observe(cloud.as_ref(), &BTreeSet::from([home.clone()]), &scope).await;
-        if let Some(why) = inventory.unread.get(&home) {
+        let inventory = observe(cloud.as_ref(), &places, &scope).await;
+        if let Some(why) = inventory.unread.get(home) {
             return Err(Diagnostic::error(
                 format!("Fleet {fleet} was not imported"),
                 format!("{home} could not be read: {why}."),
@@ -271,8 +335,9 @@ impl Resource for MirrorFleet {
             return Err(Diagnostic::error(
                 format!("There is no fleet {fleet}"),
                 format!(
-                    "Nothing was imported: no traffic mirror target, filter or session in {home} carries the tag enigma:fleet = {fleet}. \
-                     Check the name, the Region and the account of the provider block."
+                    "Nothing was imported: no traffic mirror target, filter or session in {} carries the tag enigma:fleet = {fleet}. \
+                     Check the name, the Region and the accounts of the provider block.",
+                    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
                 ),
             )
             .into());
@@ -297,7 +362,7 @@ async fn look(
     before: &Computed,
     cx: &Context,
 ) -> Result<(enigma_fleet::ownership::Owned, Inventory), Diagnostics> {
-    let scope = Scope::Mirroring { interfaces: std::collections::BTreeMap::new() };
+    let scope = Scope::Mirroring { interfaces: BTreeMap::new() };
     let mut inventory = observe(cloud, places, &scope).await;
     let mut owned = own(fleet, &inventory.places);
     let rows = before.rows();
@@ -341,9 +406,17 @@ async fn look(
     Ok((owned, inventory))
 }
 
+/// Where the state says that something of the fleet is, and home.
 fn places_of(before: &Computed, home: &Place) -> BTreeSet<Place> {
-    let keys = before.rows().into_keys().filter_map(|key| key.parse().ok());
-    keys.map(|key: MemberKey| key.place).chain([home.clone()]).collect()
+    let sources =
+        before.rows().into_keys().filter_map(|key| key.parse().ok()).map(|key: MemberKey| key.place);
+    let mut places: BTreeSet<Place> = sources.collect();
+    for ids in [&before.target_ids, &before.filter_ids] {
+        let keys = ids.as_ref().known().into_iter().flat_map(BTreeMap::keys);
+        places.extend(keys.filter_map(|key| key.parse().ok()).map(|key: ObjectKey| key.place));
+    }
+    places.insert(home.clone());
+    places
 }
 
 fn name(state: &Dynamic) -> Result<FleetName, Diagnostics> {
@@ -354,10 +427,6 @@ fn name(state: &Dynamic) -> Result<FleetName, Diagnostics> {
         )
         .into()
     })
-}
-
-fn former_tags(prior: &Dynamic) -> BTreeSet<String> {
-    prior.get("tags").and_then(Dynamic::as_map).into_iter().flatten().map(|(key, _)| key.clone()).collect()
 }
 
 fn undecided(config: &Dynamic, prior: Option<&Computed>) -> Diagnostic {

@@ -46,14 +46,16 @@ pub(super) struct Applied {
     pub(super) owned: Owned,
     pub(super) plan: Plan,
     pub(super) outcomes: Outcomes,
+    /// Places of sources that could not be read: nothing was tried there. With the reason.
+    pub(super) unread: BTreeMap<Place, String>,
     /// Warnings of the difference and the check.
     pub(super) diagnostics: Diagnostics,
 }
 
 /// What kind of apply this is.
 pub(super) enum Occasion<'a> {
-    /// The state knows nothing of the fleet.
-    Create,
+    /// The state knows nothing of the fleet; an interrupted create may have left some of it in these places.
+    Create(&'a BTreeSet<Place>),
     /// These sources were in the state when the plan was reviewed; others are not touched. `former_tags` are the keys of tags a person had set.
     Update {
         /// Keys of the prior state.
@@ -61,8 +63,13 @@ pub(super) enum Occasion<'a> {
         /// Tag keys.
         former_tags: BTreeSet<String>,
     },
-    /// Everything that carries the fleet's tag goes; these places hold some of it.
-    Destroy(&'a BTreeSet<Place>),
+    /// Everything that carries the fleet's tag goes.
+    Destroy {
+        /// The state says that these places hold some of it.
+        known: &'a BTreeSet<Place>,
+        /// The provider reaches these, so that another writer may have made some of it there.
+        reached: &'a BTreeSet<Place>,
+    },
 }
 
 /// Brings `expansion` about.
@@ -79,17 +86,24 @@ pub(super) async fn apply(
     let places = places(means.home, &expansion, occasion);
     let inventory =
         observe(means.cloud.as_ref(), &places, &Scope::Mirroring { interfaces: BTreeMap::new() }).await;
-    if let Some((place, why)) = inventory.unread.iter().next() {
-        return Err(Diagnostic::error(
-            format!("Fleet {fleet} was not touched"),
-            format!("What exists in {place} could not be read, so nothing was changed anywhere: {why}. Correct that, then apply again."),
-        )
-        .into());
+    let needed = expansion.targets.keys().map(|key| &key.place).chain([means.home]);
+    for place in needed {
+        // Without the targets no session can be made, and none of theirs be told from others'.
+        if let Some(why) = inventory.unread.get(place) {
+            return Err(Diagnostic::error(
+                format!("Fleet {fleet} was not touched"),
+                format!("What exists in {place} could not be read, so nothing was changed anywhere: {why}. Correct that, then apply again."),
+            )
+            .into());
+        }
     }
+    let mut unread = inventory.unread.clone();
+    unread.retain(|place, _| is_concerned(place, &expansion, occasion));
+    leave_unread(&mut expansion, &inventory.unread);
     let mut owned = own(&fleet, &inventory.places);
     let mut around = Circumstances::default();
     match occasion {
-        Occasion::Create => {
+        Occasion::Create(_) => {
             if is_complete(&owned) {
                 return Err(exists(&fleet, &owned).into());
             }
@@ -101,7 +115,7 @@ pub(super) async fn apply(
             around.former_tags.extend(spec_tags::keys());
             describe(&mut expansion, description, true);
         }
-        Occasion::Destroy(_) => {}
+        Occasion::Destroy { .. } => {}
     }
     let plan = diff(&expansion, &owned, &around);
     let mut findings: Diagnostics = plan.findings.iter().map(diagnostics::finding).collect();
@@ -111,7 +125,7 @@ pub(super) async fn apply(
     }
     let options = Options::new(means.generation, Arc::clone(&means.pacer));
     let outcomes = execute(&plan, Arc::clone(&means.cloud), &options, means.stop).await;
-    Ok((expansion, Applied { owned, plan, outcomes, diagnostics: findings }))
+    Ok((expansion, Applied { owned, plan, outcomes, unread, diagnostics: findings }))
 }
 
 /// Marks a fleet whose create ended as complete.
@@ -147,12 +161,20 @@ fn unmarked(error: &enigma_reconcile::ports::AwsError) -> Diagnostic {
 fn places(home: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> BTreeSet<Place> {
     let mut places = BTreeSet::from([home.clone()]);
     places.extend(expansion.sessions.keys().map(|key| key.place.clone()));
+    places.extend(expansion.targets.keys().map(|key| key.place.clone()));
     match occasion {
-        Occasion::Create => {}
+        Occasion::Create(more) => places.extend(more.iter().cloned()),
         Occasion::Update { reviewed, .. } => places.extend(reviewed.iter().map(|key| key.place.clone())),
-        Occasion::Destroy(more) => places.extend(more.iter().cloned()),
+        Occasion::Destroy { known, reached } => places.extend(known.union(reached).cloned()),
     }
     places
+}
+
+/// Whether something was to be done in a place; not for sessions that are kept because it could not be read before.
+fn is_concerned(place: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> bool {
+    let mut wanted = expansion.sessions.keys().chain(&expansion.removed);
+    wanted.any(|key| key.place == *place)
+        || matches!(occasion, Occasion::Destroy { known, .. } if known.contains(place))
 }
 
 /// Whether a create of this fleet ended some time.
@@ -169,6 +191,13 @@ fn exists(fleet: &FleetName, owned: &Owned) -> Diagnostic {
             owned.sessions.len()
         ),
     )
+}
+
+/// One account that cannot be reached must not stop the others: nothing is wanted of it in this apply.
+fn leave_unread(expansion: &mut Expansion, unread: &BTreeMap<Place, String>) {
+    expansion.sessions.retain(|key, _| !unread.contains_key(&key.place));
+    expansion.adopted.retain(|key, _| !unread.contains_key(&key.place));
+    expansion.filters.retain(|key, _| !unread.contains_key(&key.place));
 }
 
 /// Objects that nobody reviewed stay: they are hidden from the difference, and what they use counts as used.

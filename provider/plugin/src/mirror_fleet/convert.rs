@@ -1,15 +1,20 @@
 //! The resource's arguments as the core's raw fleet.
 
+use enigma_fleet::given::Given;
+use enigma_fleet::ids::FleetName;
 use enigma_fleet::spec::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
-use enigma_tfplugin::Dynamic;
+use enigma_tfplugin::{Dynamic, Value};
 
-use crate::written::{attribute, boolean, list, map, number, text, texts, to_text};
+use super::tags;
+use crate::reach::RawTags;
+use crate::written::{attribute, boolean, list, map, number, text, texts};
 
 /// The names of the arguments that describe the fleet, beside `name` and `members`: what a description in tags carries.
-pub(super) const DESCRIBED: [&str; 5] = ["filters", "safety", "session", "tags", "targets"];
+pub(super) const DESCRIBED: [&str; 7] =
+    ["cost", "filters", "safety", "session", "tags", "targets", "timeouts"];
 
-/// The arguments as written, with unknown leaves.
-pub(super) fn raw(config: &Dynamic) -> RawFleet {
+/// The arguments as written, with unknown leaves; tags over those of the provider.
+pub(super) fn raw(config: &Dynamic, default_tags: &Given<RawTags>) -> RawFleet {
     RawFleet {
         name: text(config, "name"),
         targets: map(config, "targets", |target| Some(raw_target(target))),
@@ -23,7 +28,7 @@ pub(super) fn raw(config: &Dynamic) -> RawFleet {
                 share_outside_organization: boolean(safety, "share_outside_organization"),
             })
         }),
-        tags: map(config, "tags", to_text),
+        tags: tags::merged(config, default_tags),
     }
 }
 
@@ -77,6 +82,19 @@ pub(super) fn describe(state: &Dynamic) -> String {
         Some(((*name).to_owned(), to_json(value)))
     });
     serde_json::Value::Object(entries.collect()).to_string()
+}
+
+/// The whole fleet without its members as JSON: keys sorted, null ones left out. Unknown while a part of it is.
+pub(super) fn description(fleet: &FleetName, arguments: &Dynamic) -> Value<String> {
+    let mut entries = serde_json::Map::from_iter([("name".to_owned(), fleet.as_str().into())]);
+    for name in DESCRIBED.iter().filter(|name| !matches!(**name, "cost" | "timeouts")) {
+        match arguments.get(name) {
+            None | Some(Dynamic::Null) => {}
+            Some(value) if !value.is_wholly_known() => return Value::Unknown,
+            Some(value) => drop(entries.insert((*name).to_owned(), to_json(value))),
+        }
+    }
+    Value::Known(serde_json::Value::Object(entries).to_string())
 }
 
 fn to_json(value: &Dynamic) -> serde_json::Value {

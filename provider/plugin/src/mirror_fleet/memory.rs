@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use enigma_fleet::actions::Action;
-use enigma_fleet::ids::Place;
+use enigma_fleet::ids::{ObjectKey, Place};
 use enigma_reconcile::outcome::Outcomes;
 use enigma_tfplugin::Private;
 use serde::{Deserialize, Serialize};
@@ -36,18 +36,10 @@ impl Memory {
 
     /// The same once an apply has ended so, with the tokens of the next one.
     pub(super) fn after_apply(self, generation: u64, outcomes: &Outcomes) -> Self {
-        let unfinished_filters = outcomes.incomplete().filter_map(|(_, step)| match &step.action {
-            Action::CreateFilter { key, .. }
-            | Action::SetAmazonDns { key, .. }
-            | Action::CreateRule { key, .. }
-            | Action::ModifyRule { key, .. }
-            | Action::DeleteRule { key, .. } => Some(key.to_string()),
-            _ => None,
-        });
         Self {
             generation: Some(generation),
             unfinished: unfinished(outcomes),
-            unfinished_filters: unfinished_filters.collect(),
+            unfinished_filters: unfinished_filters(outcomes).iter().map(ToString::to_string).collect(),
             ..self
         }
     }
@@ -61,4 +53,17 @@ impl Memory {
 /// How many actions were not done, without creates of sessions: their rows say so themselves.
 pub(super) fn unfinished(outcomes: &Outcomes) -> usize {
     outcomes.incomplete().filter(|(_, step)| !matches!(step.action, Action::CreateSession { .. })).count()
+}
+
+/// Filters some of whose rules, or which themselves, were not brought about.
+pub(super) fn unfinished_filters(outcomes: &Outcomes) -> BTreeSet<ObjectKey> {
+    let of_filter = |action: &Action| match action {
+        Action::CreateFilter { key, .. }
+        | Action::SetAmazonDns { key, .. }
+        | Action::CreateRule { key, .. }
+        | Action::ModifyRule { key, .. }
+        | Action::DeleteRule { key, .. } => Some(key.clone()),
+        _ => None,
+    };
+    outcomes.incomplete().filter_map(|(_, step)| of_filter(&step.action)).collect()
 }

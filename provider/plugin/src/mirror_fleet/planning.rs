@@ -12,12 +12,15 @@ use enigma_fleet::selection::Member;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Value};
 
-use super::convert;
+use super::directory::{self, Whereabouts};
 use super::memory::Memory;
 use super::rules;
-use super::state::{Computed, Row, Rows};
+use super::state::{Computed, Coverage, Row, Rows};
+use super::{convert, cost, shares, tags};
 use crate::diagnostics;
-use crate::member::{self, Members};
+use crate::member::Members;
+use crate::observation::{self, Observation};
+use crate::reach::RawTags;
 
 /// The attributes of a target that say where it sends; AWS cannot change them in place.
 const DESTINATION: [&str; 3] =
@@ -25,8 +28,8 @@ const DESTINATION: [&str; 3] =
 
 /// The members of a configuration.
 pub(super) enum Wanted {
-    /// Who they are.
-    Known(BTreeMap<MemberKey, Member>),
+    /// Who they are, and what was seen beside them.
+    Known(Observation),
     /// Decided during apply.
     Unknown,
 }
@@ -41,12 +44,16 @@ pub(super) struct Question<'a> {
     pub(super) memory: &'a Memory,
     /// Where targets live.
     pub(super) home: &'a Place,
+    /// Those of the provider block.
+    pub(super) default_tags: &'a Given<RawTags>,
 }
 
 /// What the core decided, with everything it was decided from.
 pub(super) struct Decision {
     pub(super) prior: Computed,
-    pub(super) members: BTreeMap<MemberKey, Member>,
+    pub(super) spec: FleetSpec,
+    pub(super) observation: Observation,
+    pub(super) facts: Facts,
     pub(super) expansion: Expansion,
 }
 
@@ -70,12 +77,15 @@ pub(super) fn members(config: &Dynamic) -> Result<Wanted, Diagnostics> {
         Diagnostic::error("Invalid members", format!("Nothing was planned: {error}."))
             .at(AttributePath::of("members").join(&error.path))
     })?;
-    member::to_core(members).map(Wanted::Known)
+    observation::read(members).map(Wanted::Known)
 }
 
 /// Checks the arguments; the specification is there when everything that decides which sessions exist is known.
-pub(super) fn specification(config: &Dynamic) -> Result<Option<FleetSpec>, Diagnostics> {
-    let (spec, problems) = spec::parse(&convert::raw(config));
+pub(super) fn specification(
+    config: &Dynamic,
+    default_tags: &Given<RawTags>,
+) -> Result<Option<FleetSpec>, Diagnostics> {
+    let (spec, problems) = spec::parse(&convert::raw(config, default_tags));
     let mistakes: Diagnostics = problems.iter().map(diagnostics::problem).collect();
     mistakes.into_result(spec)
 }
@@ -83,24 +93,28 @@ pub(super) fn specification(config: &Dynamic) -> Result<Option<FleetSpec>, Diagn
 /// Decides. `None` while something decisive is unknown. Findings come along; with an error among them there is no decision.
 pub(super) fn decide(question: &Question<'_>) -> Result<(Option<Decision>, Diagnostics), Diagnostics> {
     let prior = question.prior.map(Computed::read).transpose()?.unwrap_or_default();
-    let (spec, members) = match (specification(question.config), members(question.config)) {
-        (Ok(spec), Ok(members)) => (spec, members),
-        (spec, members) => {
-            let mut mistakes = spec.err().unwrap_or_default();
-            mistakes.extend(members.err().unwrap_or_default());
-            return Err(mistakes);
-        }
-    };
-    let (Some(spec), Wanted::Known(members)) = (spec, members) else {
+    let (spec, wanted) =
+        match (specification(question.config, question.default_tags), members(question.config)) {
+            (Ok(spec), Ok(wanted)) => (spec, wanted),
+            (spec, wanted) => {
+                let mut mistakes = spec.err().unwrap_or_default();
+                mistakes.extend(wanted.err().unwrap_or_default());
+                return Err(mistakes);
+            }
+        };
+    let (Some(spec), Wanted::Known(observation)) = (spec, wanted) else {
         return Ok((None, Diagnostics::new()));
     };
-    let memory = remembered(&prior.rows(), question.memory);
-    let expansion = expand(&spec, question.home, &members, &memory, &Facts::default());
+    let mut known = remembered(&prior.rows(), question.memory);
+    // What the data source could not read has no members there; that is no reason to remove anything.
+    known.unread.extend(observation.unread.keys().cloned());
+    let facts = observation.facts(&spec, question.home);
+    let expansion = expand(&spec, question.home, &observation.members, &known, &facts);
     let findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
     if findings.has_errors() {
         return Err(findings);
     }
-    Ok((Some(Decision { prior, members, expansion }), findings))
+    Ok((Some(Decision { prior, spec, observation, facts, expansion }), findings))
 }
 
 /// The planned computed attributes of a decision.
@@ -124,8 +138,16 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         .map(|key| (key.to_string(), known_id(&before.filter_ids, key).map_or(Value::Unknown, Value::Known)))
         .collect();
     let filter_rules = rules::planned(&decision.expansion);
+    let whereabouts = Whereabouts::stored(before).of_interfaces(&decision.observation.places);
+    let coverage = Coverage::of(rows.len(), decision.expansion.not_mirrored.len());
     let mut after = Computed {
         id: before.id.clone(),
+        estimated_monthly_cost_usd: cost::monthly(question.config, rows.len()),
+        directory_json: Value::Known(directory::json(&decision.expansion.fleet, &rows, &whereabouts)),
+        spec_json: convert::description(&decision.expansion.fleet, question.config),
+        coverage: before.coverage.clone(),
+        tags_all: tags::all(tags::merged(question.config, question.default_tags)),
+        shares: Value::Known(shares::planned(&decision.expansion, &before.shares)),
         sessions: Value::Known(rows),
         session_count: Value::Null,
         pending_count: Value::Null,
@@ -150,9 +172,15 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
             || a.target_ids != b.target_ids
             || a.filter_ids != b.filter_ids
             || a.filter_rules != b.filter_rules
+            || a.shares != b.shares
     };
-    if !before.summary.is_known() || changes(before, &after) {
+    let changed = changes(before, &after);
+    if changed || !before.summary.is_known() {
         after.summary = Value::Known(decision.expansion.headline.clone());
+    }
+    // An observation like the summary: alone it is no reason for an apply.
+    if changed || !before.coverage.is_known() {
+        after.coverage = Value::Known(coverage);
     }
     after
 }
@@ -170,6 +198,12 @@ pub(super) fn undecided(prior: Option<&Computed>, name: Option<&str>) -> Compute
         target_ids: Value::Unknown,
         filter_ids: Value::Unknown,
         filter_rules: Value::Unknown,
+        shares: Value::Unknown,
+        tags_all: Value::Unknown,
+        coverage: Value::Unknown,
+        estimated_monthly_cost_usd: Value::Unknown,
+        directory_json: Value::Unknown,
+        spec_json: Value::Unknown,
         summary: Value::Unknown,
     }
 }
@@ -184,7 +218,7 @@ fn plan_rows(prior: &Rows, decision: &Decision) -> Rows {
     }
     for (key, desired) in &decision.expansion.sessions {
         let text = key.to_string();
-        let row = plan_row(prior.get(&text), desired, decision.members.get(key));
+        let row = plan_row(prior.get(&text), desired, decision.observation.members.get(key));
         rows.insert(text, row);
     }
     rows

@@ -8,31 +8,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use enigma_fleet::drift::{self, Drift};
 use enigma_fleet::expand::PriorSession;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::MemberKey;
+use enigma_fleet::ids::{FleetName, MemberKey};
 use enigma_fleet::inventory::Inventory;
 use enigma_fleet::ownership::Owned;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
 
-use super::convert;
+use super::directory::{self, Whereabouts};
 use super::memory::Memory;
 use super::planning::remembered;
 use super::rules;
-use super::state::{Computed, Row, Rows};
+use super::state::{Computed, Coverage, Row, Rows};
+use super::{convert, cost, shares, tags};
+use crate::reach::RawTags;
 
 /// What a refresh saw.
 pub(super) struct Seen<'a> {
+    /// Whose objects.
+    pub(super) fleet: &'a FleetName,
     /// The fleet's objects.
     pub(super) owned: &'a Owned,
     /// Places that could not be read; interfaces of the rows in question, and instances for rows that are new.
     pub(super) inventory: &'a Inventory,
     /// What the last apply and refresh remembered.
     pub(super) memory: &'a Memory,
+    /// Those of the provider block.
+    pub(super) default_tags: &'a Given<RawTags>,
 }
 
 /// The computed attributes as they are, and what differs from the state in words.
 pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (Computed, Diagnostics) {
-    let spec = spec::parse(&convert::raw(inputs)).0;
+    let spec = spec::parse(&convert::raw(inputs, seen.default_tags)).0;
     let old_rows = before.rows();
     let memory = Memory { unread: seen.inventory.unread.keys().cloned().collect(), ..Memory::default() };
     let gone =
@@ -44,8 +50,19 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         .iter()
         .map(|(key, session)| (key.to_string(), row(key, session, old_rows.get(&key.to_string()), seen)))
         .collect();
+    let mut shares = shares::observed(seen.owned, &refreshed.shares);
+    let unread = before.shares.clone().known().unwrap_or_default().into_iter();
+    shares.extend(
+        unread.filter(|(place, _)| seen.inventory.unread.keys().any(|one| one.to_string() == *place)),
+    );
     let mut after = Computed {
         id: before.id.clone(),
+        shares: Value::Known(shares),
+        tags_all: before.tags_all.clone(),
+        coverage: before.coverage.clone(),
+        estimated_monthly_cost_usd: cost::monthly(inputs, rows.len()),
+        directory_json: Value::Known(directory::json(seen.fleet, &rows, &whereabouts(before, seen))),
+        spec_json: convert::description(seen.fleet, inputs),
         sessions: Value::Known(rows),
         session_count: Value::Null,
         pending_count: Value::Null,
@@ -56,12 +73,26 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
     };
     after.count();
     after.count_more(seen.memory.unfinished);
+    if !after.tags_all.is_known() {
+        // After an import: they are as described, and a plan corrects what is not.
+        after.tags_all = tags::all(tags::merged(inputs, seen.default_tags));
+    }
+    if !after.coverage.is_known() {
+        // After an import: who else was a member nobody stored.
+        after.coverage = Value::Known(Coverage::of(after.rows().len(), 0));
+    }
     let mut told = Told::default();
     for (key, drift) in &refreshed.drift {
         told.session(key, drift, old_rows.get(&key.to_string()));
     }
+    told.shares.extend(refreshed.shares.iter().map(ToString::to_string));
     told.objects(before, &after, &seen.memory.unfinished_filters);
     (after, told.diagnostics())
+}
+
+/// Sources lie where they lay: what was stored before goes first, so that a refresh alone changes no directory.
+fn whereabouts(before: &Computed, seen: &Seen<'_>) -> Whereabouts {
+    Whereabouts::stored(before).or(Whereabouts::default().of_interfaces(&seen.inventory.places))
 }
 
 fn is_present(key: &MemberKey, inventory: &Inventory) -> bool {
@@ -171,6 +202,7 @@ struct Told {
     changed: Vec<String>,
     rules: Vec<String>,
     objects: Vec<String>,
+    shares: Vec<String>,
 }
 
 /// Objects named in one diagnostic; the rest is counted.
@@ -250,6 +282,12 @@ impl Told {
             self.rules,
             "Filter rules changed by someone",
             "Rules of the fleet's filters were changed outside of Terraform. The plan brings the compiled rules back:",
+        );
+        tell(
+            self.shares,
+            "Shares of targets withdrawn",
+            "Sessions of other accounts need these shares. AWS does not say whether such sessions go on without them. The plan shares the targets \
+             again:",
         );
         tell(
             self.objects,

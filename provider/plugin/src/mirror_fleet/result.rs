@@ -8,17 +8,21 @@ use std::collections::BTreeMap;
 use enigma_fleet::actions::Action;
 use enigma_fleet::expand::{Expansion, PriorState};
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, SessionId, TargetId};
+use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, SessionId, TargetId};
 use enigma_fleet::ownership::Owned;
 use enigma_fleet::plan::Plan;
 use enigma_reconcile::outcome::{Created, Outcome, Outcomes};
 use enigma_tfplugin::Value;
 
-use super::memory::unfinished;
+use super::directory::{self, Whereabouts};
+use super::memory::{unfinished, unfinished_filters};
+use super::rules;
 use super::state::{Computed, Rows};
 
 /// What an apply knows when it ends.
 pub(super) struct Ended<'a> {
+    /// Whether what was planned must come back even where it failed: an error would taint the fleet.
+    pub(super) is_create: bool,
     /// The computed attributes as stored before; empty for a creation.
     pub(super) before: &'a Computed,
     /// As planned.
@@ -31,6 +35,8 @@ pub(super) struct Ended<'a> {
     pub(super) plan: &'a Plan,
     /// What was done.
     pub(super) outcomes: &'a Outcomes,
+    /// Places where nothing was tried, because they could not be read.
+    pub(super) unread: &'a BTreeMap<Place, String>,
 }
 
 /// What became of one source.
@@ -54,6 +60,13 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
         if ended.expansion.kept.contains_key(&key) {
             rows.insert(text, planned);
+            continue;
+        }
+        // Nothing was tried there, so what was is.
+        if ended.unread.contains_key(&key.place)
+            && let Some(old) = old_rows.get(&text)
+        {
+            rows.insert(text, old.clone());
             continue;
         }
         let mut row = planned;
@@ -83,32 +96,46 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
     }
     for (text, old) in old_rows {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
-        if !rows.contains_key(&text) && fates.is_left(&key) {
+        let is_left = fates.is_left(&key) || ended.unread.contains_key(&key.place);
+        if !rows.contains_key(&text) && is_left {
             rows.insert(text, old);
         }
     }
+    // Of rows as planned it is the planned one.
+    let whereabouts = Whereabouts::stored(ended.planned).or(Whereabouts::stored(ended.before));
+    let made = Made::by(ended.outcomes);
     let mut after = Computed {
         id: Value::Known(ended.expansion.fleet.to_string()),
+        directory_json: Value::Known(directory::json(&ended.expansion.fleet, &rows, &whereabouts)),
         sessions: Value::Known(rows),
-        target_ids: promised_ids(&ended.planned.target_ids, target_ids(ended)),
-        filter_ids: promised_ids(&ended.planned.filter_ids, filter_ids(ended)),
+        target_ids: ids(&ended.planned.target_ids, |key| made.target(ended, key)),
+        filter_ids: ids(&ended.planned.filter_ids, |key| made.filter(ended, key)),
         ..ended.planned.clone()
     };
+    if !ended.is_create {
+        correct_rules(ended, &mut after);
+    }
     after.count();
     after.count_more(unfinished(ended.outcomes));
     after
 }
 
 /// What is left of the computed attributes after a destroy that did not finish.
-pub(super) fn left(before: &Computed, owned: &Owned, outcomes: &Outcomes) -> Computed {
+pub(super) fn left(
+    before: &Computed,
+    owned: &Owned,
+    outcomes: &Outcomes,
+    unread: &BTreeMap<Place, String>,
+) -> Computed {
     // Of duplicates every one must be gone.
     let is_gone = |is_it: &dyn Fn(&Action) -> bool| {
         let mut deletes = outcomes.steps.iter().filter(|step| is_it(&step.action)).peekable();
         deletes.peek().is_some() && deletes.all(|step| matches!(step.outcome, Outcome::Done(_)))
     };
     let is_left = |key: &MemberKey| {
-        owned.sessions.contains_key(key)
-            && !is_gone(&|action| matches!(action, Action::DeleteSession { key: k, .. } if k == key))
+        unread.contains_key(&key.place)
+            || owned.sessions.contains_key(key)
+                && !is_gone(&|action| matches!(action, Action::DeleteSession { key: k, .. } if k == key))
     };
     let mut rows = before.rows();
     rows.retain(|text, _| text.parse().is_ok_and(|key| is_left(&key)));
@@ -131,20 +158,20 @@ pub(super) fn left(before: &Computed, owned: &Owned, outcomes: &Outcomes) -> Com
     after
 }
 
+/// Filters whose rules are not as planned say what is in AWS: the failure is reported as an error, so they may.
+fn correct_rules(ended: &Ended<'_>, after: &mut Computed) {
+    let Value::Known(lines) = &mut after.filter_rules else { return };
+    for key in unfinished_filters(ended.outcomes) {
+        let prefix = format!("{key}/");
+        lines.retain(|line, _| !line.starts_with(&prefix));
+        lines.extend(rules::done(&key, ended.owned, ended.outcomes));
+    }
+}
+
 /// What was planned as known comes back, though it vanished between plan and apply: Terraform refuses anything else. The next refresh
 /// puts it right.
 fn promised(planned: Value<String>, actual: Value<String>) -> Value<String> {
     if planned.is_known() { planned } else { actual }
-}
-
-/// The same for a map of ids.
-fn promised_ids(planned: &Value<Ids>, actual: Ids) -> Value<Ids> {
-    let mut planned = planned.clone().known().unwrap_or_default();
-    let keep = |(key, id)| {
-        let id = promised(planned.remove(&key).unwrap_or_default(), id);
-        (key, id)
-    };
-    Value::Known(actual.into_iter().map(keep).collect())
 }
 
 fn known_or_null(value: Value<String>) -> Value<String> {
@@ -219,43 +246,50 @@ impl<'a> Fates<'a> {
 
 type Ids = BTreeMap<String, Value<String>>;
 
-fn target_ids(ended: &Ended<'_>) -> Ids {
-    let made = |key: &ObjectKey| {
-        ended.outcomes.steps.iter().find_map(|step| match (&step.action, &step.outcome) {
-            (Action::CreateTarget { key: k, .. }, Outcome::Done(Some(Created::Target(id)))) if k == key => {
-                Some(id.clone())
-            }
-            _ => None,
-        })
-    };
-    let existing = |key: &ObjectKey| -> Option<TargetId> {
-        let Given::Known(destination) = &ended.expansion.targets.get(key)?.destination else { return None };
-        ended
-            .owned
-            .targets
-            .get(key)?
-            .iter()
-            .find(|target| target.destination == *destination)
-            .map(|target| target.id.clone())
-    };
-    let keys = ended.expansion.targets.keys();
-    keys.map(|key| (key.to_string(), made(key).or_else(|| existing(key)).map(|id| id.to_string()).into()))
-        .collect()
+/// Ids of the targets and filters that the apply made.
+#[derive(Default)]
+struct Made<'a> {
+    targets: BTreeMap<&'a ObjectKey, &'a TargetId>,
+    filters: BTreeMap<&'a ObjectKey, &'a FilterId>,
 }
 
-fn filter_ids(ended: &Ended<'_>) -> Ids {
-    let made = |key: &ObjectKey| {
-        ended.outcomes.steps.iter().find_map(|step| match (&step.action, &step.outcome) {
-            (Action::CreateFilter { key: k, .. }, Outcome::Done(Some(Created::Filter(id)))) if k == key => {
-                Some(id.clone())
+impl<'a> Made<'a> {
+    fn by(outcomes: &'a Outcomes) -> Self {
+        let mut made = Self::default();
+        for step in &outcomes.steps {
+            match (&step.action, &step.outcome) {
+                (Action::CreateTarget { key, .. }, Outcome::Done(Some(Created::Target(id)))) => {
+                    made.targets.insert(key, id);
+                }
+                (Action::CreateFilter { key, .. }, Outcome::Done(Some(Created::Filter(id)))) => {
+                    made.filters.insert(key, id);
+                }
+                _ => {}
             }
-            _ => None,
-        })
-    };
-    let existing = |key: &ObjectKey| -> Option<FilterId> {
-        ended.owned.filters.get(key)?.first().map(|filter| filter.id.clone())
-    };
-    let keys = ended.expansion.filters.keys();
-    keys.map(|key| (key.to_string(), made(key).or_else(|| existing(key)).map(|id| id.to_string()).into()))
-        .collect()
+        }
+        made
+    }
+
+    fn target(&self, ended: &Ended<'_>, key: &ObjectKey) -> Option<String> {
+        let existing = || {
+            let Given::Known(destination) = &ended.expansion.targets.get(key)?.destination else {
+                return None;
+            };
+            let targets = ended.owned.targets.get(key)?;
+            targets.iter().find(|target| target.destination == *destination).map(|target| &target.id)
+        };
+        self.targets.get(key).copied().or_else(existing).map(ToString::to_string)
+    }
+
+    fn filter(&self, ended: &Ended<'_>, key: &ObjectKey) -> Option<String> {
+        let existing = || ended.owned.filters.get(key)?.first().map(|filter| &filter.id);
+        self.filters.get(key).copied().or_else(existing).map(ToString::to_string)
+    }
+}
+
+/// The planned keys with the ids that `find` knows. What was planned as known comes back: see [`promised`].
+fn ids(planned: &Value<Ids>, find: impl Fn(&ObjectKey) -> Option<String>) -> Value<Ids> {
+    let planned = planned.clone().known().unwrap_or_default();
+    let found = |text: &str| text.parse().ok().and_then(|key| find(&key)).into();
+    Value::Known(planned.into_iter().map(|(key, id)| (key.clone(), promised(id, found(&key)))).collect())
 }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use enigma_fleet::actions::Action;
 use enigma_fleet::expand::Expansion;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::ObjectKey;
+use enigma_fleet::ids::{FilterRuleId, ObjectKey};
 use enigma_fleet::inventory::{Direction, FilterRule, PortRange, RuleAction};
 use enigma_fleet::ownership::Owned;
+use enigma_reconcile::outcome::{Outcome, Outcomes};
 
 /// The rules that shall be; `None` while some filter's are unknown.
 pub(super) fn planned(expansion: &Expansion) -> Option<BTreeMap<String, String>> {
@@ -31,6 +33,32 @@ pub(super) fn observed(owned: &Owned) -> BTreeMap<String, String> {
             add(&mut lines, key, filter.rules.iter().map(|observed| &observed.rule), filter.amazon_dns);
         }
     }
+    lines
+}
+
+/// The rules of one filter once what was done is done: those that were, and every change that took effect.
+pub(super) fn done(key: &ObjectKey, owned: &Owned, outcomes: &Outcomes) -> BTreeMap<String, String> {
+    let before = owned.filters.get(key).and_then(|filters| filters.first());
+    let mut amazon_dns = before.is_some_and(|filter| filter.amazon_dns);
+    let mut rules: Vec<(Option<&FilterRuleId>, &FilterRule)> = before
+        .into_iter()
+        .flat_map(|filter| &filter.rules)
+        .map(|observed| (Some(&observed.id), &observed.rule))
+        .collect();
+    for step in outcomes.steps.iter().filter(|step| matches!(step.outcome, Outcome::Done(_))) {
+        match &step.action {
+            Action::SetAmazonDns { key: of, enabled, .. } if of == key => amazon_dns = *enabled,
+            Action::CreateRule { key: of, rule, .. } if of == key => rules.push((None, rule)),
+            Action::ModifyRule { key: of, id, after, .. } if of == key => {
+                rules.retain(|(known, _)| *known != Some(id));
+                rules.push((Some(id), after));
+            }
+            Action::DeleteRule { key: of, id } if of == key => rules.retain(|(known, _)| *known != Some(id)),
+            _ => {}
+        }
+    }
+    let mut lines = BTreeMap::new();
+    add(&mut lines, key, rules.into_iter().map(|(_, rule)| rule), amazon_dns);
     lines
 }
 

@@ -5,6 +5,7 @@
 
 use enigma_tfplugin::{Attribute, Object, Schema, Type};
 
+use super::{cost, shares, timeouts};
 use crate::member::members_type;
 
 /// Version 0: the first published shape.
@@ -59,6 +60,44 @@ pub(super) fn schema() -> Schema {
              DNS to the Amazon resolver is mirrored.",
         ),
     )
+    .attribute("shares", shares::attribute())
+    .attribute(
+        "tags_all",
+        Attribute::map(Type::String)
+            .computed()
+            .description("`tags` over the provider's `default_tags`: what everything carries that the fleet makes."),
+    )
+    .attribute(
+        "coverage",
+        Attribute::of(Type::object([
+            ("matched", Type::Number),
+            ("mirrored", Type::Number),
+            ("skipped", Type::Number),
+            ("percent", Type::Number),
+        ]))
+        .computed()
+        .description(
+            "How many of the members are mirrored: `matched` = `mirrored` + `skipped`, and `percent`, rounded down. Like the summary it              changes only when something else does; the data source's counts are those of each plan.",
+        ),
+    )
+    .attribute(
+        "estimated_monthly_cost_usd",
+        Attribute::number().computed().description(
+            "What the sessions cost in 730 hours, in whole US dollars rounded up: AWS charges each session by the hour until it is deleted,              stopped instances included. Traffic between zones, load balancers and collectors are not in it.",
+        ),
+    )
+    .attribute(
+        "directory_json",
+        Attribute::string().computed().sensitive().description(
+            "Who is behind each VNI, as JSON for `enigma-collector`: interface, instance, name, account, Region, VPC, subnet, zone and              target. Sensitive only so that plans do not print ten thousand entries twice.",
+        ),
+    )
+    .attribute(
+        "spec_json",
+        Attribute::string().computed().sensitive().description(
+            "The fleet's arguments without its members as JSON with sorted keys, for programs that keep or check the fleet outside of              Terraform. Sensitive only so that plans do not print every change twice.",
+        ),
+    )
     .attribute(
         "summary",
         Attribute::string().computed().description("One sentence that a reviewer reads first. Changes only when something else does."),
@@ -102,6 +141,8 @@ fn inputs(schema: Schema) -> Schema {
                 "Tags for everything the fleet makes, beside its own `enigma:*` and `Name` tags.",
             ),
         )
+        .attribute("cost", cost::argument())
+        .attribute("timeouts", timeouts::block())
 }
 
 fn target() -> Object {
@@ -121,6 +162,19 @@ fn target() -> Object {
         .attribute(
             "gateway_load_balancer_endpoint_id",
             Attribute::string().description("Send to this Gateway Load Balancer endpoint."),
+        )
+        .attribute(
+            "region",
+            Attribute::string().description(
+                "Its Region. It takes sources of that Region only, as AWS has it. Unset: the provider's Region.",
+            ),
+        )
+        .attribute(
+            "account",
+            Attribute::string().description(
+                "Id of the account that owns a Gateway Load Balancer endpoint. Its target is made there and takes sources of that account \
+                 only; the other kinds are made in the provider's account and shared. Unset: the provider's account.",
+            ),
         )
         .attribute(
             "availability_zones",
@@ -225,6 +279,20 @@ fn safety() -> Object {
             Attribute::string().description(
                 "What happens to a member that cannot get a session, for example because its target is full: `skip` leaves it out with a \
                  warning, `fail` refuses the plan. Unset: `skip`.",
+            ),
+        )
+        .attribute(
+            "adopt",
+            Attribute::string().description(
+                "`matching` takes over sessions that carry no fleet's tag and already send a member to one of the fleet's destinations, \
+                 instead of adding one: each is shown in the plan. `none` leaves them alone. Unset: `none`.",
+            ),
+        )
+        .attribute(
+            "share_outside_organization",
+            Attribute::bool().description(
+                "Whether targets may be shared with accounts outside the organization, which accept an invitation with the role that the \
+                 provider uses there. Unset: `true`.",
             ),
         )
 }

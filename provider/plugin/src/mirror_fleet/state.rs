@@ -8,6 +8,9 @@ use enigma_fleet::expand::PriorState;
 use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
 use serde::{Deserialize, Serialize};
 
+use super::shares::Shares;
+use super::tags::TagsAll;
+
 /// One entry of `sessions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
@@ -43,6 +46,33 @@ impl Row {
 /// `sessions`, by `account/region/eni`.
 pub(super) type Rows = BTreeMap<String, Row>;
 
+/// How many of the members are mirrored. Numbers are whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Coverage {
+    /// Members, and sessions kept in places that could not be read.
+    pub(super) matched: i64,
+    /// Those with a session, or with one promised.
+    pub(super) mirrored: i64,
+    /// Those that get none.
+    pub(super) skipped: i64,
+    /// `mirrored` of `matched`, rounded down, so that 100 means all; 100 of nobody.
+    pub(super) percent: i64,
+}
+
+impl Coverage {
+    pub(super) fn of(mirrored: usize, skipped: usize) -> Self {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let matched = mirrored.saturating_add(skipped);
+        let percent = mirrored.saturating_mul(100).checked_div(matched).unwrap_or(100);
+        Self {
+            matched: count(matched),
+            mirrored: count(mirrored),
+            skipped: count(skipped),
+            percent: count(percent),
+        }
+    }
+}
+
 /// Everything the provider computes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Computed {
@@ -53,6 +83,12 @@ pub(super) struct Computed {
     pub(super) target_ids: Value<BTreeMap<String, Value<String>>>,
     pub(super) filter_ids: Value<BTreeMap<String, Value<String>>>,
     pub(super) filter_rules: Value<BTreeMap<String, String>>,
+    pub(super) shares: Value<Shares>,
+    pub(super) tags_all: Value<TagsAll>,
+    pub(super) coverage: Value<Coverage>,
+    pub(super) estimated_monthly_cost_usd: Value<u64>,
+    pub(super) directory_json: Value<String>,
+    pub(super) spec_json: Value<String>,
     pub(super) summary: Value<String>,
 }
 

@@ -29,14 +29,20 @@ pub(super) const OTHER_ARN: &str =
     "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/net/d/0123456789abcdef";
 
 /// What the provider computes; everything else must be planned as configured.
-const COMPUTED: [&str; 8] = [
+const COMPUTED: [&str; 14] = [
+    "coverage",
+    "directory_json",
+    "estimated_monthly_cost_usd",
     "filter_ids",
     "filter_rules",
     "id",
     "pending_count",
     "session_count",
     "sessions",
+    "shares",
+    "spec_json",
     "summary",
+    "tags_all",
     "target_ids",
 ];
 

@@ -216,7 +216,7 @@ async fn a_place_that_cannot_be_read_keeps_its_rows() {
     let before = lab.stored.clone().unwrap();
     lab.aws.deny(&home());
     let told = lab.refresh().await;
-    expect_told(&told, "111111111111/us-east-1 could not be read", "none of them is removed");
+    expect_told(&told, "Account 111111111111 could not be read", "none of them is removed");
     let after = lab.stored.clone().unwrap();
     assert_eq!(after.value, before.value);
     assert_eq!(Memory::read(&after.private).unread, [home()].into());

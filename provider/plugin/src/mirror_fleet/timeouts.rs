@@ -1,0 +1,119 @@
+//! `timeouts`: how long a create, an update or a destroy may take.
+//!
+//! A time-out is a stop like Ctrl-C: calls that have begun end, no other begins, and what was done is in the state. So the next
+//! apply goes on where this one ended, and nothing is lost by a limit that was too tight.
+
+use std::time::Duration;
+
+use enigma_tfplugin::{Attribute, AttributePath, Diagnostic, Dynamic, Nesting, Object, Validator};
+use jiff::SignedDuration;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Where nobody says another limit. AWS allows 10,000 sessions in a place and 5 calls a second after a burst of 50, so the largest place
+/// takes 33 minutes; the rest is for throttling by other programs. What is longer hangs, and a person should hear of it.
+const DEFAULT: Duration = Duration::from_secs(60 * 60);
+
+/// The block, in the notation of hashicorp/aws.
+pub(super) fn block() -> Attribute {
+    let limit = |what: &str| {
+        Attribute::string()
+            .validate(Validator::new("a duration such as `90m` or `1h30m`", |text: String| {
+                parse(&text).map(drop)
+            }))
+            .description(format!(
+                "How long {what} may take, such as `90m` or `2h`. Then no further call begins, what was done is in the state, and the next \
+                 apply goes on from there. Unset: `60m`."
+            ))
+    };
+    let object = Object::new()
+        .attribute("create", limit("making the fleet"))
+        .attribute("update", limit("changing it"))
+        .attribute("delete", limit("destroying it"));
+    Attribute::block(Nesting::Single, object, 0, 0).description("Time limits of applies.")
+}
+
+fn parse(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("\"{text}\" is not a duration such as 45m, 2h or 1h30m.");
+    let signed: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(signed).ok().filter(|limit| !limit.is_zero()).ok_or_else(wrong)
+}
+
+/// A stop of its own: cancelled by Terraform's, or when the time is over.
+pub(super) struct Deadline {
+    stop: CancellationToken,
+    operation: &'static str,
+    limit: Duration,
+    /// Ends the clock with the apply.
+    _clock: DropGuard,
+}
+
+impl Deadline {
+    /// The limit of `operation` (`create`, `update` or `delete`) in these arguments, counted from now.
+    pub(super) fn start(arguments: &Dynamic, operation: &'static str, stop: &CancellationToken) -> Self {
+        let written = arguments.get("timeouts").and_then(|timeouts| timeouts.get(operation)?.as_str());
+        // A text that is no duration was refused in validation.
+        let limit = written.and_then(|text| parse(text).ok()).unwrap_or(DEFAULT);
+        let stop = stop.child_token();
+        let ended = CancellationToken::new();
+        let (at_end, clock) = (stop.clone(), ended.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(limit) => at_end.cancel(),
+                () = clock.cancelled() => {}
+            }
+        });
+        Self { stop, operation, limit, _clock: ended.drop_guard() }
+    }
+
+    /// What stops the apply.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// What to tell if it was this and not Terraform that stopped the apply.
+    pub(super) fn exceeded(&self, terraform: &CancellationToken) -> Option<Diagnostic> {
+        (self.stop.is_cancelled() && !terraform.is_cancelled()).then(|| {
+            let minutes = self.limit.as_secs().div_ceil(60);
+            Diagnostic::warning(
+                format!("The time limit of {minutes} minutes was reached"),
+                format!(
+                    "No further call began after that. What was done is in the state, and the next apply does the rest. To give it more time \
+                     at once, set `timeouts.{}`.",
+                    self.operation
+                ),
+            )
+            .at(AttributePath::of("timeouts").attribute(self.operation))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_in_other_providers() {
+        for (text, minutes) in [("90m", 90), ("2h", 120), ("1h30m", 90), ("1h30m0s", 90), ("60s", 1)] {
+            assert_eq!(parse(text), Ok(Duration::from_secs(minutes * 60)), "{text}");
+        }
+        for text in ["", "soon", "10", "-5m", "0s"] {
+            assert!(parse(text).unwrap_err().contains("1h30m"), "{text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_stops_once_and_tells_itself_from_a_person() {
+        let terraform = CancellationToken::new();
+        let arguments = Dynamic::map([("timeouts", Dynamic::map([("create", Dynamic::from("2m"))]))]);
+        let deadline = Deadline::start(&arguments, "create", &terraform);
+        tokio::time::sleep(Duration::from_secs(119)).await;
+        assert!(!deadline.stop().is_cancelled());
+        deadline.stop().cancelled().await;
+        let told = deadline.exceeded(&terraform).unwrap();
+        assert!(told.summary.contains("2 minutes") && told.attribute.to_string() == "timeouts.create");
+
+        let deadline = Deadline::start(&arguments, "update", &terraform);
+        terraform.cancel();
+        assert!(deadline.stop().is_cancelled() && deadline.exceeded(&terraform).is_none());
+    }
+}
