@@ -177,11 +177,12 @@ impl Core {
             region: &region,
             leads_into: role.as_deref(),
             is_temporary: caller.session.is_some(),
+            is_dry_run: params.pairs().get("DryRun").is_some_and(|flag| flag == "true"),
         });
         ruling.delay_milliseconds = verdict.delay_milliseconds;
         ruling.lose_reply = verdict.lose_reply;
-        if verdict.hang {
-            ruling.hang = true;
+        ruling.hang = verdict.hang;
+        if verdict.hang && !verdict.lose_reply {
             return Ok(Decision::LoseRequest);
         }
         if verdict.expire {

@@ -9,7 +9,8 @@ use crate::service::Service;
 /// Which calls a fault concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
-    /// Action name; `*` and `?` are wildcards.
+    /// Action name; `*` and `?` are wildcards. `writes` stands for every call that may change something: no read, no dry run,
+    /// no AssumeRole.
     pub action: String,
     /// Only this account; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,11 +32,28 @@ impl Scope {
         Self { account: Some(account.into()), ..self }
     }
 
-    fn covers(&self, account: &str, region: &str, action: &str) -> bool {
-        matches(&self.action, action)
+    /// Every call that may change something.
+    #[must_use]
+    pub fn writes() -> Self {
+        Self::action(WRITES)
+    }
+
+    fn covers(&self, account: &str, region: &str, (action, is_dry_run): (&str, bool)) -> bool {
+        let is_meant = match self.action.as_str() {
+            WRITES => !is_dry_run && !is_read(action),
+            pattern => matches(pattern, action),
+        };
+        is_meant
             && self.account.as_ref().is_none_or(|only| only == account)
             && self.region.as_ref().is_none_or(|only| only == region)
     }
+}
+
+const WRITES: &str = "writes";
+
+/// Whether an action, by its name, changes nothing.
+pub(crate) fn is_read(action: &str) -> bool {
+    ["Assume", "Describe", "Get", "List"].iter().any(|verb| action.starts_with(verb))
 }
 
 /// What goes wrong.
@@ -91,6 +109,19 @@ pub enum Fault {
         /// How many.
         times: u64,
     },
+    /// From some call on, none gets a reply any more until the caller gives up: the world stands still at that call, for a test
+    /// that kills its caller there.
+    Freeze {
+        /// Calls concerned.
+        #[serde(flatten)]
+        scope: Scope,
+        /// Calls let through before.
+        #[serde(default)]
+        skip: u64,
+        /// Whether the first call without a reply is carried out; those after it are not.
+        #[serde(default)]
+        effect: bool,
+    },
     /// The connection is cut without a byte of reply. With `effect` (the default) the call was carried out.
     /// A refusal is lost likewise; the journal shows its code.
     Lose {
@@ -144,6 +175,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) leads_into: Option<&'a str>,
     /// Whether the caller has temporary credentials.
     pub(crate) is_temporary: bool,
+    /// Whether the call only asks whether it would succeed.
+    pub(crate) is_dry_run: bool,
 }
 
 /// The faults in force, in the order they were set.
@@ -165,12 +198,13 @@ impl Faults {
 
     /// Counts one call against every fault that covers it and says what happens to it.
     pub(crate) fn judge(&mut self, subject: Subject<'_>) -> Verdict {
-        let Subject { service, action, account, region, leads_into, is_temporary } = subject;
+        let Subject { service, action, account, region, leads_into, is_temporary, is_dry_run } = subject;
+        let asked = (action, is_dry_run);
         let mut verdict = Verdict::default();
         for fault in &mut self.0 {
             let leads_there = matches!(fault, Fault::Outage { .. })
-                && leads_into.is_some_and(|into| fault.scope().covers(into, region, action));
-            if !leads_there && !fault.scope().covers(account, region, action) {
+                && leads_into.is_some_and(|into| fault.scope().covers(into, region, asked));
+            if !leads_there && !fault.scope().covers(account, region, asked) {
                 continue;
             }
             match fault {
@@ -203,6 +237,14 @@ impl Faults {
                         verdict.error = Some(failure(code));
                     }
                 }
+                Fault::Freeze { skip, effect, .. } => {
+                    if *skip > 0 {
+                        *skip -= 1;
+                    } else {
+                        verdict.hang = true;
+                        verdict.lose_reply |= std::mem::take(effect);
+                    }
+                }
                 Fault::Lose { times, effect, skip, .. } => {
                     if *skip > 0 {
                         *skip -= 1;
@@ -226,6 +268,7 @@ impl Fault {
             | Self::Expire { scope, .. }
             | Self::FailEvery { scope, .. }
             | Self::FailNext { scope, .. }
+            | Self::Freeze { scope, .. }
             | Self::Lose { scope, .. }
             | Self::Outage { scope, .. } => scope,
         }
@@ -247,7 +290,15 @@ mod tests {
     use super::{Fault, Faults, Scope, Subject};
 
     fn subject<'a>(account: &'a str, action: &'a str) -> Subject<'a> {
-        Subject { service: "ec2", action, account, region: "r", leads_into: None, is_temporary: false }
+        Subject {
+            service: "ec2",
+            action,
+            account,
+            region: "r",
+            leads_into: None,
+            is_temporary: false,
+            is_dry_run: false,
+        }
     }
 
     #[test]
@@ -268,6 +319,32 @@ mod tests {
         faults.add(Fault::Lose { scope: Scope::action("X"), times: 1, effect: true, skip: 2 });
         let lost: Vec<bool> = (0..4).map(|_| faults.judge(subject("1", "X")).lose_reply).collect();
         assert_eq!(lost, [false, false, true, false]);
+    }
+
+    #[test]
+    fn writes_are_neither_reads_nor_dry_runs() {
+        let mut faults = Faults::default();
+        faults.add(Fault::Deny { scope: Scope::writes() });
+        let mut fails =
+            |action, is_dry_run| faults.judge(Subject { is_dry_run, ..subject("1", action) }).error.is_some();
+        assert!(fails("CreateTags", false) && fails("AssociateResourceShare", false));
+        assert!(!fails("CreateTags", true));
+        assert!(
+            !["AssumeRole", "DescribeVpcs", "GetResourceShares", "ListRoots"]
+                .map(|a| fails(a, false))
+                .contains(&true)
+        );
+    }
+
+    #[test]
+    fn a_freeze_carries_out_its_first_call_at_most() {
+        let mut faults = Faults::default();
+        faults.add(Fault::Freeze { scope: Scope::action("X"), skip: 1, effect: true });
+        let mut calls = || {
+            let verdict = faults.judge(subject("1", "X"));
+            (verdict.hang, verdict.lose_reply)
+        };
+        assert_eq!([calls(), calls(), calls()], [(false, false), (true, true), (true, false)]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::is_read;
+
 /// One call and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
@@ -43,6 +45,11 @@ pub enum Outcome {
 }
 
 impl Call {
+    /// Whether the call may change something: no read, no dry run, no AssumeRole.
+    pub fn is_write(&self) -> bool {
+        !is_read(&self.action) && self.parameters.get("DryRun").is_none_or(|flag| flag != "true")
+    }
+
     /// Whether the call was carried out.
     pub fn took_effect(&self) -> bool {
         matches!(self.outcome, Outcome::Ok | Outcome::ReplyLost)

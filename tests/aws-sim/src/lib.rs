@@ -39,6 +39,7 @@ pub use error::ApiError;
 pub use fault::{Fault, Scope};
 pub use journal::{Call, Outcome};
 pub use quota::Quotas;
+pub use sharing::SharedView;
 pub use sim::{Admin, Options, Sim, StartError};
 pub use table::Staleness;
 pub use tag::Tags;

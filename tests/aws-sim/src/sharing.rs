@@ -181,6 +181,55 @@ impl State {
     }
 }
 
+/// A resource share as an onlooker sees it who may look into every account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedView {
+    /// ARN of the share.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The account that made it.
+    pub owner: String,
+    /// Its Region.
+    pub region: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Principals that are in it or on their way in, in order.
+    pub principals: Vec<String>,
+    /// Resources likewise.
+    pub resources: Vec<String>,
+}
+
+impl State {
+    /// Shares that have not been deleted.
+    pub(crate) fn shares_seen(&self, now: Timestamp) -> Vec<SharedView> {
+        let delay = self.share_delay();
+        let alive = self.shares.iter().filter(|(_, share)| share.deleted.is_none());
+        let view = |(arn, share): (&String, &Share)| {
+            let held = |kind: Kind| {
+                let mut held: Vec<String> = share
+                    .associations
+                    .iter()
+                    .filter(|association| association.kind == kind && association.is_held(delay, now))
+                    .map(|association| association.entity.clone())
+                    .collect();
+                held.sort();
+                held
+            };
+            SharedView {
+                arn: arn.clone(),
+                name: share.name.clone(),
+                owner: share.owner.clone(),
+                region: share.region.clone(),
+                tags: share.tags.clone(),
+                principals: held(Kind::Principal),
+                resources: held(Kind::Resource),
+            }
+        };
+        alive.map(view).collect()
+    }
+}
+
 /// Carries out one call.
 pub(crate) fn answer(
     state: &mut State,

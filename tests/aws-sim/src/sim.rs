@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::journal::Call;
 use crate::quota::Quotas;
 use crate::server::{Shared, router};
+use crate::sharing::SharedView;
 use crate::table::Staleness;
 use crate::throttle::Throttle;
 use crate::upstream::Upstream;
@@ -197,6 +198,11 @@ impl Admin {
     /// Every call so far, in order.
     pub fn journal(&self) -> Vec<Call> {
         self.0.core().journal.calls().to_vec()
+    }
+
+    /// The resource shares of all accounts that have not been deleted.
+    pub fn shares(&self) -> Vec<SharedView> {
+        self.0.core().state.shares_seen(self.0.clock.now())
     }
 
     /// Forgets the calls so far.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
+use crate::fault::is_read;
 use crate::permission::covers;
 use crate::service::Service;
 
@@ -100,8 +101,7 @@ impl Throttle {
         if let Some((_, bucket)) = self.buckets.iter().find(|(pattern, _)| covers(pattern, service, action)) {
             return (own, *bucket);
         }
-        let is_read = ["Describe", "Get", "List"].iter().any(|verb| action.starts_with(verb));
-        let shared = format!("{service}:{}", if is_read { "reads" } else { "writes" });
+        let shared = format!("{service}:{}", if is_read(action) { "reads" } else { "writes" });
         match (Service::of(service), action) {
             (Service::Ec2, "CreateTags" | "DeleteTags") => (own, TAGGING),
             (Service::Ec2, _) if !narrowed && COSTLY_UNFILTERED.contains(&action) => {

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use enigma_aws_sim::{Admin, Change, Sim, World};
+use enigma_aws_sim::{Admin, Sim, World};
 use enigma_test_support::terraform::Workspace;
 use enigma_test_support::{places, skip, tools};
 use serde_json::Value;
+
+pub mod company;
+pub mod onlooker;
+
+pub use company::Company;
 
 /// The account of the laboratory's credentials.
 pub const ACCOUNT: &str = "111111111111";
@@ -170,14 +175,7 @@ provider "enigma" {{
     /// # Errors
     /// The call is refused.
     pub fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-        let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let changed = self.admin().change(Change::Call {
-            account: ACCOUNT.to_owned(),
-            region: REGION.to_owned(),
-            action: action.to_owned(),
-            parameters,
-        })?;
-        Ok(changed.reply.unwrap_or_default())
+        onlooker::call(&self.admin(), (ACCOUNT, REGION), action, parameters)
     }
 
     /// What exists in the simulated AWS: items of `set` of a describe call, each by its direct text children.
@@ -185,37 +183,7 @@ provider "enigma" {{
     /// # Errors
     /// The call is refused or its reply is not XML.
     pub fn describe(&self, action: &str, set: &str) -> Result<Vec<BTreeMap<String, String>>> {
-        let mut items = Vec::new();
-        let mut token = String::new();
-        loop {
-            let mut parameters = vec![("MaxResults", "1000")];
-            if !token.is_empty() {
-                parameters.push(("NextToken", &token));
-            }
-            let reply = self.call(action, &parameters)?;
-            let document = roxmltree::Document::parse(&reply)?;
-            for item in document
-                .descendants()
-                .filter(|n| n.has_tag_name(("http://ec2.amazonaws.com/doc/2016-11-15/", set)))
-            {
-                for item in item.children().filter(roxmltree::Node::is_element) {
-                    items.push(
-                        item.children()
-                            .filter(roxmltree::Node::is_element)
-                            .map(|c| {
-                                (c.tag_name().name().to_owned(), c.text().unwrap_or_default().to_owned())
-                            })
-                            .collect(),
-                    );
-                }
-            }
-            let next =
-                document.descendants().find(|n| n.tag_name().name() == "nextToken").and_then(|n| n.text());
-            match next {
-                Some(next) if !next.is_empty() => next.clone_into(&mut token),
-                _ => return Ok(items),
-            }
-        }
+        onlooker::describe(&self.admin(), (ACCOUNT, REGION), action, set)
     }
 
     /// All mirror sessions in the simulated AWS.
@@ -251,13 +219,7 @@ provider "enigma" {{
     /// # Errors
     /// The plan does not speak of the fleet.
     pub fn change(plan: &Value) -> Result<Value> {
-        plan["resource_changes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|change| change["address"] == FLEET)
-            .map(|change| change["change"].clone())
-            .context("the plan does not speak of the fleet")
+        change(plan)
     }
 
     /// Demands that the fleet's state tells exactly what exists: same sessions, ids, numbers, VNIs.
@@ -265,34 +227,24 @@ provider "enigma" {{
     /// # Errors
     /// With the first difference.
     pub fn expect_state_is_world(&self) -> Result<()> {
-        let fleet = self.fleet()?;
-        let mut stated: Vec<(String, String, String)> = fleet["sessions"]
-            .as_object()
-            .context("the fleet has no sessions attribute")?
-            .values()
-            .filter(|row| row["state"] == "active")
-            .map(|row| {
-                (
-                    row["session_id"].as_str().unwrap_or_default().to_owned(),
-                    row["session_number"].to_string(),
-                    row["virtual_network_id"].to_string(),
-                )
-            })
-            .collect();
-        let field =
-            |session: &BTreeMap<String, String>, name: &str| session.get(name).cloned().unwrap_or_default();
-        let mut real: Vec<(String, String, String)> = self
-            .sessions()?
-            .iter()
-            .map(|s| {
-                (field(s, "trafficMirrorSessionId"), field(s, "sessionNumber"), field(s, "virtualNetworkId"))
-            })
-            .collect();
-        stated.sort();
-        real.sort();
-        anyhow::ensure!(stated == real, "state and world differ:\nstate {stated:?}\nworld {real:?}");
-        Ok(())
+        let stated = onlooker::stated(&self.fleet()?)?;
+        let real: Vec<_> = self.sessions()?.iter().map(onlooker::identity).collect();
+        onlooker::expect_same(stated, real)
     }
+}
+
+/// The fleet's change in a plan.
+///
+/// # Errors
+/// The plan does not speak of the fleet.
+pub fn change(plan: &Value) -> Result<Value> {
+    plan["resource_changes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|change| change["address"] == FLEET)
+        .map(|change| change["change"].clone())
+        .context("the plan does not speak of the fleet")
 }
 
 /// The key of an interface of this laboratory.
@@ -308,7 +260,7 @@ pub fn interface_of(instance: &str) -> String {
 }
 
 /// The provider's binary.
-fn provider() -> Result<PathBuf> {
+pub(crate) fn provider() -> Result<PathBuf> {
     places::bin("terraform-provider-enigma")
 }
 
