@@ -1,20 +1,25 @@
 //! `data "enigma_mirror_interfaces"`: who would be mirrored, and why the others are not.
 //!
-//! The one place where a plan looks at AWS: reads the place, applies the rules, returns the result. What is decided is decided in the
-//! core; this module converts and reports.
+//! The one place where a plan looks at AWS: reads the places that its rules can match, applies the rules, returns the result. What is
+//! decided is decided in the core; this module converts and reports.
 
 mod convert;
+mod result;
 mod schema;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use enigma_fleet::selection::{self, Selection};
+use enigma_fleet::finding::FindingKind;
+use enigma_fleet::ids::{AccountId, Place};
+use enigma_fleet::inventory::Inventory;
+use enigma_fleet::reach as core;
+use enigma_fleet::selection;
 use enigma_reconcile::observe::{Scope, observe};
 use enigma_tfplugin::{Context, DataSource, Diagnostic, Diagnostics, Dynamic, Found, Schema};
 
+use self::result::Seen;
 use crate::diagnostics;
-use crate::member::MemberModel;
 use crate::reach::Reach;
 
 /// The data source type.
@@ -42,13 +47,20 @@ impl DataSource for Interfaces {
     }
 
     async fn read(&self, cx: &Context, config: Dynamic) -> Result<Found<Dynamic>, Diagnostics> {
-        let (spec, problems) = selection::parse(&convert::raw(&config));
+        let raw = convert::raw(&config);
+        // Mistakes that need no account are told without asking AWS.
+        let (_, problems) = selection::parse(&raw);
+        problems.iter().map(diagnostics::problem).collect::<Diagnostics>().into_result(())?;
+        let territory = self.reach.territory("The network interfaces were not read").await?;
+        let (raw, mut problems) = territory.reach.resolve(&raw);
+        let (spec, more) = selection::parse(&raw);
+        problems.extend(more);
         let mistakes: Diagnostics = problems.iter().map(diagnostics::problem).collect();
         let spec = mistakes.into_result(spec)?.ok_or_else(still_unknown)?;
-        let (cloud, home) = self.reach.home("The network interfaces were not read").await?;
-        let places = BTreeSet::from([home.clone()]);
-        let reading = observe(cloud.as_ref(), &places, &Scope::Discovery);
-        let inventory = tokio::select! {
+        let wanted = territory.reach.places_for(&spec);
+        let places = with_receivers(&wanted, territory.reach.home());
+        let reading = observe(territory.cloud.as_ref(), &places, &Scope::Discovery);
+        let mut inventory = tokio::select! {
             inventory = reading => inventory,
             () = cx.stop().cancelled() => {
                 return Err(Diagnostic::error(
@@ -57,59 +69,76 @@ impl DataSource for Interfaces {
                 ).into());
             }
         };
-        if let Some(why) = inventory.unread.get(&home) {
-            return Err(Diagnostic::error(
-                "Network interfaces could not be read",
-                format!("No interface of {home} was selected, because it could not be read: {why}. Nothing was changed."),
-            )
-            .into());
+        let mut told = unread(&territory.reach, &wanted, &inventory)?;
+        inventory.unread.retain(|place, _| wanted.contains(place));
+        let found = selection::select(&spec, &within(&wanted, &inventory));
+        let findings =
+            found.findings.iter().filter(|finding| !matches!(finding.kind, FindingKind::PlaceUnread { .. }));
+        told.extend(findings.map(diagnostics::finding));
+        if told.has_errors() {
+            return Err(told);
         }
-        let found = selection::select(&spec, &inventory);
-        let diagnostics: Diagnostics = found.findings.iter().map(diagnostics::finding).collect();
-        if diagnostics.has_errors() {
-            return Err(diagnostics);
-        }
-        Ok(Found::new(result(config, &found)).with(diagnostics))
+        let seen = Seen { wanted: &wanted, inventory: &inventory, found: &found, reach: &territory.reach };
+        Ok(Found::new(result::fill(config, &seen)).with(told))
     }
 }
 
-/// The configuration with the results filled in.
-fn result(config: Dynamic, found: &Selection) -> Dynamic {
-    let mut by_reason: BTreeMap<&str, i64> = BTreeMap::new();
-    for skipped in found.skipped.values() {
-        *by_reason.entry(skipped.reason.as_str()).or_default() += 1;
-    }
-    let count = |n: usize| Dynamic::from(i64::try_from(n).unwrap_or(i64::MAX));
-    let computed = [
-        (
-            "members",
-            Dynamic::map(
-                found
-                    .members
-                    .iter()
-                    .map(|(key, member)| (key.to_string(), MemberModel::from(member).to_dynamic())),
+/// The places to read: those of sources, and in each of their Regions the home account, where targets live. Who else sends to them
+/// is seen from there alone.
+fn with_receivers(wanted: &BTreeSet<Place>, home: &Place) -> BTreeSet<Place> {
+    let receivers = wanted.iter().map(|place| Place { region: place.region.clone(), ..home.clone() });
+    wanted.iter().cloned().chain(receivers).collect()
+}
+
+/// What was seen where sources are looked for.
+fn within(wanted: &BTreeSet<Place>, inventory: &Inventory) -> Inventory {
+    let mut within = inventory.clone();
+    within.places.retain(|place, _| wanted.contains(place));
+    within
+}
+
+/// What could not be read, one warning for each account; an error where that is everything.
+fn unread(
+    reach: &core::Reach,
+    wanted: &BTreeSet<Place>,
+    inventory: &Inventory,
+) -> Result<Diagnostics, Diagnostics> {
+    let is_nothing = !wanted.is_empty() && wanted.iter().all(|place| inventory.unread.contains_key(place));
+    let accounts: BTreeSet<&AccountId> = inventory.unread.keys().map(|place| &place.account).collect();
+    let told = accounts.into_iter().map(|account| {
+        let places: Vec<&Place> = inventory.unread.keys().filter(|place| place.account == *account).collect();
+        let why = places.first().and_then(|place| inventory.unread.get(*place)).map_or("", String::as_str);
+        let regions: Vec<&str> = places.iter().map(|place| place.region.as_str()).collect();
+        let regions = regions.join(", ");
+        let name = match reach.accounts().get(account) {
+            Some(reached) if reached.name != account.as_str() => format!("{} ({account})", reached.name),
+            _ => account.to_string(),
+        };
+        if !places.iter().any(|place| wanted.contains(*place)) {
+            return Diagnostic::warning(
+                format!("Account {name} could not be read"),
+                format!(
+                    "Targets live there, and sessions of others that send to them in {regions} are not known: {why}. The plan assumes that \
+                     there are none."
+                ),
+            );
+        }
+        if is_nothing {
+            return Diagnostic::error(
+                "Network interfaces could not be read",
+                format!("No interface of account {name} was selected in {regions}, because it could not be read: {why}. Nothing was changed."),
+            );
+        }
+        Diagnostic::warning(
+            format!("Account {name} could not be read"),
+            format!(
+                "None of its interfaces in {regions} was selected: {why}. A fleet keeps the sessions that it has there and makes no new \
+                 ones. Mend the role or the permission and plan again, or take the account out of the provider block to remove its sessions."
             ),
-        ),
-        (
-            "skipped",
-            Dynamic::map(found.skipped.iter().map(|(key, skipped)| {
-                let reason = Dynamic::from(skipped.reason.as_str());
-                (
-                    key.to_string(),
-                    Dynamic::map([("reason", reason), ("detail", Dynamic::from(skipped.detail.as_str()))]),
-                )
-            })),
-        ),
-        ("skipped_by_reason", Dynamic::map(by_reason)),
-        ("member_count", count(found.members.len())),
-        ("skipped_count", count(found.skipped.len())),
-        ("unmatched_count", count(found.unmatched)),
-    ];
-    let mut state = config;
-    if let Dynamic::Map(attributes) = &mut state {
-        attributes.extend(computed.map(|(name, value)| (name.to_owned(), value)));
-    }
-    state
+        )
+    });
+    let told: Diagnostics = told.collect();
+    told.clone().into_result(told)
 }
 
 fn still_unknown() -> Diagnostics {

@@ -5,9 +5,11 @@ mod diagnostics;
 mod interfaces;
 mod member;
 mod mirror_fleet;
+mod observation;
 mod pages;
 mod provider;
 mod reach;
+mod target;
 mod written;
 
 use std::io::Write as _;

@@ -9,8 +9,17 @@ use crate::provider::Enigma;
 const PROVIDER: &str = include_str!("../../../examples/provider/provider.tf");
 const FLEET: &str = include_str!("../../../examples/resources/enigma_mirror_fleet/resource.tf");
 const IMPORT: &str = include_str!("../../../examples/resources/enigma_mirror_fleet/import.sh");
-const INTERFACES: &str =
-    include_str!("../../../examples/data-sources/enigma_mirror_interfaces/data-source.tf");
+/// An example for each data source.
+const DATA_SOURCES: [(&str, &str); 2] = [
+    (
+        "enigma_mirror_interfaces",
+        include_str!("../../../examples/data-sources/enigma_mirror_interfaces/data-source.tf"),
+    ),
+    (
+        "enigma_mirror_target",
+        include_str!("../../../examples/data-sources/enigma_mirror_target/data-source.tf"),
+    ),
+];
 
 /// The page of that name: `provider`, or the name of a resource or data source.
 pub(crate) fn page(name: &str) -> Option<String> {
@@ -25,7 +34,8 @@ pub(crate) fn page(name: &str) -> Option<String> {
         return Some(format!("{page}\n## Import\n\n```shell\n{}\n```\n", IMPORT.trim()));
     }
     let (_, schema) = registry.data_source_schemas().find(|(source, _)| *source == name)?;
-    Some(docs::page(name, "Data Source", &schema, INTERFACES))
+    let (_, example) = DATA_SOURCES.iter().find(|(source, _)| *source == name)?;
+    Some(docs::page(name, "Data Source", &schema, example))
 }
 
 #[cfg(test)]
@@ -34,8 +44,12 @@ mod tests {
 
     #[test]
     fn every_attribute_says_what_it_is() {
-        for name in ["provider", "enigma_mirror_fleet", "enigma_mirror_interfaces"] {
-            let page = page(name).unwrap();
+        let mut registry = Registry::default();
+        Enigma::default().register(&mut registry);
+        let sources: Vec<String> = registry.data_source_schemas().map(|(name, _)| name.to_owned()).collect();
+        let names = ["provider", "enigma_mirror_fleet"].map(str::to_owned);
+        for name in names.into_iter().chain(sources) {
+            let page = page(&name).unwrap();
             // An attribute without a description ends its line after the type.
             let bare: Vec<&str> = page.lines().filter(|l| l.starts_with("- `") && l.ends_with(')')).collect();
             assert!(bare.is_empty(), "{name}: {bare:?}");

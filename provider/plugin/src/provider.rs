@@ -1,22 +1,26 @@
-//! The provider block: how AWS is reached. Names follow hashicorp/aws, so that what people know stays true.
+//! The provider block: how AWS is reached, and whose interfaces. Names follow hashicorp/aws, so that what people know stays true.
+
+mod accounts;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use enigma_aws::{AssumeRole, AwsCloud, AwsConfig, Endpoints, RetryMode, StaticKeys};
+use enigma_aws::{AssumeRole, AwsCloud, AwsConfig, ConfigError, Endpoints, RetryMode, StaticKeys};
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::AccountId;
-use enigma_tfplugin::{
-    Attribute, AttributePath, Context, Diagnostic, Diagnostics, Dynamic, Object, Provider, Registry, Schema,
-    Type, Validator,
-};
+use enigma_fleet::ids::{AccountId, IdError, Label};
+use enigma_tfplugin::{AttributePath, Context, Diagnostic, Diagnostics, Dynamic, Provider, Registry, Schema};
 
+use self::accounts::Reader;
+pub(crate) use self::accounts::{Account, Organization};
 use crate::interfaces::Interfaces;
 use crate::mirror_fleet::MirrorFleet;
-use crate::reach::Reach;
+use crate::reach::{Reach, Terms};
+use crate::target::Target;
 use crate::written;
 
 /// `provider "enigma" { ... }`.
@@ -34,160 +38,113 @@ impl Provider for Enigma {
     }
 
     fn schema(&self) -> Schema {
-        let optional = |description: &str| Attribute::string().description(description);
-        Schema::new()
-            .description("Mirrors the packets of many AWS network interfaces as one reviewed object.")
-            .attribute(
-                "region",
-                optional("The Region of targets and of members. Unset: `AWS_REGION`, the profile, then the instance's own."),
-            )
-            .attribute("profile", optional("A profile of the shared files. Unset: `AWS_PROFILE`, else `default`."))
-            .attribute("access_key", optional("A static access key. Unset: the environment, the shared files, then the instance's role."))
-            .attribute("secret_key", optional("Its secret.").sensitive())
-            .attribute("token", optional("The session token that temporary keys need.").sensitive())
-            .attribute(
-                "shared_config_files",
-                Attribute::list(Type::String).description("Config files to read. Unset: `~/.aws/config`."),
-            )
-            .attribute(
-                "shared_credentials_files",
-                Attribute::list(Type::String).description("Credentials files to read. Unset: `~/.aws/credentials`."),
-            )
-            .attribute(
-                "assume_role",
-                Attribute::nested_single(assume_role()).description("A role to assume before anything else."),
-            )
-            .attribute(
-                "allowed_account_ids",
-                Attribute::set(Type::String)
-                    .description("Refuse to work with credentials of any other account. Unset: any account."),
-            )
-            .attribute(
-                "endpoints",
-                Attribute::nested_single(
-                    Object::new()
-                        .attribute("ec2", optional("Address of EC2. Unset: AWS's own."))
-                        .attribute("sts", optional("Address of STS. Unset: AWS's own.")),
-                )
-                .description("Addresses of AWS services, for private endpoints and simulators."),
-            )
-            .attribute(
-                "max_retries",
-                Attribute::number().validate(Validator::whole_number(0..=100)).description(
-                    "How often one call is tried again. Unset: `AWS_MAX_ATTEMPTS`, the profile, else 25.",
-                ),
-            )
-            .attribute(
-                "retry_mode",
-                optional("`standard`, or `adaptive`, which also slows down after throttling. Unset: `AWS_RETRY_MODE`, else `standard`.")
-                    .validate(Validator::one_of(["standard", "adaptive"])),
-            )
-            .attribute("use_fips_endpoint", Attribute::bool().description("Use FIPS 140 endpoints. Unset: `false`."))
-            .attribute(
-                "use_dualstack_endpoint",
-                Attribute::bool().description("Use endpoints with IPv4 and IPv6. Unset: `false`."),
-            )
+        schema::schema()
     }
 
     fn register(&self, registry: &mut Registry) {
         registry.data_source("enigma_mirror_interfaces", Interfaces::new(self.reach.clone()));
+        registry.data_source("enigma_mirror_target", Target::new(self.reach.clone()));
         registry.resource("enigma_mirror_fleet", MirrorFleet::new(self.reach.clone()));
     }
 
     async fn validate(&self, _cx: &Context, config: Dynamic) -> Diagnostics {
-        match read(&config) {
-            Ok((aws, _)) => aws
-                .check()
-                .iter()
-                .map(|e| Diagnostic::error("Invalid provider configuration", sentence(e)))
-                .collect(),
-            Err(diagnostics) => diagnostics,
-        }
+        let (settings, mut mistakes) = read(&config);
+        mistakes.extend(settings.aws.check().iter().map(|error| mistake(error, &settings.terms.accounts)));
+        mistakes
     }
 
     async fn configure(&self, _cx: &Context, config: Dynamic, _terraform_version: &str) -> Diagnostics {
+        let (settings, mistakes) = read(&config);
+        if mistakes.has_errors() {
+            return mistakes;
+        }
         let unknown = unknown_attributes(&config);
         if !unknown.is_empty() {
-            self.reach.postpone(unknown);
+            self.reach.postpone(unknown, settings.terms);
             return Diagnostics::new();
         }
-        let (aws, allowed) = match read(&config) {
-            Ok(read) => read,
-            Err(diagnostics) => return diagnostics,
-        };
-        match AwsCloud::new(aws).await {
+        match AwsCloud::new(settings.aws).await {
             Ok(cloud) => {
-                self.reach.open(Arc::new(cloud), allowed);
+                self.reach.open_to(Arc::new(cloud), settings.terms);
                 Diagnostics::new()
             }
-            Err(problems) => problems
-                .iter()
-                .map(|e| Diagnostic::error("Invalid provider configuration", sentence(e)))
-                .collect(),
+            Err(problems) => problems.iter().map(|error| mistake(error, &settings.terms.accounts)).collect(),
         }
     }
 }
 
-fn assume_role() -> Object {
-    let optional = |description: &str| Attribute::string().description(description);
-    Object::new()
-        .attribute("role_arn", Attribute::string().required().description("ARN of the role."))
-        .attribute("external_id", optional("The external id that the role's trust policy asks for. Unset: none is sent."))
-        .attribute("session_name", optional("Shown in CloudTrail. Unset: `enigma-mirror-fleet`."))
-        .attribute(
-            "duration",
-            optional("How long credentials live, such as `1h` or `30m`, 15 minutes to 12 hours; they are renewed in time. Unset: 1 hour.")
-                .validate(Validator::new("a duration such as `1h30m`", |text: String| duration(&text).map(drop))),
-        )
-        .attribute("policy", optional("A session policy (JSON) that narrows the role. Unset: none."))
-        .attribute("policy_arns", Attribute::set(Type::String).description("Managed policies that narrow the role. Unset: none."))
-        .attribute("tags", Attribute::map(Type::String).description("Session tags. Unset: none."))
-}
-
-/// The top-level attributes that are unknown or contain something unknown.
+/// Every unknown value that decides how AWS is reached, as a person writes it. Tags decide nothing about that.
 fn unknown_attributes(config: &Dynamic) -> Vec<String> {
-    config
-        .as_map()
-        .into_iter()
-        .flatten()
-        .filter(|(_, v)| !v.is_wholly_known())
-        .map(|(k, _)| format!("`{k}`"))
-        .collect()
+    let mut found = Vec::new();
+    for (name, value) in config.as_map().into_iter().flatten().filter(|(name, _)| *name != "default_tags") {
+        add_unknown(&AttributePath::of(name), value, &mut found);
+    }
+    found
 }
 
-fn sentence(error: &enigma_aws::ConfigError) -> String {
+fn add_unknown(at: &AttributePath, value: &Dynamic, found: &mut Vec<String>) {
+    match value {
+        Dynamic::Unknown => found.push(format!("`{at}`")),
+        // The keys of `accounts` are the only ones that people choose, apart from tags.
+        Dynamic::Map(entries) => {
+            let is_named = at.to_string() == "accounts";
+            for (name, value) in entries {
+                let at = at.clone();
+                let at = if is_named { at.key(name) } else { at.attribute(name) };
+                add_unknown(&at, value, found);
+            }
+        }
+        Dynamic::List(elements) if elements.iter().any(Dynamic::is_unknown) => found.push(format!("`{at}`")),
+        _ => {}
+    }
+}
+
+/// What the adapter finds, at the attribute that a person wrote.
+fn mistake(error: &ConfigError, accounts: &BTreeMap<Label, Account>) -> Diagnostic {
     let text = error.to_string();
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+    let sentence = letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str()));
+    let told = Diagnostic::error("Invalid provider configuration", sentence.unwrap_or_default());
+    told.at(match error {
+        ConfigError::NoRegion | ConfigError::BadRegion(_) => AttributePath::of("region"),
+        ConfigError::StaticKeys => AttributePath::of("access_key"),
+        ConfigError::RoleArn { field, .. }
+        | ConfigError::RoleAccount { field, .. }
+        | ConfigError::RoleDuration { field, .. }
+        | ConfigError::RolePartition { field, .. } => attribute(field, accounts),
+        ConfigError::RoleName { field, .. }
+        | ConfigError::RolePath { field, .. }
+        | ConfigError::Endpoint { field, .. } => attribute(field, accounts),
+    })
 }
 
-fn read(config: &Dynamic) -> Result<(AwsConfig, BTreeSet<AccountId>), Diagnostics> {
+/// The path of a field as the adapter names it: names, and of an account its id where people chose a key.
+fn attribute(field: &str, accounts: &BTreeMap<Label, Account>) -> AttributePath {
+    let of_account = field.strip_prefix("accounts[\"").and_then(|rest| {
+        let (id, rest) = rest.split_once("\"].")?;
+        let is_it = |account: &Account| account.id.as_ref().is_some_and(|one| one.as_str() == id);
+        let (key, _) = accounts.iter().find(|(_, account)| is_it(account))?;
+        Some((AttributePath::of("accounts").key(key.as_str()), rest))
+    });
+    let (begin, rest) = of_account.unwrap_or((AttributePath::root(), field));
+    rest.split('.').fold(begin, AttributePath::attribute)
+}
+
+/// A provider block, read; unknown values are left out.
+struct Settings {
+    aws: AwsConfig,
+    terms: Terms,
+}
+
+fn read(config: &Dynamic) -> (Settings, Diagnostics) {
     let mut mistakes = Diagnostics::new();
     let text = |name: &str| written::text(config, name).known().cloned();
     let flag = |name: &str| written::boolean(config, name).known().copied().unwrap_or(false);
-    let region = text("region").and_then(|region| {
-        region
-            .parse()
-            .map_err(|e: enigma_fleet::ids::IdError| {
-                mistakes.push(
-                    Diagnostic::error("Invalid Region", format!("{e}.")).at(AttributePath::of("region")),
-                );
-            })
-            .ok()
-    });
-    let allowed = texts(config, "allowed_account_ids")
+    let region = text("region").and_then(|region| parsed(&mut mistakes, "region", "Invalid Region", &region));
+    let allowed = texts(config, "allowed_account_ids");
+    let allowed_accounts: BTreeSet<AccountId> = allowed
         .iter()
-        .filter_map(|account| {
-            account
-                .parse()
-                .map_err(|e: enigma_fleet::ids::IdError| {
-                    mistakes.push(
-                        Diagnostic::error("Invalid account", format!("{e}."))
-                            .at(AttributePath::of("allowed_account_ids")),
-                    );
-                })
-                .ok()
-        })
+        .filter_map(|account| parsed(&mut mistakes, "allowed_account_ids", "Invalid account", account))
         .collect();
     let keys = (written::text(config, "access_key"), written::text(config, "secret_key"));
     let static_keys = match keys {
@@ -198,19 +155,28 @@ fn read(config: &Dynamic) -> Result<(AwsConfig, BTreeSet<AccountId>), Diagnostic
             token: text("token"),
         }),
     };
+    let assume_role =
+        config.get("assume_role").filter(|role| !role.is_null() && role.is_wholly_known()).map(role);
+    let mut reader =
+        Reader { home: region.as_ref(), is_chained: assume_role.is_some(), mistakes: &mut mistakes };
+    let accounts = reader.accounts(config);
+    let organization = reader.organization(config, &accounts);
+    let default_tags = reader.default_tags(config);
     let endpoints = config.get("endpoints").unwrap_or(&Dynamic::Null);
+    let endpoint = |name: &str| written::text(endpoints, name).known().cloned();
+    let roles = accounts.values().filter_map(|account| Some((account.id.clone()?, account.role.clone()?)));
     let aws = AwsConfig {
-        region,
         profile: text("profile"),
         static_keys,
-        assume_role: config
-            .get("assume_role")
-            .filter(|role| !role.is_null() && role.is_wholly_known())
-            .map(role),
-        accounts: BTreeMap::new(),
+        assume_role,
+        accounts: roles.collect(),
+        organization: organization.as_ref().map(|organization| organization.role.clone()),
         endpoints: Endpoints {
-            ec2: written::text(endpoints, "ec2").known().cloned(),
-            sts: written::text(endpoints, "sts").known().cloned(),
+            ec2: endpoint("ec2"),
+            elbv2: endpoint("elbv2"),
+            organizations: endpoint("organizations"),
+            ram: endpoint("ram"),
+            sts: endpoint("sts"),
         },
         max_retries: written::number(config, "max_retries").known().and_then(|n| u32::try_from(*n).ok()),
         retry_mode: text("retry_mode").and_then(|mode| match mode.as_str() {
@@ -225,12 +191,30 @@ fn read(config: &Dynamic) -> Result<(AwsConfig, BTreeSet<AccountId>), Diagnostic
             .collect(),
         use_fips_endpoint: flag("use_fips_endpoint"),
         use_dualstack_endpoint: flag("use_dualstack_endpoint"),
+        region,
     };
-    mistakes.into_result((aws, allowed))
+    (Settings { aws, terms: Terms { allowed_accounts, accounts, organization, default_tags } }, mistakes)
 }
 
+fn parsed<T: FromStr<Err = IdError>>(
+    mistakes: &mut Diagnostics,
+    attribute: &str,
+    summary: &str,
+    text: &str,
+) -> Option<T> {
+    let wrong = |why: IdError| Diagnostic::error(summary, format!("{why}.")).at(AttributePath::of(attribute));
+    text.parse().map_err(|why| mistakes.push(wrong(why))).ok()
+}
+
+/// What `assume_role`, an account and the organization say alike of a role.
 fn role(role: &Dynamic) -> AssumeRole {
     let text = |name: &str| written::text(role, name).known().cloned();
+    let tags: BTreeMap<_, _> = written::map(role, "tags", written::to_text)
+        .known()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.known()?.clone())))
+        .collect();
     AssumeRole {
         role_arn: text("role_arn").unwrap_or_default(),
         external_id: text("external_id"),
@@ -238,12 +222,7 @@ fn role(role: &Dynamic) -> AssumeRole {
         duration: text("duration").and_then(|text| duration(&text).ok()),
         policy: text("policy"),
         policy_arns: texts(role, "policy_arns"),
-        tags: written::map(role, "tags", written::to_text)
-            .known()
-            .into_iter()
-            .flatten()
-            .filter_map(|(key, value)| Some((key.clone(), value.known()?.clone())))
-            .collect(),
+        tags,
     }
 }
 
@@ -280,33 +259,4 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_as_hashicorp_aws_writes_them() {
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(duration("900s"), Ok(Duration::from_secs(900)));
-        for wrong in ["", "1", "h", "1d", "1h30", "99999999999999999999h", "18446744073709551615h"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn unknown_leaves_are_named_and_not_read() {
-        let config = Dynamic::map([
-            ("region", Dynamic::from("us-east-1")),
-            ("assume_role", Dynamic::map([("role_arn", Dynamic::Unknown)])),
-        ]);
-        assert_eq!(unknown_attributes(&config), ["`assume_role`"]);
-    }
-
-    #[test]
-    fn all_mistakes_in_one_run() {
-        let config = Dynamic::map([
-            ("region", Dynamic::from("mars")),
-            ("allowed_account_ids", Dynamic::list([Dynamic::from("12"), Dynamic::from("111111111111")])),
-        ]);
-        assert_eq!(read(&config).unwrap_err().len(), 2);
-    }
-}
+mod tests;

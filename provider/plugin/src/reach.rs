@@ -1,16 +1,37 @@
-//! What the provider block gives to everything else: a way to reach AWS, or the reason why there is none yet.
+//! What the provider block gives to everything else: a way to reach AWS and the accounts it means, or the reason why there is none yet.
 //!
 //! Terraform configures a provider before it knows everything (a role made in the same apply). Then resources that
-//! exist must still plan, so the reason is kept and told only to those that need AWS.
+//! exist must still plan, so the reason is kept and told only to those that need AWS. Which account is home and which ones an
+//! organization has is asked of AWS when somebody first needs it, once in a process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use enigma_fleet::ids::{AccountId, Place};
-use enigma_reconcile::ports::Cloud;
-use enigma_tfplugin::Diagnostic;
+use enigma_fleet::given::Given;
+use enigma_fleet::ids::{AccountId, Label, Place};
+use enigma_fleet::reach as core;
+use enigma_reconcile::ports::{Cloud, OrganizationAccount};
+use enigma_tfplugin::{AttributePath, Diagnostic};
+use tokio::sync::OnceCell;
 
 use crate::diagnostics;
+use crate::provider::{Account, Organization};
+
+/// Tags as a person wrote them: by key, each value known or not.
+pub(crate) type RawTags = BTreeMap<String, Given<String>>;
+
+/// What the provider block says besides how to reach AWS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    /// Accounts that the provider's own credentials may belong to; empty is any.
+    pub(crate) allowed_accounts: BTreeSet<AccountId>,
+    /// `accounts`.
+    pub(crate) accounts: BTreeMap<Label, Account>,
+    /// `organization`.
+    pub(crate) organization: Option<Organization>,
+    /// `default_tags`.
+    pub(crate) default_tags: Given<RawTags>,
+}
 
 /// Shared by the provider, which fills it once, and its resources and data sources.
 #[derive(Clone, Default)]
@@ -18,18 +39,34 @@ pub(crate) struct Reach(Arc<OnceLock<Configured>>);
 
 struct Configured {
     cloud: Result<Arc<dyn Cloud>, Vec<String>>,
-    allowed_accounts: BTreeSet<AccountId>,
+    terms: Terms,
+    listed: OnceCell<Vec<OrganizationAccount>>,
+}
+
+/// AWS, and everything that the provider block means by it.
+#[derive(Clone)]
+pub(crate) struct Territory {
+    /// The way to AWS.
+    pub(crate) cloud: Arc<dyn Cloud>,
+    /// Which accounts and Regions are read, and what people call them. Its home is that of the provider's own credentials.
+    pub(crate) reach: core::Reach,
 }
 
 impl Reach {
-    /// AWS can be reached; an empty set of accounts allows all.
+    /// AWS can be reached, and the provider's own account is all there is; an empty set of accounts allows all.
+    #[cfg(test)]
     pub(crate) fn open(&self, cloud: Arc<dyn Cloud>, allowed_accounts: BTreeSet<AccountId>) {
-        self.set(Configured { cloud: Ok(cloud), allowed_accounts });
+        self.open_to(cloud, Terms { allowed_accounts, ..Terms::default() });
+    }
+
+    /// AWS can be reached on these terms.
+    pub(crate) fn open_to(&self, cloud: Arc<dyn Cloud>, terms: Terms) {
+        self.set(Configured { cloud: Ok(cloud), terms, listed: OnceCell::new() });
     }
 
     /// AWS cannot be reached yet: these attributes of the provider block are not known.
-    pub(crate) fn postpone(&self, unknown: Vec<String>) {
-        self.set(Configured { cloud: Err(unknown), allowed_accounts: BTreeSet::new() });
+    pub(crate) fn postpone(&self, unknown: Vec<String>, terms: Terms) {
+        self.set(Configured { cloud: Err(unknown), terms, listed: OnceCell::new() });
     }
 
     fn set(&self, configured: Configured) {
@@ -44,31 +81,20 @@ impl Reach {
         self.0.get().is_some_and(|configured| configured.cloud.is_err())
     }
 
+    /// The tags that the provider block puts on everything; those of a fleet go over them.
+    pub(crate) fn default_tags(&self) -> Given<RawTags> {
+        self.0.get().map_or(Given::Absent, |configured| configured.terms.default_tags.clone())
+    }
+
     /// AWS, and the account and Region of the provider's credentials.
     ///
     /// # Errors
     /// A diagnostic that says what did not happen because of it: `doing` completes "... was not".
     pub(crate) async fn home(&self, doing: &str) -> Result<(Arc<dyn Cloud>, Place), Diagnostic> {
-        let Some(configured) = self.0.get() else {
-            return Err(Diagnostic::error(
-                "Provider is not configured",
-                format!(
-                    "{doing}: Terraform called before it configured the provider. Please report this as a defect."
-                ),
-            ));
-        };
-        let cloud = configured.cloud.as_ref().map_err(|unknown| {
-            Diagnostic::error(
-                "Provider configuration is not known yet",
-                format!(
-                    "{doing}: {} of the provider \"enigma\" depend on something that is made in the same apply. Add `depends_on` with \
-                     that object to the data source, so that it is read after the object exists, or apply the object first.",
-                    unknown.join(", ")
-                ),
-            )
-        })?;
+        let (configured, cloud) = self.configured(doing)?;
         let home = cloud.home().await.map_err(|error| diagnostics::aws(doing, &error))?;
-        if !configured.allowed_accounts.is_empty() && !configured.allowed_accounts.contains(&home.account) {
+        let allowed = &configured.terms.allowed_accounts;
+        if !allowed.is_empty() && !allowed.contains(&home.account) {
             return Err(Diagnostic::error(
                 "AWS account is not allowed",
                 format!(
@@ -80,4 +106,108 @@ impl Reach {
         }
         Ok((Arc::clone(cloud), home))
     }
+
+    fn configured(&self, doing: &str) -> Result<(&Configured, &Arc<dyn Cloud>), Diagnostic> {
+        let configured = self.0.get().ok_or_else(|| {
+            Diagnostic::error(
+                "Provider is not configured",
+                format!(
+                    "{doing}: Terraform called before it configured the provider. Please report this as a defect."
+                ),
+            )
+        })?;
+        let cloud = configured.cloud.as_ref().map_err(|unknown| {
+            Diagnostic::error(
+                "Provider configuration is not known yet",
+                format!(
+                    "{doing}: {} of the provider \"enigma\" depend on something that is made in the same apply. Add `depends_on` with \
+                     that object to the data source, so that it is read after the object exists, or apply the object first.",
+                    unknown.join(", ")
+                ),
+            )
+        })?;
+        Ok((configured, cloud))
+    }
+
+    /// AWS, and every account and Region that the provider block means. Asks the organization, where there is one, for its accounts.
+    ///
+    /// # Errors
+    /// As [`Self::home`]; and the organization could not be read, so that nobody knows whom it has; and two entries mean one account.
+    pub(crate) async fn territory(&self, doing: &str) -> Result<Territory, Diagnostic> {
+        let (cloud, home) = self.home(doing).await?;
+        let (configured, _) = self.configured(doing)?;
+        let named = named(&configured.terms.accounts, &home, doing)?;
+        let organization = match &configured.terms.organization {
+            None => None,
+            Some(wanted) => Some(configured.organization(cloud.as_ref(), wanted, doing).await?),
+        };
+        let reach = core::Reach::of(&home, &named, organization.as_ref());
+        tracing::debug!(
+            accounts = reach.accounts().len(),
+            left_out = reach.left_out().len(),
+            "accounts reached"
+        );
+        Ok(Territory { cloud, reach })
+    }
+}
+
+impl Configured {
+    async fn organization(
+        &self,
+        cloud: &dyn Cloud,
+        wanted: &Organization,
+        doing: &str,
+    ) -> Result<core::Organization, Diagnostic> {
+        let listed = self.listed.get_or_try_init(|| cloud.organization_accounts(&wanted.units)).await;
+        let listed = listed.map_err(|error| {
+            Diagnostic::error(
+                "The organization could not be read",
+                format!(
+                    "{doing}: whose interfaces the provider's `organization` means is not known. {error}. The provider's credentials must be \
+                     those of the management account or of a delegated administrator, with the permissions \
+                     organizations:ListAccountsForParent and organizations:ListOrganizationalUnitsForParent; name the accounts in \
+                     `accounts` where that cannot be."
+                ),
+            )
+        })?;
+        let accounts = listed.iter().map(|account| core::OrganizationAccount {
+            id: account.id.clone(),
+            name: account.name.clone(),
+            status: account.status.clone(),
+            unit: account.units.last().map(ToString::to_string).unwrap_or_default(),
+        });
+        Ok(core::Organization {
+            accounts: accounts.collect(),
+            regions: wanted.regions.clone(),
+            excluded: wanted.excluded.clone(),
+        })
+    }
+}
+
+/// The accounts by key, now that it is known which one is the provider's own.
+fn named(
+    accounts: &BTreeMap<Label, Account>,
+    home: &Place,
+    doing: &str,
+) -> Result<BTreeMap<String, core::NamedAccount>, Diagnostic> {
+    for (key, account) in accounts {
+        // Its own account is reached with its own credentials, so the role would be passed over without a word.
+        if account.id.as_ref() == Some(&home.account) {
+            return Err(Diagnostic::error(
+                "Role of the provider's own account",
+                format!(
+                    "{doing}: `accounts[\"{key}\"].role_arn` is a role of account {}, which the provider's credentials belong to. Remove \
+                     `role_arn` there to use these credentials, or name the role in `assume_role` of the provider block to use it for \
+                     everything.",
+                    home.account
+                ),
+            )
+            .at(AttributePath::root()));
+        }
+    }
+    let named = accounts.iter().map(|(key, account)| {
+        let id = account.id.clone().unwrap_or_else(|| home.account.clone());
+        (key.to_string(), core::NamedAccount { id, regions: account.regions.clone() })
+    });
+    Ok(named.collect())
 }

@@ -33,8 +33,10 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "members",
             Attribute::of(members_type()).computed().description(
-                "The interfaces to mirror, keyed `account/region/eni`. Pass it to `enigma_mirror_fleet.members`. `held` lists the \
-                 mirror sessions that exist on the interface already, whoever made them.",
+                "The interfaces to mirror, keyed `account/region/eni`. Pass it to `enigma_mirror_fleet.members`. `settings` is what the \
+                 member's rule says itself; `held` lists the mirror sessions that exist on the interface already, whoever made them. A key \
+                 `account/region` is no interface: its `place` tells the fleet what it must know of that place besides, such as that it \
+                 could not be read, or sessions of others.",
             ),
         )
         .attribute(
@@ -49,8 +51,36 @@ pub(super) fn schema() -> Schema {
             Attribute::map(Type::Number).computed().description("How many interfaces were skipped, by reason code."),
         )
         .attribute(
+            "unread",
+            Attribute::map(Type::String).computed().description(
+                "The places `account/region` that could not be read, and why. A fleet keeps its sessions there.",
+            ),
+        )
+        .attribute(
+            "left_out",
+            Attribute::map(Type::String)
+                .computed()
+                .description("The organization's accounts that are not read, by id, and why: excluded, or not active."),
+        )
+        .attribute(
+            "by_place",
+            Attribute::map(Type::object([
+                ("account", Type::String),
+                ("member_count", Type::Number),
+                ("skipped_count", Type::Number),
+            ]))
+            .computed()
+            .description("What was found in each place `account/region` that was read; `account` is its key, else its name in the organization."),
+        )
+        .attribute(
+            "matched_count",
+            Attribute::number().computed().description(
+                "How many interfaces a rule matches that means to mirror or to leave out: `member_count` and `skipped_count` together.",
+            ),
+        )
+        .attribute(
             "member_count",
-            Attribute::number().computed().description("How many interfaces are in `members`."),
+            Attribute::number().computed().description("How many interfaces are in `members`, places not counted."),
         )
         .attribute(
             "skipped_count",
@@ -60,6 +90,7 @@ pub(super) fn schema() -> Schema {
             "unmatched_count",
             Attribute::number().computed().description("How many interfaces were seen that no rule matches."),
         )
+        .attribute("summary", Attribute::string().computed().description("The counts in one sentence."))
 }
 
 fn rule() -> Object {
@@ -118,7 +149,12 @@ fn selector(object: Object) -> Object {
     let texts = || Attribute::list(Type::String);
     let tags = || Attribute::map(Type::list(Type::String));
     object
-        .attribute("accounts", texts().description("Account ids that own the interfaces. Unset: every account of the provider."))
+        .attribute(
+            "accounts",
+            texts().description(
+                "Accounts of the interfaces: keys of the provider's `accounts`, or account ids. Unset: every account of the provider.",
+            ),
+        )
         .attribute("regions", texts().description("Regions of the interfaces. Unset: every Region of the provider."))
         .attribute("vpc_ids", texts().description("VPCs of the interfaces. Unset: any."))
         .attribute("subnet_ids", texts().description("Subnets of the interfaces. Unset: any."))

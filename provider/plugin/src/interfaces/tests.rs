@@ -1,5 +1,7 @@
 //! The data source on an AWS in memory: who is found, who is left out and why, and what stops it.
 
+mod company;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use enigma_tfplugin::{CancellationToken, ClientCapabilities, Context, DataSource
 use serde_json::{Value as Json, json};
 
 use super::Interfaces;
-use crate::reach::Reach;
+use crate::reach::{Reach, Terms};
 
 fn home() -> Place {
     Place { account: "111111111111".parse().unwrap(), region: "us-east-1".parse().unwrap() }
@@ -145,7 +147,7 @@ async fn a_provider_that_cannot_work_yet_says_why() {
     assert!(why.iter().any(|d| d.detail.contains("allowed_account_ids")), "{why:?}");
 
     let reach = Reach::default();
-    reach.postpone(vec!["assume_role.role_arn".to_owned()]);
+    reach.postpone(vec!["assume_role.role_arn".to_owned()], Terms::default());
     let postponed = Interfaces::new(reach);
     let why = postponed.read(&context(), config(&postponed, &rules)).await.unwrap_err();
     assert!(
