@@ -25,6 +25,8 @@ pub struct AwsConfig {
     pub assume_role: Option<AssumeRole>,
     /// The role to assume for each further account. The home account needs none.
     pub accounts: BTreeMap<AccountId, AssumeRole>,
+    /// The role that accounts of the organization have in common: for every account that is not in `accounts`.
+    pub organization: Option<OrganizationRole>,
     /// Service addresses, for private endpoints and simulators.
     pub endpoints: Endpoints,
     /// How often one call is tried again after a throttled read, a lost connection or a server-side failure. Unset: what
@@ -94,11 +96,46 @@ impl AssumeRole {
     }
 }
 
+/// A role of the same name in many accounts, as an organization rolls it out with a stack set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganizationRole {
+    /// The role's name, without a path.
+    pub name: String,
+    /// Its path, with `/` at both ends. Unset: `/`.
+    pub path: Option<String>,
+    /// The external id that the roles' trust policies ask for.
+    pub external_id: Option<String>,
+    /// As in [`AssumeRole::session_name`].
+    pub session_name: Option<String>,
+    /// As in [`AssumeRole::duration`].
+    pub duration: Option<Duration>,
+}
+
+impl OrganizationRole {
+    /// The role in one account of a partition.
+    pub(crate) fn in_account(&self, partition: &str, account: &AccountId) -> AssumeRole {
+        let path = self.path.as_deref().unwrap_or("/");
+        AssumeRole {
+            role_arn: format!("arn:{partition}:iam::{account}:role{path}{}", self.name),
+            external_id: self.external_id.clone(),
+            session_name: self.session_name.clone(),
+            duration: self.duration,
+            ..AssumeRole::default()
+        }
+    }
+}
+
 /// Addresses of services; `None` is AWS's own (or `AWS_ENDPOINT_URL_EC2` and its kind, which the SDK reads).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
     /// EC2, in every Region.
     pub ec2: Option<String>,
+    /// Elastic Load Balancing (version 2), in every Region.
+    pub elbv2: Option<String>,
+    /// Organizations.
+    pub organizations: Option<String>,
+    /// RAM, in every Region.
+    pub ram: Option<String>,
     /// STS, in the home Region.
     pub sts: Option<String>,
 }
@@ -154,6 +191,36 @@ pub enum ConfigError {
         /// What was given.
         seconds: u64,
     },
+    /// A role of another partition than the home Region: roles cannot be assumed across partitions.
+    #[error(
+        "`{field}` is {found:?}, but Region {region} is in partition {expected}; roles of other partitions cannot be assumed"
+    )]
+    RolePartition {
+        /// Path of the attribute.
+        field: String,
+        /// The ARN that was given.
+        found: String,
+        /// The home Region.
+        region: Region,
+        /// Its partition.
+        expected: &'static str,
+    },
+    /// Not what IAM takes as the name of a role.
+    #[error("`{field}` is {found:?}; a role's name has 1 to 64 letters, digits or +=,.@_- and no path")]
+    RoleName {
+        /// Path of the attribute.
+        field: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// Not what IAM takes as a path.
+    #[error("`{field}` is {found:?}; a role's path begins and ends with / and has at most 512 characters")]
+    RolePath {
+        /// Path of the attribute.
+        field: &'static str,
+        /// What was given.
+        found: String,
+    },
     /// Not an http or https address.
     #[error("`{field}` is {found:?}, which is not an http:// or https:// address")]
     Endpoint {
@@ -179,16 +246,18 @@ impl AwsConfig {
             check_role("assume_role", role, None, &mut problems);
         }
         for (account, role) in &self.accounts {
-            check_role(
-                &format!("accounts[{account:?}]", account = account.as_str()),
-                role,
-                Some(account),
-                &mut problems,
-            );
+            check_role(&field_of(account), role, Some(account), &mut problems);
         }
-        for (field, endpoint) in
-            [("endpoints.ec2", &self.endpoints.ec2), ("endpoints.sts", &self.endpoints.sts)]
-        {
+        if let Some(role) = &self.organization {
+            check_organization(role, &mut problems);
+        }
+        for (field, endpoint) in [
+            ("endpoints.ec2", &self.endpoints.ec2),
+            ("endpoints.elbv2", &self.endpoints.elbv2),
+            ("endpoints.organizations", &self.endpoints.organizations),
+            ("endpoints.ram", &self.endpoints.ram),
+            ("endpoints.sts", &self.endpoints.sts),
+        ] {
             if let Some(found) = endpoint
                 && !["http://", "https://"]
                     .iter()
@@ -199,6 +268,51 @@ impl AwsConfig {
         }
         problems
     }
+
+    /// The role for an account other than the home one, if there is one.
+    pub(crate) fn role_for(&self, partition: &str, account: &AccountId) -> Option<AssumeRole> {
+        let template = || self.organization.as_ref().map(|role| role.in_account(partition, account));
+        self.accounts.get(account).cloned().or_else(template)
+    }
+
+    /// Roles that cannot be assumed from this Region.
+    pub(crate) fn check_partition(&self, region: &Region) -> Vec<ConfigError> {
+        let expected = crate::partition::of(region);
+        let home = self.assume_role.iter().map(|role| ("assume_role".to_owned(), role));
+        let accounts = self.accounts.iter().map(|(account, role)| (field_of(account), role));
+        let foreign =
+            home.chain(accounts).filter(|(_, role)| role.role_arn.split(':').nth(1) != Some(expected));
+        foreign
+            .map(|(field, role)| ConfigError::RolePartition {
+                field: format!("{field}.role_arn"),
+                found: role.role_arn.clone(),
+                region: region.clone(),
+                expected,
+            })
+            .collect()
+    }
+}
+
+fn field_of(account: &AccountId) -> String {
+    format!("accounts[{account:?}]", account = account.as_str())
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+fn check_organization(role: &OrganizationRole, problems: &mut Vec<ConfigError>) {
+    let in_name = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
+    if role.name.is_empty() || role.name.len() > 64 || !role.name.bytes().all(in_name) {
+        problems.push(ConfigError::RoleName { field: "organization.role_name", found: role.name.clone() });
+    }
+    let in_path = |path: &String| {
+        path.starts_with('/')
+            && path.ends_with('/')
+            && path.len() <= 512
+            && path.bytes().all(|b| (0x21..=0x7e).contains(&b))
+    };
+    if let Some(path) = role.path.as_ref().filter(|path| !in_path(path)) {
+        problems.push(ConfigError::RolePath { field: "organization.role_path", found: path.clone() });
+    }
+    check_duration("organization", role.duration, problems);
 }
 
 fn check_role(field: &str, role: &AssumeRole, account: Option<&AccountId>, problems: &mut Vec<ConfigError>) {
@@ -212,7 +326,11 @@ fn check_role(field: &str, role: &AssumeRole, account: Option<&AccountId>, probl
         }),
         _ => {}
     }
-    if let Some(seconds) = role.duration.map(|d| d.as_secs()).filter(|s| !(900..=43_200).contains(s)) {
+    check_duration(field, role.duration, problems);
+}
+
+fn check_duration(field: &str, duration: Option<Duration>, problems: &mut Vec<ConfigError>) {
+    if let Some(seconds) = duration.map(|d| d.as_secs()).filter(|s| !(900..=43_200).contains(s)) {
         problems.push(ConfigError::RoleDuration { field: format!("{field}.duration"), seconds });
     }
 }
@@ -241,17 +359,29 @@ mod tests {
             endpoints: Endpoints {
                 ec2: Some("localhost:4566".into()),
                 sts: Some("http://127.0.0.1:1".into()),
+                ram: Some("ftp://x".into()),
+                ..Endpoints::default()
             },
+            organization: Some(OrganizationRole {
+                name: "path/role".into(),
+                path: Some("path".into()),
+                duration: Some(Duration::from_secs(899)),
+                ..OrganizationRole::default()
+            }),
             ..AwsConfig::default()
         };
         let problems: Vec<String> = config.check().iter().map(ToString::to_string).collect();
-        assert_eq!(problems.len(), 5, "{problems:#?}");
+        assert_eq!(problems.len(), 9, "{problems:#?}");
         for (problem, word) in problems.iter().zip([
             "secret_key",
             "assume_role.role_arn",
             "900",
             "333333333333",
+            "organization.role_name",
+            "organization.role_path",
+            "organization.duration",
             "endpoints.ec2",
+            "endpoints.ram",
         ]) {
             assert!(problem.contains(word), "{problem} should name {word}");
         }
@@ -275,6 +405,56 @@ mod tests {
         ] {
             assert_eq!(AssumeRole { role_arn: arn.into(), ..AssumeRole::default() }.account(), None, "{arn}");
         }
+    }
+
+    #[test]
+    fn accounts_without_a_role_of_their_own_have_the_organizations() {
+        let own =
+            AssumeRole { role_arn: "arn:aws-cn:iam::222222222222:role/own".into(), ..AssumeRole::default() };
+        let account = |id: &str| id.parse::<AccountId>().unwrap();
+        let mut config = AwsConfig {
+            accounts: BTreeMap::from([(account("222222222222"), own.clone())]),
+            ..AwsConfig::default()
+        };
+        assert_eq!(config.role_for("aws-cn", &account("333333333333")), None);
+        config.organization = Some(OrganizationRole {
+            name: "mirror".into(),
+            path: Some("/security/".into()),
+            external_id: Some("sesame".into()),
+            ..OrganizationRole::default()
+        });
+        assert_eq!(config.role_for("aws-cn", &account("222222222222")), Some(own));
+        let common = config.role_for("aws-cn", &account("333333333333")).unwrap();
+        assert_eq!(common.role_arn, "arn:aws-cn:iam::333333333333:role/security/mirror");
+        assert_eq!(common.external_id.as_deref(), Some("sesame"));
+        let path_less = OrganizationRole { name: "m".into(), ..OrganizationRole::default() };
+        assert_eq!(
+            path_less.in_account("aws", &account("333333333333")).role_arn,
+            "arn:aws:iam::333333333333:role/m"
+        );
+    }
+
+    #[test]
+    fn roles_of_other_partitions_are_refused() {
+        let role = |arn: &str| AssumeRole { role_arn: arn.into(), ..AssumeRole::default() };
+        let config = AwsConfig {
+            assume_role: Some(role("arn:aws-us-gov:iam::111111111111:role/m")),
+            accounts: BTreeMap::from([(
+                "222222222222".parse().unwrap(),
+                role("arn:aws:iam::222222222222:role/m"),
+            )]),
+            ..AwsConfig::default()
+        };
+        let problems = |region: &str| {
+            config
+                .check_partition(&region.parse().unwrap())
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        assert!(problems("us-east-1")[0].contains("assume_role.role_arn"), "{:?}", problems("us-east-1"));
+        assert!(problems("us-gov-west-1")[0].contains("partition aws-us-gov"));
+        assert_eq!(problems("cn-north-1").len(), 2);
     }
 
     #[test]

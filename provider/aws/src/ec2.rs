@@ -4,6 +4,7 @@
 //! [`crate::retry`]). Nothing here knows fleets.
 
 mod describe;
+mod dry_run;
 mod mirror;
 
 use async_trait::async_trait;
@@ -13,7 +14,8 @@ use enigma_fleet::inventory::{
     Destination, FilterRule, Instance, Interface, MirrorFilter, MirrorSession, MirrorTarget, Subnet, Tags,
 };
 use enigma_reconcile::ports::{
-    AwsError, ClientToken, InterfaceScope, MirrorPlace, MirrorScope, NewSession, SessionPatch,
+    AwsError, ClientToken, DryRun, InterfaceScope, MirrorPlace, MirrorScope, NewSession, Refusal,
+    SessionPatch,
 };
 
 /// EC2 of one account in one Region.
@@ -117,5 +119,8 @@ impl MirrorPlace for Ec2Place {
     }
     async fn retag(&self, resource: &Resource, set: &Tags, remove: &[String]) -> Result<(), AwsError> {
         self.change_tags(resource, set, remove).await
+    }
+    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refusal>, AwsError> {
+        self.refused_of(writes).await
     }
 }

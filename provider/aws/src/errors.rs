@@ -1,9 +1,12 @@
 //! AWS error codes to meanings. No other file compares a code or reads a message.
 //!
 //! The SDK model declares no error shapes for EC2, so the code string is all there is; spellings vary (`...Id.NotFound`,
-//! `...ID.NotFound`), hence the comparison ignores case. Sources: the EC2 API error-code reference
-//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, the STS common errors
-//! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>, and codes seen in the field where noted.
+//! `...ID.NotFound`), hence the comparison ignores case, and the `Exception` that JSON services append. Sources: the EC2 API
+//! error-code reference <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, the STS common errors
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>, the errors listed with each action of RAM
+//! <https://docs.aws.amazon.com/ram/latest/APIReference/>, Organizations
+//! <https://docs.aws.amazon.com/organizations/latest/APIReference/> and Elastic Load Balancing
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/>, and codes seen in the field where noted.
 
 use std::error::Error;
 
@@ -14,6 +17,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use enigma_fleet::ids::Place;
 use enigma_reconcile::ports::{AwsError, ErrorKind};
+
+/// What EC2 answers to a dry run of a call that the caller may make.
+pub(crate) const DRY_RUN: &str = "DryRunOperation";
 
 /// One failed call in our words. `place` is `None` while the account is unknown.
 pub(crate) fn translate<E>(
@@ -68,58 +74,60 @@ pub(crate) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsErro
 fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
     let code = code.to_ascii_lowercase();
     let says = |words: &str| message.to_ascii_lowercase().contains(words);
-    match code.as_str() {
+    // RAM means the values by it (an external principal in a share that allows none), EC2 the caller.
+    if code == "operationnotpermittedexception" {
+        return ErrorKind::Invalid;
+    }
+    match code.strip_suffix("exception").unwrap_or(&code) {
         "requestlimitexceeded"
         | "throttling"
-        | "throttlingexception"
-        | "throttledexception"
+        | "throttled"
         | "requestthrottled"
-        | "requestthrottledexception"
-        | "toomanyrequestsexception"
-        | "ec2throttledexception"
+        | "toomanyrequests"
+        | "ec2throttled"
         | "bandwidthlimitexceeded"
         | "slowdown" => ErrorKind::Throttled,
         "idempotentparametermismatch" => ErrorKind::IdempotencyMismatch,
-        "unauthorizedoperation"
-        | "accessdenied"
-        | "accessdeniedexception"
-        | "operationnotpermitted"
-        | "optinrequired" => ErrorKind::Unauthorized,
+        "unauthorizedoperation" | "accessdenied" | "operationnotpermitted" | "optinrequired" => {
+            ErrorKind::Unauthorized
+        }
         "authfailure"
         | "blocked"
         | "expiredtoken"
-        | "expiredtokenexception"
         | "incompletesignature"
         | "invalidaccesskeyid"
         | "invalidclienttokenid"
         | "missingauthenticationtoken"
         | "pendingverification"
-        | "regiondisabledexception"
+        | "regiondisabled"
         | "requestexpired"
         | "signaturedoesnotmatch"
-        | "unrecognizedclientexception" => ErrorKind::Credentials,
+        | "unrecognizedclient" => ErrorKind::Credentials,
         "networkinterfacenotsupported" => ErrorKind::SourceUnsupported,
-        "internalerror" | "internalfailure" | "serverinternal" | "serviceunavailable" | "unavailable" => {
-            ErrorKind::Unavailable
-        }
-        "trafficmirrorfilterinuse" | "trafficmirrortargetinuseexception" | "dependencyviolation" => {
-            ErrorKind::InUse
-        }
+        "internalerror" | "internalfailure" | "serverinternal" | "service" | "serviceunavailable"
+        | "unavailable" => ErrorKind::Unavailable,
+        "trafficmirrorfilterinuse" | "trafficmirrortargetinuse" | "dependencyviolation" => ErrorKind::InUse,
         "invalidnetworkinterfaceid.notfound" => ErrorKind::InterfaceNotFound,
         // Seen in the field: CreateTrafficMirrorTarget answers an unknown interface with this general code and "The interface
         // ID 'eni-...' does not exist".
         "invalidtrafficmirrortarget" if says("the interface id") && says("does not exist") => {
             ErrorKind::InterfaceNotFound
         }
+        // Associations of a resource share that are on their way in or out, and shares that are being deleted.
+        "invalidstatetransition" => ErrorKind::Changing,
+        "unknownresource" => ErrorKind::NotFound,
         // Seen in the field, code not recorded: "eni-... is in use by target tmt-..." for a source that is a mirror target,
         // "already being used" for a conflict (such as the session number) on the source.
         _ if says("is in use by target") => ErrorKind::SourceUnsupported,
-        _ if code.ends_with(".notfound") => ErrorKind::NotFound,
-        _ if code.ends_with(".inuse") => ErrorKind::InUse,
+        // EC2 puts a dot before it, the others do not.
+        one if one.ends_with("notfound") => ErrorKind::NotFound,
+        one if one.ends_with(".inuse") => ErrorKind::InUse,
         _ if says("already being used") => ErrorKind::AlreadyExists,
-        _ if code.ends_with("alreadyexists") || code.ends_with(".duplicate") => ErrorKind::AlreadyExists,
+        one if ["alreadyexists", "alreadyaccepted", ".duplicate"].iter().any(|end| one.ends_with(end)) => {
+            ErrorKind::AlreadyExists
+        }
         // After throttling, whose codes end alike.
-        _ if code.ends_with("limitexceeded") => ErrorKind::Quota,
+        one if one.ends_with("limitexceeded") => ErrorKind::Quota,
         _ if status >= 500 => ErrorKind::Unavailable,
         _ => ErrorKind::Invalid,
     }
@@ -129,12 +137,15 @@ fn is_credentials(error: &(dyn Error + 'static)) -> bool {
     sources(error).any(|e| e.is::<CredentialsError>())
 }
 
-fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+/// An error and its causes, outermost first.
+pub(crate) fn sources<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |e: &&'a (dyn Error + 'static)| (*e).source())
 }
 
 /// All causes in one line, outermost first, without repeating a text that the next one contains.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for text in sources(error).map(ToString::to_string) {
         if parts.last().is_none_or(|last| !last.contains(&text)) {

@@ -1,12 +1,12 @@
-//! From a configuration to clients: credentials, roles, endpoints, one client per place.
+//! From a configuration to clients: credentials, roles, endpoints, one client per place and service.
 //!
-//! Credentials are loaded on first use, cached per account and renewed before they end; clients are cached per place, so that
+//! Credentials are loaded on first use, remembered per account and renewed before they end; clients are kept per place, so that
 //! connections are reused over a whole run. Knows nothing of what the clients are used for.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -17,20 +17,24 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::{Builder as FilesBuilder, EnvConfigFileKind, EnvConfigFiles};
 use enigma_fleet::ids::{AccountId, Place, Region};
-use enigma_reconcile::ports::{AwsError, Cloud, ErrorKind, MirrorPlace};
-use tokio::sync::OnceCell;
+use enigma_reconcile::ports::{
+    AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, SharePlace, UnitId,
+};
 use tracing::debug;
 
+use crate::balancing::ElbPlace;
 use crate::config::{AssumeRole, AwsConfig, ConfigError};
+use crate::credentials::{LOAD_CREDENTIALS, NotLoaded, Remembered};
 use crate::ec2::Ec2Place;
 use crate::errors::{local, translate};
-use crate::retry;
+use crate::organization::Tree;
+use crate::ram::RamPlace;
+use crate::{partition, retry};
 
-/// Credentials are renewed this long before they end: a call signed just before the end must still arrive in time, after its
-/// retries. AWS refuses requests whose token has ended, not those that were merely signed before.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
-/// How long loading credentials may take. The SDK's 5 s is too short for a role assumed through a role over a slow link.
-const LOAD_CREDENTIALS: Duration = Duration::from_secs(30);
+/// When the SDK's own cache asks [`Remembered`] again, which renews earlier: it must only never sign with what has ended.
+const ASK_BEFORE: Duration = Duration::from_secs(60);
+/// How long a failure to find out the home account answers for those that ask next, as with an account's credentials.
+const FAILURE_STANDS: Duration = Duration::from_secs(30);
 /// One cached set of credentials per account; AWS's default quota is 10 accounts per organization, the largest have thousands.
 /// Beyond this the least recently used are loaded again.
 const CACHED_ACCOUNTS: usize = 10_000;
@@ -43,9 +47,25 @@ pub struct AwsCloud {
     shared: SdkConfig,
     region: Region,
     config: AwsConfig,
-    home: OnceCell<Place>,
+    /// Held while asking, so that all places of a plan ask once.
+    home: tokio::sync::Mutex<Option<Home>>,
     accounts: tokio::sync::Mutex<HashMap<AccountId, SharedCredentialsProvider>>,
-    places: Mutex<HashMap<Place, Arc<dyn MirrorPlace>>>,
+    places: Mutex<HashMap<Place, Arc<Clients>>>,
+    organizations: OnceLock<aws_sdk_organizations::Client>,
+}
+
+/// What `sts:GetCallerIdentity` said.
+enum Home {
+    Known(Place),
+    Failed(AwsError, Instant),
+}
+
+/// The clients of one place, made when they are needed.
+struct Clients {
+    config: SdkConfig,
+    ec2: OnceLock<Arc<dyn MirrorPlace>>,
+    ram: OnceLock<Arc<dyn SharePlace>>,
+    elbv2: OnceLock<Arc<dyn BalancerPlace>>,
 }
 
 impl AwsCloud {
@@ -67,30 +87,37 @@ impl AwsCloud {
                 .parse::<Region>()
                 .map_err(|_| vec![ConfigError::BadRegion(found.as_ref().to_owned())])?,
         };
+        let problems = config.check_partition(&region);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let mut shared = loaded
             .to_builder()
             .retry_config(retry::retry_config(&config, loaded.retry_config()))
             .identity_cache(
                 IdentityCache::lazy()
-                    .buffer_time(RENEW_BEFORE)
-                    .load_timeout(LOAD_CREDENTIALS)
+                    .buffer_time(ASK_BEFORE)
+                    // Loading has its limit in `Remembered`; waiting for it takes a little longer.
+                    .load_timeout(LOAD_CREDENTIALS + ASK_BEFORE)
                     .max_partitions(CACHED_ACCOUNTS)
                     .build(),
             )
             .build();
-        if let Some(role) = &config.assume_role
-            && let Some(base) = shared.credentials_provider()
-        {
-            let assumed = assume(role, &sts_config(&shared, &config), base).await;
-            shared = shared.to_builder().credentials_provider(assumed).build();
+        if let Some(base) = shared.credentials_provider() {
+            let mut home = remember(base);
+            if let Some(role) = &config.assume_role {
+                home = assume(role, &sts_config(&shared, &config), home).await;
+            }
+            shared = shared.to_builder().credentials_provider(home).build();
         }
         Ok(Self {
             shared,
             region,
             config,
-            home: OnceCell::new(),
+            home: tokio::sync::Mutex::new(None),
             accounts: tokio::sync::Mutex::new(HashMap::new()),
             places: Mutex::new(HashMap::new()),
+            organizations: OnceLock::new(),
         })
     }
 
@@ -112,58 +139,134 @@ impl AwsCloud {
         Ok(Place { account, region: self.region.clone() })
     }
 
-    /// Credentials for one account: the home ones, or those of the role configured for it.
-    async fn credentials(&self, place: &Place) -> Result<SharedCredentialsProvider, AwsError> {
+    /// Credentials for one account: the home ones, or those of the role configured for it. They are loaded here, so that a broken
+    /// role is one error, the same for all places of the account.
+    async fn credentials(&self, account: &AccountId) -> Result<SharedCredentialsProvider, AwsError> {
+        let failed =
+            |code: &str, message: String| local(None, "AssumeRole", ErrorKind::Credentials, code, message);
         let home_provider = self.shared.credentials_provider().ok_or_else(|| {
-            let message = "no source of AWS credentials is configured".to_owned();
-            local(Some(place), "AssumeRole", ErrorKind::Credentials, "(no credentials)", message)
+            failed("(no credentials)", "no source of AWS credentials is configured".to_owned())
         })?;
-        if self.home().await?.account == place.account {
+        if self.home().await?.account == *account {
             return Ok(home_provider);
         }
-        let Some(role) = self.config.accounts.get(&place.account) else {
-            let message = format!(
-                "account {} is neither the account of the provider's credentials nor one with a role in `accounts`; add it there",
-                place.account
-            );
-            return Err(local(Some(place), "AssumeRole", ErrorKind::Credentials, "(no role)", message));
+        let Some(role) = self.config.role_for(partition::of(&self.region), account) else {
+            return Err(failed(
+                "(no role)",
+                format!(
+                    "account {account} is neither the account of the provider's credentials nor one with a role in `accounts`; add it \
+                     there, or give all accounts of the organization a role in `organization`"
+                ),
+            ));
         };
-        let mut accounts = self.accounts.lock().await;
-        if let Some(known) = accounts.get(&place.account) {
-            return Ok(known.clone());
+        let provider = {
+            let mut accounts = self.accounts.lock().await;
+            match accounts.get(account) {
+                Some(known) => known.clone(),
+                None => {
+                    let made = assume(&role, &sts_config(&self.shared, &self.config), home_provider).await;
+                    accounts.insert(account.clone(), made.clone());
+                    made
+                }
+            }
+        };
+        // Not under the lock: other accounts need not wait for this one.
+        match provider.provide_credentials().await {
+            Ok(_) => Ok(provider),
+            Err(error) => {
+                let NotLoaded { code, message } = NotLoaded::of(&error);
+                Err(failed(&code, format!("account {account}, role {}: {message}", role.role_arn)))
+            }
         }
-        let provider = assume(role, &sts_config(&self.shared, &self.config), home_provider).await;
-        accounts.insert(place.account.clone(), provider.clone());
-        Ok(provider)
+    }
+
+    async fn clients(&self, place: &Place) -> Result<Arc<Clients>, AwsError> {
+        let known = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let config = self
+            .shared
+            .to_builder()
+            .credentials_provider(self.credentials(&place.account).await?)
+            .region(aws_config::Region::new(place.region.to_string()))
+            .build();
+        let made =
+            Arc::new(Clients { config, ec2: OnceLock::new(), ram: OnceLock::new(), elbv2: OnceLock::new() });
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two callers may have opened the same place at once: both use the first.
+        Ok(Arc::clone(places.entry(place.clone()).or_insert(made)))
     }
 }
 
 #[async_trait]
 impl Cloud for AwsCloud {
     async fn home(&self) -> Result<Place, AwsError> {
-        self.home.get_or_try_init(|| self.who_am_i()).await.cloned()
+        let mut home = self.home.lock().await;
+        match &*home {
+            Some(Home::Known(place)) => return Ok(place.clone()),
+            Some(Home::Failed(error, at)) if at.elapsed() < FAILURE_STANDS => return Err(error.clone()),
+            _ => {}
+        }
+        let asked = self.who_am_i().await;
+        *home = Some(match &asked {
+            Ok(place) => Home::Known(place.clone()),
+            Err(error) => Home::Failed(error.clone(), Instant::now()),
+        });
+        asked
     }
 
     async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError> {
-        let cached = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
-        if let Some(open) = cached {
-            return Ok(open);
-        }
-        let config = self
-            .shared
-            .to_builder()
-            .credentials_provider(self.credentials(place).await?)
-            .region(aws_config::Region::new(place.region.to_string()))
-            .build();
-        let mut ec2 = aws_sdk_ec2::config::Builder::from(&config);
-        if let Some(endpoint) = &self.config.endpoints.ec2 {
-            ec2.set_endpoint_url(Some(endpoint.clone()));
-        }
-        let opened: Arc<dyn MirrorPlace> = Arc::new(Ec2Place::new(place.clone(), ec2));
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        // Two callers may have opened the same place at once: both use the first.
-        Ok(Arc::clone(places.entry(place.clone()).or_insert(opened)))
+        let clients = self.clients(place).await?;
+        let opened = clients.ec2.get_or_init(|| {
+            let mut config = aws_sdk_ec2::config::Builder::from(&clients.config);
+            if let Some(endpoint) = &self.config.endpoints.ec2 {
+                config.set_endpoint_url(Some(endpoint.clone()));
+            }
+            Arc::new(Ec2Place::new(place.clone(), config))
+        });
+        Ok(Arc::clone(opened))
     }
+
+    async fn shares(&self, place: &Place) -> Result<Arc<dyn SharePlace>, AwsError> {
+        let clients = self.clients(place).await?;
+        let opened = clients.ram.get_or_init(|| {
+            let mut config = aws_sdk_ram::config::Builder::from(&clients.config);
+            if let Some(endpoint) = &self.config.endpoints.ram {
+                config.set_endpoint_url(Some(endpoint.clone()));
+            }
+            Arc::new(RamPlace::new(place.clone(), config))
+        });
+        Ok(Arc::clone(opened))
+    }
+
+    async fn balancers(&self, place: &Place) -> Result<Arc<dyn BalancerPlace>, AwsError> {
+        let clients = self.clients(place).await?;
+        let opened = clients.elbv2.get_or_init(|| {
+            let mut config = aws_sdk_elasticloadbalancingv2::config::Builder::from(&clients.config);
+            if let Some(endpoint) = &self.config.endpoints.elbv2 {
+                config.set_endpoint_url(Some(endpoint.clone()));
+            }
+            Arc::new(ElbPlace::new(place.clone(), config))
+        });
+        Ok(Arc::clone(opened))
+    }
+
+    async fn organization_accounts(&self, units: &[UnitId]) -> Result<Vec<OrganizationAccount>, AwsError> {
+        let home = self.home().await?;
+        let client = self.organizations.get_or_init(|| {
+            let mut config = aws_sdk_organizations::config::Builder::from(&self.shared);
+            if let Some(endpoint) = &self.config.endpoints.organizations {
+                config.set_endpoint_url(Some(endpoint.clone()));
+            }
+            aws_sdk_organizations::Client::from_conf(config.build())
+        });
+        Tree { client, home: &home }.accounts_below(units).await
+    }
+}
+
+fn remember(provider: SharedCredentialsProvider) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Remembered::new(provider))
 }
 
 async fn load(config: &AwsConfig) -> SdkConfig {
@@ -258,7 +361,7 @@ async fn assume(
     if !role.tags.is_empty() {
         builder = builder.tags(role.tags.clone());
     }
-    SharedCredentialsProvider::new(builder.build_from_provider(base).await)
+    remember(SharedCredentialsProvider::new(builder.build_from_provider(base).await))
 }
 
 #[cfg(test)]

@@ -42,7 +42,13 @@ async fn cloud(sim: &Sim) -> Arc<dyn Cloud> {
     let config = AwsConfig {
         region: Some("us-east-1".parse().unwrap()),
         static_keys: Some(StaticKeys { access_key: "home".into(), secret_key: "secret".into(), token: None }),
-        endpoints: Endpoints { ec2: endpoint.clone(), sts: endpoint },
+        endpoints: Endpoints {
+            ec2: endpoint.clone(),
+            elbv2: endpoint.clone(),
+            organizations: endpoint.clone(),
+            ram: endpoint.clone(),
+            sts: endpoint,
+        },
         ..AwsConfig::default()
     };
     Arc::new(AwsCloud::new(config).await.unwrap())

@@ -4,9 +4,11 @@
 //! with their interface as AWS does, counts calls, and can fail, throttle, forget to reply, show stale data or drop dead at any
 //! call. Time is tokio's. One lock guards everything, so each call takes effect at one moment. It does not know how it is used.
 
+mod company;
 mod faults;
 mod place;
 mod refusal;
+mod sharing;
 mod world;
 
 use std::collections::BTreeMap;
@@ -18,9 +20,13 @@ use enigma_fleet::ids::{InstanceId, InterfaceId, Place, SessionId, SubnetId};
 use enigma_fleet::inventory::{Interface, PlaceInventory, Tags};
 
 use crate::pacing::Bucket;
-use crate::ports::{AwsError, Cloud, ErrorKind, MirrorPlace};
+use crate::ports::{
+    AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, SharePlace, UnitId,
+};
 use faults::Faults;
 pub use faults::{Call, When};
+use place::MemoryPlace;
+use tokio::time::Instant;
 pub use world::Quotas;
 use world::World;
 
@@ -33,7 +39,7 @@ pub struct MemoryAws {
 
 /// A world of the past.
 #[derive(Clone)]
-pub struct Frozen(BTreeMap<Place, world::PlaceState>);
+pub struct Frozen(Arc<world::Places>);
 
 struct Shared {
     world: World,
@@ -53,6 +59,20 @@ impl MemoryAws {
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn enter(&self, place: &Place) -> Result<MemoryPlace, AwsError> {
+        if !self.lock().world.places.contains_key(place) {
+            return Err(AwsError {
+                place: Some(place.clone()),
+                operation: "AssumeRole",
+                kind: ErrorKind::Credentials,
+                code: "(no role)".to_owned(),
+                message: format!("nobody gave a role for account {}", place.account),
+                request_id: None,
+            });
+        }
+        Ok(MemoryPlace { aws: self.clone(), place: place.clone() })
     }
 
     /// Makes a place, empty.
@@ -93,9 +113,13 @@ impl MemoryAws {
         state.sessions.retain(|_, session| session.interface != *interface);
     }
 
-    /// Makes a load balancer that targets may name.
+    /// Makes a load balancer that targets may name: one that receives as it should, until [`Self::edit_balancer`].
     pub fn add_load_balancer(&self, place: &Place, arn: &str) {
-        self.lock().world.at(place).load_balancers.insert(arn.to_owned());
+        let mut shared = self.lock();
+        let state = shared.world.at(place);
+        let zones =
+            state.subnets.values().map(|subnet| (subnet.zone.clone(), Some(subnet.id.clone()))).collect();
+        state.load_balancers.insert(arn.to_owned(), company::sound(arn, zones));
     }
 
     /// Makes a Gateway Load Balancer endpoint that targets may name.
@@ -108,10 +132,10 @@ impl MemoryAws {
         self.lock().world.at(place).sessions.remove(session);
     }
 
-    /// What really exists in a place, stale reads or not.
+    /// What a place really owns, stale reads or not.
     #[must_use]
     pub fn contents(&self, place: &Place) -> PlaceInventory {
-        self.lock().world.places.get(place).map(world::PlaceState::contents).unwrap_or_default()
+        self.lock().world.view(place, Instant::now()).contents()
     }
 
     /// Sets quotas, usually low ones.
@@ -148,13 +172,13 @@ impl MemoryAws {
     /// The world as it is at this moment, for [`Self::show`].
     #[must_use]
     pub fn freeze(&self) -> Frozen {
-        Frozen(self.lock().world.places.clone())
+        Frozen(Arc::new(self.lock().world.places.clone()))
     }
 
     /// The next `reads` reads, in any place, show a world of the past, as an eventually consistent AWS may. Writes see the
     /// present.
     pub fn show(&self, past: &Frozen, reads: usize) {
-        self.lock().faults.go_stale(past.0.clone(), reads);
+        self.lock().faults.go_stale(Arc::clone(&past.0), reads);
     }
 
     /// The caller dies at the call with this index in the journal, before or after it takes effect: that call and all later
@@ -191,26 +215,31 @@ impl Cloud for MemoryAws {
     }
 
     async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError> {
-        if !self.lock().world.places.contains_key(place) {
-            return Err(AwsError {
-                place: Some(place.clone()),
-                operation: "AssumeRole",
-                kind: ErrorKind::Credentials,
-                code: "(no role)".to_owned(),
-                message: format!("nobody gave a role for account {}", place.account),
-                request_id: None,
-            });
-        }
-        Ok(Arc::new(place::MemoryPlace { aws: self.clone(), place: place.clone() }))
+        self.enter(place).await.map(|open| Arc::new(open) as _)
+    }
+
+    async fn shares(&self, place: &Place) -> Result<Arc<dyn SharePlace>, AwsError> {
+        self.enter(place).await.map(|open| Arc::new(open) as _)
+    }
+
+    async fn balancers(&self, place: &Place) -> Result<Arc<dyn BalancerPlace>, AwsError> {
+        self.enter(place).await.map(|open| Arc::new(open) as _)
+    }
+
+    async fn organization_accounts(&self, units: &[UnitId]) -> Result<Vec<OrganizationAccount>, AwsError> {
+        self.accounts_below(units).await
     }
 }
 
 /// Everything in every place; for comparing worlds.
 impl MemoryAws {
-    /// What really exists, by place.
+    /// What each place really owns.
     #[must_use]
     pub fn all_contents(&self) -> BTreeMap<Place, PlaceInventory> {
-        self.lock().world.places.iter().map(|(place, state)| (place.clone(), state.contents())).collect()
+        let shared = self.lock();
+        let now = Instant::now();
+        let places = shared.world.places.keys();
+        places.map(|place| (place.clone(), shared.world.view(place, now).contents())).collect()
     }
 }
 

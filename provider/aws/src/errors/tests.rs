@@ -5,8 +5,8 @@ use super::*;
 #[test]
 fn documented_codes_have_their_meaning() {
     use ErrorKind::{
-        AlreadyExists, Credentials, IdempotencyMismatch, InUse, InterfaceNotFound, Invalid, NotFound, Quota,
-        SourceUnsupported, Throttled, Unauthorized, Unavailable,
+        AlreadyExists, Changing, Credentials, IdempotencyMismatch, InUse, InterfaceNotFound, Invalid,
+        NotFound, Quota, SourceUnsupported, Throttled, Unauthorized, Unavailable,
     };
     for (code, kind) in [
         ("TrafficMirrorSessionsPerInterfaceLimitExceeded", Quota),
@@ -41,6 +41,29 @@ fn documented_codes_have_their_meaning() {
         ("InvalidParameterValue", Invalid),
         ("MissingParameter", Invalid),
         ("InvalidTrafficMirrorTarget", Invalid),
+        ("UnknownResourceException", NotFound),
+        ("ResourceShareInvitationArnNotFoundException", NotFound),
+        ("ResourceShareInvitationAlreadyAcceptedException", AlreadyExists),
+        ("ResourceShareInvitationExpiredException", Invalid),
+        ("ResourceShareLimitExceededException", Quota),
+        ("InvalidStateTransitionException", Changing),
+        ("OperationNotPermittedException", Invalid),
+        ("OperationNotPermitted", Unauthorized),
+        ("MalformedArnException", Invalid),
+        ("IdempotentParameterMismatchException", IdempotencyMismatch),
+        ("ServerInternalException", Unavailable),
+        ("ServiceUnavailableException", Unavailable),
+        ("ThrottlingException", Throttled),
+        ("AccessDeniedException", Unauthorized),
+        ("ExpiredTokenException", Credentials),
+        ("UnrecognizedClientException", Credentials),
+        ("AWSOrganizationsNotInUseException", Invalid),
+        ("ParentNotFoundException", NotFound),
+        ("TooManyRequestsException", Throttled),
+        ("ServiceException", Unavailable),
+        ("LoadBalancerNotFound", NotFound),
+        ("TargetGroupNotFound", NotFound),
+        ("ValidationError", Invalid),
     ] {
         assert_eq!(kind_of(code, "", 400), kind, "{code}");
         assert_eq!(kind_of(&code.to_uppercase(), "", 400), kind, "{code} in capitals");

@@ -2,14 +2,15 @@
 //!
 //! Plain data; the only clock is the `now` that is passed in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use enigma_fleet::ids::Place;
 use tokio::time::Instant;
 
 use super::refusal::Refusal;
-use super::world::PlaceState;
+use super::world::Places;
 use crate::pacing::Bucket;
 use crate::ports::ErrorKind;
 
@@ -42,9 +43,10 @@ pub(super) struct Faults {
     next: HashMap<&'static str, (usize, ErrorKind)>,
     every: HashMap<&'static str, (usize, usize, ErrorKind)>,
     lost: HashMap<&'static str, usize>,
-    stale: Option<(BTreeMap<Place, PlaceState>, usize)>,
+    stale: Option<(Arc<Places>, usize)>,
     kill: Option<(usize, When)>,
     denied: Vec<Place>,
+    denied_operations: HashSet<(Place, &'static str)>,
     delays: HashMap<(Place, &'static str), Duration>,
     buckets: Option<Buckets>,
 }
@@ -65,7 +67,7 @@ impl Faults {
     pub(super) fn lose_replies(&mut self, operation: &'static str, times: usize) {
         self.lost.insert(operation, times);
     }
-    pub(super) fn go_stale(&mut self, frozen: BTreeMap<Place, PlaceState>, reads: usize) {
+    pub(super) fn go_stale(&mut self, frozen: Arc<Places>, reads: usize) {
         self.stale = Some((frozen, reads));
     }
     pub(super) fn kill_at(&mut self, index: usize, when: When) {
@@ -73,6 +75,13 @@ impl Faults {
     }
     pub(super) fn deny(&mut self, place: Place) {
         self.denied.push(place);
+    }
+    pub(super) fn deny_operation(&mut self, place: Place, operation: &'static str) {
+        self.denied_operations.insert((place, operation));
+    }
+    /// Whether a permission is missing, which dry runs see too.
+    pub(super) fn is_denied(&self, place: &Place, operation: &'static str) -> bool {
+        self.denied.contains(place) || self.denied_operations.contains(&(place.clone(), operation))
     }
     pub(super) fn delay(&mut self, place: Place, operation: &'static str, by: Duration) {
         self.delays.insert((place, operation), by);
@@ -96,7 +105,7 @@ impl Faults {
         if self.kill.is_some_and(|(at, when)| index > at || (index == at && when == When::Before)) {
             return Err(Refusal::new(ErrorKind::NoReply, "(killed)", "the caller is dead"));
         }
-        if self.denied.contains(place) {
+        if self.is_denied(place, operation) {
             return Err(Refusal::of_kind(ErrorKind::Unauthorized));
         }
         if let Some(buckets) = &mut self.buckets
@@ -133,15 +142,15 @@ impl Faults {
         Ok(())
     }
 
-    /// What a read of this place is shown instead of the truth, if anything.
-    pub(super) fn stale_view(&mut self, place: &Place) -> Option<PlaceState> {
+    /// What a read is shown instead of the truth, if anything.
+    pub(super) fn stale_view(&mut self) -> Option<Arc<Places>> {
         let (frozen, reads) = self.stale.as_mut()?;
         if *reads == 0 {
             self.stale = None;
             return None;
         }
         *reads -= 1;
-        frozen.get(place).cloned()
+        Some(Arc::clone(frozen))
     }
 }
 

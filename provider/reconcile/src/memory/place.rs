@@ -1,6 +1,6 @@
 //! The ports on the memory world: each call is delayed, judged by the faults, checked, carried out and written down.
 
-mod checks;
+pub(super) mod checks;
 
 use async_trait::async_trait;
 use enigma_fleet::actions::Resource;
@@ -12,10 +12,12 @@ use enigma_fleet::inventory::{
 use tokio::time::{Instant, sleep};
 
 use super::refusal::Refusal;
-use super::world::{PlaceState, Remembered, World};
+use super::sharing::View;
+use super::world::{Remembered, World};
 use super::{Call, MemoryAws};
 use crate::ports::{
-    AwsError, ClientToken, ErrorKind, InterfaceScope, MirrorPlace, MirrorScope, NewSession, SessionPatch,
+    AwsError, ClientToken, DryRun, ErrorKind, InterfaceScope, MirrorPlace, MirrorScope, NewSession,
+    Refusal as Refused, SessionPatch,
 };
 
 pub(super) struct MemoryPlace {
@@ -25,7 +27,7 @@ pub(super) struct MemoryPlace {
 
 impl MemoryPlace {
     /// One call. `effect` runs under the lock, at one moment.
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &self,
         operation: &'static str,
         parameters: String,
@@ -58,22 +60,22 @@ impl MemoryPlace {
         })
     }
 
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         operation: &'static str,
         parameters: String,
-        pick: impl FnOnce(&PlaceState) -> T,
+        pick: impl FnOnce(View<'_>) -> T,
     ) -> Result<T, AwsError> {
-        let stale = self.aws.lock().faults.stale_view(&self.place);
-        self.call(operation, parameters, |world, place| match stale {
-            Some(frozen) => Ok(pick(&frozen)),
-            None => Ok(pick(world.at(place))),
+        let stale = self.aws.lock().faults.stale_view();
+        self.call(operation, parameters, |world, place| {
+            let places = stale.as_deref().unwrap_or(&world.places);
+            Ok(pick(View { places, ..world.view(place, Instant::now()) }))
         })
         .await
     }
 
     /// A create with a client token: the same request again gives the first result, another with that token is refused.
-    async fn create<T: std::str::FromStr + ToString>(
+    pub(super) async fn create<T: std::str::FromStr + ToString>(
         &self,
         operation: &'static str,
         token: &ClientToken,
@@ -107,14 +109,14 @@ impl MemoryPlace {
 }
 
 /// Whether tags match a scope.
-fn in_scope(scope: &MirrorScope, tags: &Tags) -> bool {
+pub(super) fn in_scope(scope: &MirrorScope, tags: &Tags) -> bool {
     match scope {
         MirrorScope::All => true,
         MirrorScope::Tagged { key, value } => tags.get(key) == Some(value),
     }
 }
 
-async fn gone_is_done(delete: impl Future<Output = Result<(), AwsError>>) -> Result<(), AwsError> {
+pub(super) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsError>>) -> Result<(), AwsError> {
     match delete.await {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
         other => other,
@@ -128,43 +130,50 @@ impl MirrorPlace for MemoryPlace {
     }
 
     async fn interfaces(&self, scope: &InterfaceScope) -> Result<Vec<Interface>, AwsError> {
-        self.read("DescribeNetworkInterfaces", format!("{scope:?}"), |state| {
+        self.read("DescribeNetworkInterfaces", format!("{scope:?}"), |seen| {
             let wanted = |interface: &&Interface| match scope {
                 InterfaceScope::All => true,
                 InterfaceScope::Ids(ids) => ids.contains(&interface.id),
             };
-            state.interfaces.values().filter(wanted).cloned().collect()
+            seen.here(|state| state.interfaces.values().filter(wanted).cloned().collect())
         })
         .await
     }
 
     async fn instances(&self) -> Result<Vec<Instance>, AwsError> {
-        self.read("DescribeInstances", String::new(), |state| state.instances.values().cloned().collect())
-            .await
+        self.read("DescribeInstances", String::new(), |seen| {
+            seen.here(|state| state.instances.values().cloned().collect())
+        })
+        .await
     }
 
     async fn subnets(&self) -> Result<Vec<Subnet>, AwsError> {
-        self.read("DescribeSubnets", String::new(), |state| state.subnets.values().cloned().collect()).await
+        self.read("DescribeSubnets", String::new(), |seen| {
+            seen.here(|state| state.subnets.values().cloned().collect())
+        })
+        .await
     }
 
     async fn targets(&self, scope: &MirrorScope) -> Result<Vec<MirrorTarget>, AwsError> {
-        self.read("DescribeTrafficMirrorTargets", format!("{scope:?}"), |state| {
-            state.targets.values().filter(|target| in_scope(scope, &target.tags)).cloned().collect()
+        self.read("DescribeTrafficMirrorTargets", format!("{scope:?}"), |seen| {
+            seen.targets().into_iter().filter(|target| in_scope(scope, &target.tags)).collect()
         })
         .await
     }
 
     async fn filters(&self, scope: &MirrorScope) -> Result<Vec<MirrorFilter>, AwsError> {
-        self.read("DescribeTrafficMirrorFilters", format!("{scope:?}"), |state| {
-            let shown = state.filters.values().filter(|filter| in_scope(scope, &filter.tags));
-            shown.map(|filter| state.with_rules(filter)).collect()
+        self.read("DescribeTrafficMirrorFilters", format!("{scope:?}"), |seen| {
+            seen.here(|state| {
+                let shown = state.filters.values().filter(|filter| in_scope(scope, &filter.tags));
+                shown.map(|filter| state.with_rules(filter)).collect()
+            })
         })
         .await
     }
 
     async fn sessions(&self, scope: &MirrorScope) -> Result<Vec<MirrorSession>, AwsError> {
-        self.read("DescribeTrafficMirrorSessions", format!("{scope:?}"), |state| {
-            state.sessions.values().filter(|session| in_scope(scope, &session.tags)).cloned().collect()
+        self.read("DescribeTrafficMirrorSessions", format!("{scope:?}"), |seen| {
+            seen.sessions().into_iter().filter(|session| in_scope(scope, &session.tags)).collect()
         })
         .await
     }
@@ -200,15 +209,16 @@ impl MirrorPlace for MemoryPlace {
 
     async fn delete_target(&self, id: &TargetId) -> Result<(), AwsError> {
         let delete = self.call("DeleteTrafficMirrorTarget", id.to_string(), |world, place| {
-            let state = world.at(place);
-            if !state.targets.contains_key(id) {
+            if !world.at(place).targets.contains_key(id) {
                 return Err(Refusal::no_target(id.as_str()));
             }
-            if let Some(session) = state.sessions.values().find(|session| session.target == *id) {
+            if let Some(session) = world.view(place, Instant::now()).senders_to(id).next() {
                 let message = format!("'{id}' is in use by session '{}'", session.id);
                 return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorTargetInUseException", message));
             }
+            let state = world.at(place);
             state.targets.remove(id);
+            state.shares.values_mut().for_each(|share| share.targets.retain(|one, _| one != id));
             Ok(())
         });
         gone_is_done(delete).await
@@ -352,7 +362,12 @@ impl MirrorPlace for MemoryPlace {
                 description: new.description.clone(),
                 tags: new.tags.clone(),
             };
-            checks::session(state, &quotas, None, &session)?;
+            let view = world.view(place, Instant::now());
+            if !view.targets().iter().any(|target| target.id == new.target) {
+                return Err(Refusal::no_target(new.target.as_str()));
+            }
+            let session = checks::session(&view, &quotas, None, session)?;
+            let state = world.at(place);
             if state.sessions.len() >= quotas.sessions {
                 return Err(Refusal::quota("TrafficMirrorSessionLimitExceeded", quotas.sessions));
             }
@@ -362,7 +377,6 @@ impl MirrorPlace for MemoryPlace {
                 let code = "TrafficMirrorSessionsPerInterfaceLimitExceeded";
                 return Err(Refusal::quota(code, quotas.sessions_per_interface));
             }
-            let session = checks::with_default_length(state, session);
             let id: SessionId = world.fresh("tms");
             world.at(place).sessions.insert(id.clone(), MirrorSession { id: id.clone(), ..session });
             Ok(id)
@@ -373,19 +387,23 @@ impl MirrorPlace for MemoryPlace {
     async fn modify_session(&self, id: &SessionId, patch: &SessionPatch) -> Result<(), AwsError> {
         self.call("ModifyTrafficMirrorSession", format!("{id} {patch:?}"), |world, place| {
             let quotas = world.quotas;
-            let state = world.at(place);
-            let Some(mut session) = state.sessions.get(id).cloned() else {
+            let view = world.view(place, Instant::now());
+            let Some(mut session) = view.here(|state| state.sessions.get(id).cloned()) else {
                 return Err(Refusal::no_session(id.as_str()));
             };
+            if let Some(target) = &patch.target
+                && !view.targets().iter().any(|one| one.id == *target)
+            {
+                return Err(Refusal::no_target(target.as_str()));
+            }
             session.target = patch.target.clone().unwrap_or(session.target);
             session.filter = patch.filter.clone().unwrap_or(session.filter);
             session.number = patch.number.unwrap_or(session.number);
             session.vni = patch.vni.map_or(session.vni, |vni| Some(vni.get()));
             session.packet_length = patch.packet_length.unwrap_or(session.packet_length);
             session.description = patch.description.clone().unwrap_or(session.description);
-            checks::session(state, &quotas, Some(id), &session)?;
-            let session = checks::with_default_length(state, session);
-            state.sessions.insert(id.clone(), session);
+            let session = checks::session(&view, &quotas, Some(id), session)?;
+            world.at(place).sessions.insert(id.clone(), session);
             Ok(())
         })
         .await
@@ -421,5 +439,19 @@ impl MirrorPlace for MemoryPlace {
             .await?;
         }
         Ok(())
+    }
+
+    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refused>, AwsError> {
+        let mut refused = Vec::new();
+        for write in writes {
+            let operation = write.operation();
+            let is_denied = self.aws.lock().faults.is_denied(&self.place, operation);
+            // A dry run never has an effect; permission is all it is asked for.
+            match self.call(operation, format!("dry run {write:?}"), |_, _| Ok(())).await {
+                Err(error) if is_denied => refused.push(Refused { operation, message: error.message }),
+                other => other?,
+            }
+        }
+        Ok(refused)
     }
 }

@@ -19,6 +19,7 @@ impl Refusal {
     pub(super) fn of_kind(kind: ErrorKind) -> Self {
         let code = match kind {
             ErrorKind::AlreadyExists => "TrafficMirrorFilterRuleAlreadyExists",
+            ErrorKind::Changing => "InvalidStateTransitionException",
             ErrorKind::Credentials => "AuthFailure",
             ErrorKind::IdempotencyMismatch => "IdempotentParameterMismatch",
             ErrorKind::InUse => "TrafficMirrorFilterInUse",

@@ -1,9 +1,13 @@
 //! What exists in the memory AWS, and the limits of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
+use super::sharing::{Share, View};
+use crate::ports::{Balancer, OrganizationAccount};
 use enigma_fleet::ids::{
-    FilterId, FilterRuleId, InstanceId, InterfaceId, Place, SessionId, SubnetId, TargetId,
+    AccountId, FilterId, FilterRuleId, InstanceId, InterfaceId, Place, SessionId, ShareArn, SubnetId,
+    TargetId,
 };
 use enigma_fleet::inventory::{
     Attachment, Instance, Interface, MirrorFilter, MirrorSession, MirrorTarget, ObservedRule, PlaceInventory,
@@ -43,10 +47,32 @@ impl Default for Quotas {
     }
 }
 
+/// Everything by place.
+pub(super) type Places = BTreeMap<Place, PlaceState>;
+
+/// What is the same in all places: the organization and how sharing works in it.
+#[derive(Clone, Default)]
+pub(super) struct Company {
+    /// Every account of the organization, its units from the root down.
+    pub(super) organization: Vec<OrganizationAccount>,
+    /// Whether shares inside the organization need no invitation (`EnableSharingWithAwsOrganization`).
+    pub(super) shares_inside: bool,
+    /// How long an association takes to take effect.
+    pub(super) sharing_delay: Duration,
+}
+
+impl Company {
+    pub(super) fn is_inside(&self, owner: &AccountId, consumer: &AccountId) -> bool {
+        let is_member = |id: &AccountId| self.organization.iter().any(|account| account.id == *id);
+        self.shares_inside && is_member(owner) && is_member(consumer)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct World {
-    pub(super) places: BTreeMap<Place, PlaceState>,
+    pub(super) places: Places,
     pub(super) quotas: Quotas,
+    pub(super) company: Company,
     last_id: u64,
 }
 
@@ -56,13 +82,15 @@ pub(super) struct PlaceState {
     pub(super) interfaces: BTreeMap<InterfaceId, Interface>,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) subnets: BTreeMap<SubnetId, Subnet>,
-    pub(super) load_balancers: BTreeSet<String>,
+    pub(super) load_balancers: BTreeMap<String, Balancer>,
     pub(super) gateway_endpoints: BTreeSet<String>,
     pub(super) targets: BTreeMap<TargetId, MirrorTarget>,
     /// Without their rules, which have identities of their own.
     pub(super) filters: BTreeMap<FilterId, MirrorFilter>,
     pub(super) rules: BTreeMap<FilterRuleId, (FilterId, ObservedRule)>,
     pub(super) sessions: BTreeMap<SessionId, MirrorSession>,
+    /// Resource shares of the place, deleted ones gone.
+    pub(super) shares: BTreeMap<ShareArn, Share>,
     /// Client tokens are scoped to a Region and never forgotten: AWS documents no lifetime, and forgetting would be kinder.
     pub(super) tokens: HashMap<String, Remembered>,
 }
@@ -87,6 +115,17 @@ impl World {
     {
         self.last_id += 1;
         format!("{prefix}-{:017x}", self.last_id).parse().expect("a prefix and 17 digits are an EC2 id")
+    }
+
+    /// A new ARN of RAM; they ascend too.
+    pub(super) fn fresh_arn(&mut self, place: &Place, kind: &str) -> String {
+        self.last_id += 1;
+        format!("arn:aws:ram:{}:{}:{kind}/{:08x}", place.region, place.account, self.last_id)
+    }
+
+    /// The world as `place` sees it.
+    pub(super) fn view<'a>(&'a self, place: &'a Place, now: tokio::time::Instant) -> View<'a> {
+        View { places: &self.places, company: &self.company, place, now }
     }
 
     pub(super) fn launch(
@@ -156,7 +195,7 @@ impl World {
 }
 
 impl PlaceState {
-    /// As a reader sees it.
+    /// What the place owns, but for its shares, whose state depends on the company and the time.
     pub(super) fn contents(&self) -> PlaceInventory {
         PlaceInventory {
             interfaces: self.interfaces.values().cloned().collect(),

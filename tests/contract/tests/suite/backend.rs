@@ -167,7 +167,13 @@ pub(crate) async fn simulated() -> Backend {
     let cloud = AwsCloud::new(AwsConfig {
         region: Some(home().region),
         static_keys: Some(StaticKeys { access_key: "test".into(), secret_key: "x".into(), token: None }),
-        endpoints: Endpoints { ec2: endpoint.clone(), sts: endpoint },
+        endpoints: Endpoints {
+            ec2: endpoint.clone(),
+            elbv2: endpoint.clone(),
+            organizations: endpoint.clone(),
+            ram: endpoint.clone(),
+            sts: endpoint,
+        },
         // One try, so that a fault is seen where the memory AWS shows it.
         max_retries: Some(0),
         ..AwsConfig::default()

@@ -12,6 +12,7 @@ use enigma_fleet::ids::{FilterId, FilterRuleId, InterfaceId, PacketLength, Sessi
 use enigma_fleet::inventory::{Destination, FilterRule, MirrorSession, Tags};
 
 use super::super::refusal::Refusal;
+use super::super::sharing::View;
 use super::super::world::{PlaceState, Quotas};
 use crate::ports::ErrorKind;
 
@@ -23,7 +24,7 @@ const LOAD_BALANCER_LENGTH: i64 = 8500;
 /// Smallest packet length where IPv6 is mirrored.
 const IPV6_LENGTH: u16 = 55;
 
-pub(super) fn tags(quotas: &Quotas, tags: &Tags) -> Result<(), Refusal> {
+pub(in crate::memory) fn tags(quotas: &Quotas, tags: &Tags) -> Result<(), Refusal> {
     for (key, value) in tags {
         let length = |text: &str| text.chars().count();
         if key.is_empty() || length(key) > TAG_KEY || length(value) > TAG_VALUE {
@@ -86,7 +87,7 @@ pub(super) fn destination(state: &PlaceState, destination: &Destination) -> Resu
                 None => Ok(()),
             }
         }
-        Destination::NetworkLoadBalancer(arn) if !state.load_balancers.contains(arn) => {
+        Destination::NetworkLoadBalancer(arn) if !state.load_balancers.contains_key(arn) => {
             refuse(format!("the load balancer '{arn}' does not exist"))
         }
         Destination::GatewayLoadBalancerEndpoint(id) if !state.gateway_endpoints.contains(id) => {
@@ -149,22 +150,23 @@ pub(super) fn source(state: &PlaceState, id: &InterfaceId) -> Result<(), Refusal
     }
 }
 
-/// What must hold of a session as a whole, new (`own` is `None`) or changed.
-pub(super) fn session(
-    state: &PlaceState,
+/// What must hold of a session as a whole, new (`own` is `None`) or changed, whoever owns its target. Sessions to a load balancer
+/// come back with 8500 where no length was asked for.
+pub(in crate::memory) fn session(
+    view: &View<'_>,
     quotas: &Quotas,
     own: Option<&SessionId>,
-    session: &MirrorSession,
-) -> Result<(), Refusal> {
+    session: MirrorSession,
+) -> Result<MirrorSession, Refusal> {
     let target =
-        state.targets.get(&session.target).ok_or_else(|| Refusal::no_target(session.target.as_str()))?;
-    if !state.filters.contains_key(&session.filter) {
+        view.any_target(&session.target).ok_or_else(|| Refusal::no_target(session.target.as_str()))?;
+    if view.here(|state| !state.filters.contains_key(&session.filter)) {
         return Err(Refusal::no_filter(session.filter.as_str()));
     }
-    let others = || state.sessions.values().filter(|other| own != Some(&other.id));
-    if let Some(other) =
-        others().find(|other| other.interface == session.interface && other.number == session.number)
-    {
+    let is_other = |other: &&MirrorSession| own != Some(&other.id);
+    let mut on_interface = view.here(|state| state.sessions.values().filter(is_other).collect::<Vec<_>>());
+    on_interface.retain(|other| other.interface == session.interface);
+    if let Some(other) = on_interface.iter().find(|other| other.number == session.number) {
         // Seen in the field: the message says "already being used".
         return Err(Refusal::new(
             ErrorKind::AlreadyExists,
@@ -172,20 +174,22 @@ pub(super) fn session(
             format!("session number {} is already being used by '{}'", session.number, other.id),
         ));
     }
+    let is_balancer = matches!(target.destination, Destination::NetworkLoadBalancer(_));
     if let Some(length) = session.packet_length {
-        let is_balancer = matches!(target.destination, Destination::NetworkLoadBalancer(_));
         if is_balancer && i64::from(length) > LOAD_BALANCER_LENGTH {
             return Err(Refusal::invalid(format!("packet length {length} is too large for a load balancer")));
         }
-        let mirrors_ipv6 =
-            state.rules.values().any(|(of, rule)| *of == session.filter && rule.rule.source.addr().is_ipv6());
+        let mirrors_ipv6 = view.here(|state| {
+            state.rules.values().any(|(of, rule)| *of == session.filter && rule.rule.source.addr().is_ipv6())
+        });
         if mirrors_ipv6 && length.get() < IPV6_LENGTH {
             return Err(Refusal::invalid(format!("packet length {length} is too small for IPv6")));
         }
     }
     if matches!(target.destination, Destination::Interface(_)) {
-        let sources: BTreeSet<&InterfaceId> = others()
-            .filter(|other| other.target == session.target)
+        let sources: BTreeSet<&InterfaceId> = view
+            .senders_to(&session.target)
+            .filter(is_other)
             .map(|other| &other.interface)
             .chain([&session.interface])
             .collect();
@@ -194,19 +198,8 @@ pub(super) fn session(
             return Err(Refusal::quota(code, quotas.sources_per_interface_target));
         }
     }
-    Ok(())
-}
-
-/// Sessions to a load balancer report 8500 where no length was asked for.
-pub(super) fn with_default_length(state: &PlaceState, session: MirrorSession) -> MirrorSession {
-    let to_balancer = state
-        .targets
-        .get(&session.target)
-        .is_some_and(|target| matches!(target.destination, Destination::NetworkLoadBalancer(_)));
-    let packet_length = session
-        .packet_length
-        .or_else(|| if to_balancer { PacketLength::try_from(LOAD_BALANCER_LENGTH).ok() } else { None });
-    MirrorSession { packet_length, ..session }
+    let default = if is_balancer { PacketLength::try_from(LOAD_BALANCER_LENGTH).ok() } else { None };
+    Ok(MirrorSession { packet_length: session.packet_length.or(default), ..session })
 }
 
 /// What must hold of a rule by itself.
