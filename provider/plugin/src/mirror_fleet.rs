@@ -195,8 +195,9 @@ impl Resource for MirrorFleet {
         told.extend(diagnostics::outcomes(&applied.outcomes, true));
         told.extend(deadline.exceeded(cx.stop()));
         if counts.failed + counts.skipped + counts.cancelled == 0 && applied.unread.is_empty() {
-            let ids = computed.target_ids.clone().known().unwrap_or_default();
-            told.extend(applying::mark_complete(&means, ids.into_values().filter_map(Value::known)).await);
+            let ids = computed.target_ids.clone().known().unwrap_or_default().into_iter();
+            let targets = ids.filter_map(|(key, id)| Some((key.parse().ok()?, id.known()?.parse().ok()?)));
+            told.extend(applying::mark_complete(&means, targets).await);
         }
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(
             memory.after_apply(applying::next_generation(means.generation), &applied.outcomes).write(),

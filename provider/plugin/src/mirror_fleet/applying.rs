@@ -12,7 +12,7 @@ use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::Expansion;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FleetName, MemberKey, Place};
+use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::Tags;
 use enigma_fleet::ownership::{Owned, own};
 use enigma_fleet::plan::Plan;
@@ -131,18 +131,18 @@ pub(super) async fn apply(
 /// Marks a fleet whose create ended as complete.
 ///
 /// A failure is a warning: the fleet works, and the next update sets the tag.
-pub(super) async fn mark_complete(means: &Means<'_>, ids: impl IntoIterator<Item = String>) -> Diagnostics {
+pub(super) async fn mark_complete(
+    means: &Means<'_>,
+    targets: impl IntoIterator<Item = (ObjectKey, TargetId)>,
+) -> Diagnostics {
     let tags = Tags::from([(COMPLETE_TAG.to_owned(), "true".to_owned())]);
     let mut diagnostics = Diagnostics::new();
-    let place = match means.cloud.open(means.home).await {
-        Ok(place) => place,
-        Err(error) => {
-            diagnostics.push(unmarked(&error));
-            return diagnostics;
-        }
-    };
-    for id in ids.into_iter().filter_map(|id| id.parse().ok()) {
-        if let Err(error) = place.retag(&Resource::Target(id), &tags, &[]).await {
+    for (key, id) in targets {
+        let marked = match means.cloud.open(&key.place).await {
+            Ok(place) => place.retag(&Resource::Target(id), &tags, &[]).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = marked {
             diagnostics.push(unmarked(&error));
         }
     }

@@ -3,20 +3,21 @@
 //! The state tells what exists, also after a failure, an interruption or half a destroy. Where Terraform demands that planned values come
 //! back (a create that succeeded with warnings), what is missing is `pending` and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use enigma_fleet::actions::Action;
+use enigma_fleet::actions::{Action, Resource};
 use enigma_fleet::expand::{Expansion, PriorState};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, SessionId, TargetId};
 use enigma_fleet::ownership::Owned;
-use enigma_fleet::plan::Plan;
+use enigma_fleet::plan::{Plan, Stage};
 use enigma_reconcile::outcome::{Created, Outcome, Outcomes};
 use enigma_tfplugin::Value;
 
 use super::directory::{self, Whereabouts};
 use super::memory::{unfinished, unfinished_filters};
 use super::rules;
+use super::shares::Shares;
 use super::state::{Computed, Rows};
 
 /// What an apply knows when it ends.
@@ -110,6 +111,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         sessions: Value::Known(rows),
         target_ids: ids(&ended.planned.target_ids, |key| made.target(ended, key)),
         filter_ids: ids(&ended.planned.filter_ids, |key| made.filter(ended, key)),
+        shares: Value::Known(shares(ended)),
         ..ended.planned.clone()
     };
     if !ended.is_create {
@@ -154,8 +156,55 @@ pub(super) fn left(
         &before.filter_ids,
         &|action, text| matches!(action, Action::DeleteFilter { key, .. } if key.to_string() == text),
     );
+    let is_withdrawn = |action: &Action, text: &str| matches!(action, Action::DeleteShare { place, .. } if place.to_string() == text);
+    after.shares = before.shares.clone().map(|mut shares| {
+        shares.retain(|place, _| !is_gone(&|action| is_withdrawn(action, place)));
+        shares
+    });
     after.count();
     after
+}
+
+/// Shares with the ARNs that are known now. One that could not be made or changed says what was, where an error may tell so.
+fn shares(ended: &Ended<'_>) -> Shares {
+    let mut unfinished = BTreeSet::new();
+    for (_, step) in ended.outcomes.incomplete() {
+        if let Action::CreateShare { place, .. }
+        | Action::AddToShare { place, .. }
+        | Action::RemoveFromShare { place, .. }
+        | Action::DeleteShare { place, .. } = &step.action
+        {
+            unfinished.insert(place.to_string());
+        }
+    }
+    let before = ended.before.shares.clone().known().unwrap_or_default();
+    let mut shares = ended.planned.shares.clone().known().unwrap_or_default();
+    if !ended.is_create {
+        shares.retain(|place, _| !unfinished.contains(place));
+        shares.extend(before.into_iter().filter(|(place, _)| unfinished.contains(place)));
+    }
+    let made: BTreeMap<String, String> = ended
+        .outcomes
+        .steps
+        .iter()
+        .filter_map(|step| match (&step.action, &step.outcome) {
+            (Action::CreateShare { place, .. }, Outcome::Done(Some(share))) => {
+                Some((place.to_string(), share.to_string()))
+            }
+            _ => None,
+        })
+        .collect();
+    let existing: BTreeMap<String, String> = ended
+        .owned
+        .shares
+        .iter()
+        .filter_map(|(place, list)| Some((place.to_string(), list.first()?.arn.to_string())))
+        .collect();
+    for (place, share) in &mut shares {
+        let arn = made.get(place).or_else(|| existing.get(place)).cloned();
+        share.arn = promised(std::mem::take(&mut share.arn), arn.into());
+    }
+    shares
 }
 
 /// Filters whose rules are not as planned say what is in AWS: the failure is reported as an error, so they may.
@@ -181,6 +230,8 @@ fn known_or_null(value: Value<String>) -> Value<String> {
 /// Outcomes by source, so that a thousand sessions are not searched a thousand times.
 struct Fates<'a> {
     ended: &'a Ended<'a>,
+    /// Sessions of nobody that became the fleet's.
+    adopted: BTreeSet<&'a SessionId>,
     outcomes: BTreeMap<&'a MemberKey, Vec<(&'a Action, &'a Outcome)>>,
 }
 
@@ -195,17 +246,22 @@ impl<'a> Fates<'a> {
                 outcomes.entry(key).or_default().push((&step.action, &step.outcome));
             }
         }
-        Self { ended, outcomes }
+        let adopted = ended.outcomes.steps.iter().filter_map(|step| match (&step.action, &step.outcome) {
+            (Action::Retag { resource: Resource::Session(id), .. }, Outcome::Done(_))
+                if step.stage == Stage::Adoptions =>
+            {
+                Some(id)
+            }
+            _ => None,
+        });
+        Self { ended, adopted: adopted.collect(), outcomes }
     }
 
     fn of_source(&self, key: &MemberKey) -> Fate<'a> {
-        let existing = self
-            .ended
-            .owned
-            .sessions
-            .get(key)
-            .and_then(|sessions| sessions.iter().find(|session| !self.is_to_go(key, &session.id)))
-            .map(|session| &session.id);
+        let owned = self.ended.owned.sessions.get(key).into_iter().flatten().map(|session| &session.id);
+        let adopted = self.ended.expansion.adopted.get(key).map(|one| &one.session);
+        let adopted = adopted.filter(|id| self.adopted.contains(id));
+        let existing = owned.chain(adopted).find(|id| !self.is_to_go(key, id));
         let mut fate = existing.map_or(Fate::Unmade, |id| Fate::Made(id.clone()));
         for (action, outcome) in self.outcomes.get(key).into_iter().flatten() {
             fate = match (action, outcome) {
