@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use enigma_fleet::check::{self, Paths, Scene};
+use enigma_fleet::check::{self, Answers, Scene};
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::directory::Directory;
 use enigma_fleet::drift::refresh;
@@ -188,7 +188,7 @@ fn plans(criterion: &mut Criterion) {
             .bench_function(id("diff"), |bencher| bencher.iter(|| diff(black_box(&wanted), &owned, &around)));
         let plan = diff(&wanted, &owned, &around);
         group.bench_function(id("check"), |bencher| bencher.iter(|| check::plan(black_box(&plan), &owned)));
-        let paths = Paths::default();
+        let answers = Answers::default();
         let scene = Scene {
             spec: &spec,
             home: &home(),
@@ -196,7 +196,7 @@ fn plans(criterion: &mut Criterion) {
             expansion: &wanted,
             places: &world.places,
             facts: &facts,
-            paths: &paths,
+            answers: &answers,
         };
         group.bench_function(id("preflight"), |bencher| bencher.iter(|| check::preflight(black_box(&scene))));
         group.bench_function(id("duration"), |bencher| {

@@ -10,7 +10,9 @@ mod replay;
 use std::fmt;
 
 pub use path::{PathKind, PathLimits};
-pub use preflight::{Headroom, Paths, Preflight, Scene, preflight};
+pub use preflight::{
+    Answers, BalancerFacts, Headroom, Paths, Preflight, ReceiverFacts, Refusal, Scene, preflight,
+};
 
 use crate::finding::{Finding, FindingKind};
 use crate::ownership::Owned;

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Flaw, PathKind};
 use crate::filter::IpVersion;
-use crate::ids::{InstanceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn, Vni};
+use crate::ids::{
+    AccountId, InstanceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn, Vni, ZoneName,
+};
 use crate::inventory::Direction;
 use crate::problem::Path;
 use crate::spec::MaxRemovals;
@@ -60,6 +62,14 @@ impl Sources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// There is no such load balancer.
+    BalancerMissing { target: Label },
+    /// No receiver of a load balancer is healthy; with none at all, nobody is registered.
+    BalancerUnhealthy { target: Label, receivers: usize },
+    /// A load balancer does not take UDP on VXLAN's port.
+    BalancerWithoutListener { target: Label, listeners: Vec<String> },
+    /// In zones of its sources a load balancer has no node, or nobody healthy behind it.
+    BalancerZonesUnserved { target: Label, zones: Vec<ZoneName>, sources: Sources },
     /// Interfaces of an instance that receives mirrored traffic would be mirrored to it: each copy would be copied again.
     CollectorMirrored { target: Label, instance: InstanceId, sources: Sources },
     /// Sources send to a target that serves other zones.
@@ -92,6 +102,8 @@ pub enum FindingKind {
     PacketLengthUnderIpv6 { filter: Label, sources: Sources },
     /// Packets as long as these sessions send do not fit the way to the target.
     PacketLengthOverPath { target: Label, path: PathKind, limit: u16, sources: Sources },
+    /// AWS refuses writes that the plan needs.
+    PermissionMissing { account: AccountId, regions: Vec<Region>, actions: Vec<String>, message: String },
     /// A place could not be read.
     PlaceUnread { place: Place, why: String },
     /// A plan is wrong: a defect of this program.
@@ -114,12 +126,22 @@ pub enum FindingKind {
     StarvedByOthers { sources: Sources },
     /// Ours have the lower number and take packets from sessions of others.
     StarvesOthers { sources: Sources },
+    /// The plan takes long at the rates at which AWS takes calls.
+    TakesLong { calls: usize, minutes: u64, slowest: Place },
+    /// Sessions in places that could not be read stay as they are.
+    SessionsKept { places: Vec<Place>, sources: Sources },
     /// An interface target takes few sources more.
     TargetNearlyFull { target: Label, used: usize, limit: usize },
     /// All candidate targets are full.
     TargetsFull { targets: Vec<Label>, sources: Sources },
     /// Too many sessions would be removed.
     TooManyRemovals { removed: usize, live: usize, limit: usize, setting: MaxRemovals, sources: Sources },
+    /// Too many sessions of single accounts would be removed: account, removed sessions and live ones.
+    TooManyRemovalsInAccounts {
+        accounts: Vec<(AccountId, usize, usize)>,
+        setting: MaxRemovals,
+        sources: Sources,
+    },
     /// The largest packets of a source do not fit the interface of a target and are cut.
     TruncatedByTarget { target: Label, source_mtu: u16, target_mtu: u16, limit: u16 },
     /// Rules name a filter that the fleet lacks; `None` where they name none and there is no default.
@@ -146,22 +168,27 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         use FindingKind as Kind;
         match self.kind {
-            Kind::CollectorMirrored { .. }
+            Kind::BalancerMissing { .. }
+            | Kind::CollectorMirrored { .. }
             | Kind::DestinationElsewhere { .. }
             | Kind::DestinationOfAnotherAccount { .. }
             | Kind::Ineligible { .. }
             | Kind::NumbersExhausted { .. }
             | Kind::OverlappingRules { .. }
             | Kind::PacketLengthOverNlb { .. }
-            | Kind::PlaceUnread { .. }
+            | Kind::PermissionMissing { .. }
             | Kind::PlanFlawed { .. }
             | Kind::QuotaExceeded { .. }
             | Kind::TooManyRemovals { .. }
+            | Kind::TooManyRemovalsInAccounts { .. }
             | Kind::UnknownFilter { .. }
             | Kind::UnknownTarget { .. }
             | Kind::ValueUnknown { .. }
             | Kind::VnisExhausted { .. } => Severity::Error,
-            Kind::CrossesZones { .. }
+            Kind::BalancerUnhealthy { .. }
+            | Kind::BalancerWithoutListener { .. }
+            | Kind::BalancerZonesUnserved { .. }
+            | Kind::CrossesZones { .. }
             | Kind::FleetEmptied { .. }
             | Kind::FilterNarrowsForAMoment { .. }
             | Kind::FilterOneDirection { .. }
@@ -170,14 +197,17 @@ impl Finding {
             | Kind::ObjectInUseByOthers { .. }
             | Kind::PacketLengthOverPath { .. }
             | Kind::PacketLengthUnderIpv6 { .. }
+            | Kind::PlaceUnread { .. }
             | Kind::QuotaNear { .. }
             | Kind::RegionWithoutTarget { .. }
             | Kind::RuleDecidesNothing { .. }
             | Kind::SessionsAdopted { .. }
+            | Kind::SessionsKept { .. }
             | Kind::ShareInUseByOthers { .. }
             | Kind::SourcesOfAnotherFleet { .. }
             | Kind::StarvedByOthers { .. }
             | Kind::StarvesOthers { .. }
+            | Kind::TakesLong { .. }
             | Kind::TargetNearlyFull { .. }
             | Kind::TargetsFull { .. }
             | Kind::TruncatedByTarget { .. }

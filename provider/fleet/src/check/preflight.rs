@@ -4,14 +4,18 @@
 //! receives, which way packets take. Without an observation a question is not asked, so no finding here is a guess. Nothing here
 //! changes a plan.
 
+mod balancers;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::check::PathKind;
+use crate::duration::Estimate;
 use crate::expand::{Expansion, Facts};
 use crate::filter::IpVersion;
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
-use crate::ids::{InstanceId, Label, MemberKey, Place, VpcId};
+use crate::ids::{AccountId, InstanceId, Label, MemberKey, Place, Region, VpcId};
 use crate::inventory::{Destination, PlaceInventory};
 use crate::ownership::FLEET_TAG;
 use crate::problem::Path;
@@ -24,6 +28,8 @@ use crate::spec::{DestinationKind, FleetSpec};
 const NEAR_PERCENT: usize = 90;
 /// The largest MTU of a VPC, and the default of most images. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
 const JUMBO_MTU: u16 = 9001;
+
+pub use balancers::{BalancerFacts, ReceiverFacts};
 
 /// What a preflight looks at.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +46,32 @@ pub struct Scene<'a> {
     pub places: &'a BTreeMap<Place, PlaceInventory>,
     /// What was seen of receivers.
     pub facts: &'a Facts,
+    /// What AWS answered to questions beside the observation.
+    pub answers: &'a Answers,
+}
+
+/// What AWS answered to questions that only a preflight asks. What was not asked is absent and not judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
     /// Which ways packets take.
-    pub paths: &'a Paths,
+    pub paths: Paths,
+    /// The Network Load Balancers of targets; `None` where there is no such load balancer.
+    pub balancers: BTreeMap<Label, Option<BalancerFacts>>,
+    /// Writes of the plan that AWS refuses for want of permission.
+    pub refusals: Vec<Refusal>,
+    /// How long the plan takes at least.
+    pub estimate: Option<Estimate>,
+}
+
+/// A write that AWS refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where.
+    pub place: Place,
+    /// As in a policy: `ec2:CreateTrafficMirrorSession`.
+    pub action: String,
+    /// AWS's words.
+    pub message: String,
 }
 
 /// Which ways packets take, as far as someone knows.
@@ -79,7 +109,7 @@ impl Headroom {
     }
 
     fn is_near(&self) -> bool {
-        self.used <= self.limit && self.used * 100 >= self.limit * NEAR_PERCENT
+        self.limit > 0 && self.used <= self.limit && self.used * 100 >= self.limit * NEAR_PERCENT
     }
 }
 
@@ -105,6 +135,9 @@ pub fn preflight(scene: &Scene<'_>) -> Preflight {
     look_at_receivers(scene, &mut result);
     look_at_fleets(scene, &mut result);
     look_at_paths(scene, &mut result);
+    balancers::look(scene, &mut result.findings);
+    look_at_permissions(scene, &mut result);
+    look_at_time(scene, &mut result);
     result.findings.sort_by_key(Finding::severity);
     result
 }
@@ -258,15 +291,53 @@ fn look_at_fleets(scene: &Scene<'_>, result: &mut Preflight) {
     }));
 }
 
+/// An account with the actions it refuses.
+type Cause<'a> = (&'a AccountId, BTreeSet<&'a str>);
+
+/// One finding for each account and set of refused actions, however many Regions have it.
+fn look_at_permissions(scene: &Scene<'_>, result: &mut Preflight) {
+    let mut refused: BTreeMap<&Place, (BTreeSet<&str>, &str)> = BTreeMap::new();
+    for refusal in &scene.answers.refusals {
+        let entry = refused.entry(&refusal.place).or_insert_with(|| (BTreeSet::new(), &refusal.message));
+        entry.0.insert(&refusal.action);
+    }
+    let mut causes: BTreeMap<Cause<'_>, (Vec<Region>, &str)> = BTreeMap::new();
+    for (place, (actions, message)) in refused {
+        let cause = causes.entry((&place.account, actions)).or_insert_with(|| (Vec::new(), message));
+        cause.0.push(place.region.clone());
+    }
+    result.findings.extend(causes.into_iter().map(|((account, actions), (regions, message))| {
+        let kind = FindingKind::PermissionMissing {
+            account: account.clone(),
+            regions,
+            actions: actions.into_iter().map(str::to_owned).collect(),
+            message: message.to_owned(),
+        };
+        Finding::at(Path::root(), kind)
+    }));
+}
+
+/// From this time on a person is told: half of the 20 minutes after which Terraform's resources usually give up.
+const LONG: Duration = Duration::from_secs(10 * 60);
+
+fn look_at_time(scene: &Scene<'_>, result: &mut Preflight) {
+    let Some(estimate) = &scene.answers.estimate else { return };
+    if let (true, Some(place)) = (estimate.time >= LONG, &estimate.slowest) {
+        let minutes = estimate.time.as_secs().div_ceil(60);
+        let kind = FindingKind::TakesLong { calls: estimate.calls, minutes, slowest: place.clone() };
+        result.findings.push(Finding::at(Path::root(), kind));
+    }
+}
+
 fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
     let outer = |label: &Label| {
-        if scene.paths.over_ipv6.contains(label) { IpVersion::Ipv6 } else { IpVersion::Ipv4 }
+        if scene.answers.paths.over_ipv6.contains(label) { IpVersion::Ipv6 } else { IpVersion::Ipv4 }
     };
     let mut over: BTreeMap<(&Label, PathKind, u16), Vec<MemberKey>> = BTreeMap::new();
     for (key, session) in &scene.expansion.sessions {
         let (label, Some(member)) = (&session.target.label, scene.members.get(key)) else { continue };
         let target_kind = scene.spec.targets.get(label).and_then(|target| target.kind);
-        let known = scene.paths.kinds.get(&(member.vpc.clone(), label.clone())).copied();
+        let known = scene.answers.paths.kinds.get(&(member.vpc.clone(), label.clone())).copied();
         let gateway = (target_kind == Some(DestinationKind::GatewayLoadBalancerEndpoint))
             .then_some(PathKind::GatewayLoadBalancerEndpoint);
         let Some(kind) = gateway.or(known) else { continue };
@@ -274,7 +345,7 @@ fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
         let default = match target_kind {
             Some(DestinationKind::NetworkLoadBalancer) => quota::NLB_PACKET_LENGTH,
             // Whole packets, which are as long as the source's MTU lets them be.
-            _ => scene.paths.source_mtu.unwrap_or(JUMBO_MTU),
+            _ => scene.answers.paths.source_mtu.unwrap_or(JUMBO_MTU),
         };
         if session.packet_length.map_or(default, |length| length.get()) > limit {
             over.entry((label, kind, limit)).or_default().push(key.clone());
@@ -285,13 +356,13 @@ fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
         let kind = FindingKind::PacketLengthOverPath { target, path, limit, sources };
         Finding::at(Path::root().attr("session").attr("packet_length"), kind)
     }));
-    for (label, &target_mtu) in &scene.paths.target_mtus {
+    for (label, &target_mtu) in &scene.answers.paths.target_mtus {
         let is_interface = scene
             .spec
             .targets
             .get(label)
             .is_some_and(|target| target.kind == Some(DestinationKind::Interface));
-        let source_mtu = scene.paths.source_mtu.unwrap_or(JUMBO_MTU);
+        let source_mtu = scene.answers.paths.source_mtu.unwrap_or(JUMBO_MTU);
         let limit = target_mtu.saturating_sub(PathKind::SameVpc.limits(outer(label)).added);
         // Sessions that cut packets shorter themselves lose nothing more here.
         let is_cut = |session: &crate::expand::DesiredSession| {

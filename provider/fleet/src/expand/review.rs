@@ -6,7 +6,7 @@ use crate::expand::{Expansion, Prior, strangers};
 use crate::filter::IpVersion;
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
-use crate::ids::{Label, MemberKey, Place};
+use crate::ids::{AccountId, Label, MemberKey, Place};
 use crate::inventory::{Direction, FilterRule, RuleAction};
 use crate::problem::Path;
 use crate::quota;
@@ -23,6 +23,7 @@ pub(super) fn review(
 ) {
     count_changes(prior, plan);
     guard_removals(spec, members, prior, plan);
+    tell_kept(plan);
     count_quotas(plan);
     look_at_numbers(spec, members, plan);
     look_at_lengths(spec, plan);
@@ -73,9 +74,46 @@ fn guard_removals(
         let sources = Sources::of(plan.removed.iter().cloned());
         let kind = FindingKind::TooManyRemovals { removed, live, limit, setting, sources };
         plan.findings.push(Finding::at(at.attr("safety").attr("max_removals"), kind));
+        return;
+    }
+    let accounts = emptied_accounts(spec, prior, plan);
+    if !accounts.is_empty() {
+        let is_one = |key: &&MemberKey| accounts.iter().any(|(account, _, _)| *account == key.place.account);
+        let sources = Sources::of(plan.removed.iter().filter(is_one).cloned());
+        let kind = FindingKind::TooManyRemovalsInAccounts { accounts, setting, sources };
+        plan.findings.push(Finding::at(at.attr("safety").attr("max_removals"), kind));
     } else if members.is_empty() && removed > 0 && plan.kept.is_empty() {
         plan.findings.push(Finding::at(at.attr("members"), FindingKind::FleetEmptied { removed }));
     }
+}
+
+/// Accounts that lose more than the limit allows of their own sessions, with removed and live ones.
+fn emptied_accounts(spec: &FleetSpec, prior: &Prior, plan: &Expansion) -> Vec<(AccountId, usize, usize)> {
+    let mut counts: BTreeMap<&AccountId, (usize, usize)> = BTreeMap::new();
+    for (key, session) in &prior.sessions {
+        if session.state.is_live() {
+            let count = counts.entry(&key.place.account).or_default();
+            count.0 += usize::from(plan.removed.contains(key));
+            count.1 += 1;
+        }
+    }
+    let is_over = |(removed, live): &(usize, usize)| *removed > spec.safety.max_removals.limit(*live);
+    counts
+        .into_iter()
+        .filter(|(_, count)| is_over(count))
+        .map(|(account, (removed, live))| (account.clone(), removed, live))
+        .collect()
+}
+
+/// A person who sees fewer changes than expected must know why.
+fn tell_kept(plan: &mut Expansion) {
+    if plan.kept.is_empty() {
+        return;
+    }
+    let places: BTreeSet<Place> = plan.kept.keys().map(|key| key.place.clone()).collect();
+    let (places, sources) = (places.into_iter().collect(), Sources::of(plan.kept.keys().cloned()));
+    plan.findings
+        .push(Finding::at(Path::root().attr("members"), FindingKind::SessionsKept { places, sources }));
 }
 
 fn count_quotas(plan: &mut Expansion) {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::finding::{FindingKind, Sources};
-use crate::ids::Label;
+use crate::ids::{AccountId, Label};
 use crate::inventory::Direction;
 use crate::problem::did_you_mean;
 use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
@@ -13,6 +13,41 @@ use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
 pub(super) fn of(kind: &FindingKind) -> (String, String) {
     use FindingKind as Kind;
     match kind {
+        Kind::BalancerMissing { target } => (
+            format!("The load balancer of target {target} does not exist"),
+            "Sessions to it cannot be made. Write the ARN of a Network Load Balancer of the target's account and Region.".to_owned(),
+        ),
+        Kind::BalancerUnhealthy { target, receivers: 0 } => (
+            format!("Nobody receives behind the load balancer of target {target}"),
+            "No receiver is registered for UDP 4789, so what is mirrored to it is lost. Register the collectors in the target \
+             group of that listener."
+                .to_owned(),
+        ),
+        Kind::BalancerUnhealthy { target, receivers } => (
+            format!("No receiver behind the load balancer of target {target} is healthy"),
+            format!(
+                "All {receivers} fail their health check, and AWS then sends to all of them alike. Look at the collectors, and at the \
+                 port and protocol of the health check: UDP itself cannot be checked."
+            ),
+        ),
+        Kind::BalancerWithoutListener { target, listeners } => (
+            format!("The load balancer of target {target} does not listen on UDP 4789"),
+            format!(
+                "AWS mirrors to that port alone, delivers nothing without a listener, and reports nothing. It listens on {}. Add a \
+                 listener of protocol UDP on port 4789; if the same apply makes one, ignore this.",
+                if listeners.is_empty() { "nothing".to_owned() } else { join(listeners) }
+            ),
+        ),
+        Kind::BalancerZonesUnserved { target, zones, sources } => (
+            format!("The load balancer of target {target} does not serve zone {}", join(zones)),
+            format!(
+                "It has no node there, or nobody healthy behind it, and cross-zone load balancing is off, so what {} send may be \
+                 lost: {}. Turn cross-zone load balancing on, or run a collector in each zone. A zone that is added later gets no mirrored traffic \
+                 without it either.",
+                interfaces(sources),
+                list(sources)
+            ),
+        ),
         Kind::CollectorMirrored { target, instance, sources } => (
             format!("{} of the collector {instance} would be mirrored", interfaces(sources)),
             format!(
@@ -118,9 +153,22 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 list(sources)
             ),
         ),
+        Kind::PermissionMissing { account, regions, actions, message } => (
+            format!("Account {account} refuses {}", join(actions)),
+            format!(
+                "The plan needs {} in {}, and AWS says: {}. Allow {}; the data source enigma_iam_policy writes the whole policy.",
+                if actions.len() == 1 { "it" } else { "them" },
+                join(regions),
+                message.trim_end_matches('.'),
+                if actions.len() == 1 { "it" } else { "them" },
+            ),
+        ),
         Kind::PlaceUnread { place, why } => (
             format!("Interfaces in {place} could not be read"),
-            format!("{why}. Who would be mirrored there is not known, so nothing is decided about it."),
+            format!(
+                "{}. Who would be mirrored there is not known, so sessions there stay as they are and none is added.",
+                why.trim_end_matches('.')
+            ),
         ),
         Kind::PlanFlawed { flaw } => (
             "The plan is wrong and was not carried out".to_owned(),
@@ -195,6 +243,25 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 list(sources)
             ),
         ),
+        Kind::SessionsKept { places, sources } => (
+            match sources.count {
+                1 => "1 session stays as it is".to_owned(),
+                count => format!("{count} sessions stay as they are"),
+            },
+            format!(
+                "{} could not be read, so nothing is changed or removed there: {}. Once it can be read again a plan decides about \
+                 them.",
+                some(places),
+                list(sources)
+            ),
+        ),
+        Kind::TakesLong { calls, minutes, slowest } => (
+            format!("The apply takes {minutes} minutes or more"),
+            format!(
+                "Of its {calls} calls, those in {slowest} take longest at the rate that AWS allows an account and Region. Raise the \
+                 resource's timeouts if they are shorter; what is not finished then is finished by the next apply."
+            ),
+        ),
         Kind::TargetNearlyFull { target, used, limit } => (
             format!("Target {target} has {used} of {limit} sources"),
             "What joins beyond that is not mirrored. Add a target, or use a Network Load Balancer, which takes any number."
@@ -216,6 +283,25 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 list(sources)
             ),
         ),
+        Kind::TooManyRemovalsInAccounts { accounts, setting, sources } => {
+            let one = |(account, removed, live): &(AccountId, usize, usize)| {
+                format!("{removed} of {live} sessions in account {account}")
+            };
+            let told: Vec<String> = accounts.iter().take(3).map(one).collect();
+            let rest = match accounts.len().saturating_sub(told.len()) {
+                0 => String::new(),
+                rest => format!(", and too many in {rest} accounts more"),
+            };
+            (
+                format!("{}{rest} would be removed", told.join(", ")),
+                format!(
+                    "safety.max_removals is {setting}, which holds for each account too, so that a lost role or an account that \
+                     left cannot untap it unseen: {}. If the removal is meant, raise safety.max_removals (\"100%\" allows any); if \
+                     not, look at the selection's rules and at the accounts it could read.",
+                    list(sources)
+                ),
+            )
+        }
         Kind::TruncatedByTarget { target, source_mtu, target_mtu, limit } => (
             format!("Packets of over {limit} bytes are cut on their way to target {target}"),
             format!(
@@ -279,6 +365,14 @@ fn interfaces(sources: &Sources) -> String {
 
 fn join<T: Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first three of many.
+fn some<T: Display>(items: &[T]) -> String {
+    match items.len().saturating_sub(3) {
+        0 => join(items),
+        rest => format!("{} and {rest} more", join(&items[..3])),
+    }
 }
 
 fn list(sources: &Sources) -> String {

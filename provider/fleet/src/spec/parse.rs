@@ -149,12 +149,12 @@ fn parse_target(notes: &mut Notes, at: &Path, raw: &RawTarget) -> TargetSpec {
     let zones = notes.list(&at.attr("availability_zones"), &raw.availability_zones, Notes::text);
     let max_sessions = notes.value(&raw.max_sessions).and_then(|&most| {
         // AWS's quota of sessions in an account bounds it anyway.
-        let most = u32::try_from(most).ok().filter(|most| *most > 0);
+        let most = u32::try_from(most).ok();
         if most.is_none() {
             notes.problem(
                 &at.attr("max_sessions"),
                 "max_sessions is out of range",
-                "Write a whole number from 1, or remove it.",
+                "Write a whole number from 0, which moves every source elsewhere, or remove it.",
             );
         }
         most

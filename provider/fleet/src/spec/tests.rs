@@ -79,7 +79,7 @@ fn every_mistake_is_told_at_once_with_its_path() {
         name: known("-bad"),
         targets: map(vec![
             ("a", interface.clone()),
-            ("b", RawTarget { max_sessions: Given::Known(0), ..interface }),
+            ("b", RawTarget { max_sessions: Given::Known(-1), ..interface }),
             ("c", RawTarget::default()),
             (
                 "d e",

@@ -57,7 +57,7 @@ struct Stage {
     spec: FleetSpec,
     members: BTreeMap<MemberKey, Member>,
     places: BTreeMap<Place, PlaceInventory>,
-    paths: Paths,
+    answers: Answers,
 }
 
 impl Stage {
@@ -75,7 +75,7 @@ impl Stage {
             spec: parse(&raw).0.unwrap(),
             members: (1..=members).map(|number| (key(number), member(number))).collect(),
             places: BTreeMap::new(),
-            paths: Paths::default(),
+            answers: Answers::default(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Stage {
             expansion: &expansion,
             places: &self.places,
             facts,
-            paths: &self.paths,
+            answers: &self.answers,
         });
         let told =
             found.findings.iter().map(|one| format!("{:?} {}: {}", one.severity(), one.path, one.summary()));
@@ -271,8 +271,8 @@ fn packets_that_a_way_does_not_carry_are_told() {
     let told = |target: RawTarget, length: Option<i64>, way: Option<PathKind>, ipv6: bool| {
         let mut stage = Stage::with(target, length, 1);
         let at = ("vpc-00000001".parse().unwrap(), "main".parse().unwrap());
-        stage.paths.kinds.extend(way.map(|way| (at, way)));
-        stage.paths.over_ipv6.extend(ipv6.then(|| "main".parse().unwrap()));
+        stage.answers.paths.kinds.extend(way.map(|way| (at, way)));
+        stage.answers.paths.over_ipv6.extend(ipv6.then(|| "main".parse().unwrap()));
         !stage.look().0.is_empty()
     };
     let gateway_way = Some(PathKind::TransitGateway);
@@ -295,17 +295,109 @@ fn packets_that_a_way_does_not_carry_are_told() {
 #[test]
 fn a_source_longer_than_its_receiver_is_told() {
     let mut stage = Stage::with(interface(), None, 1);
-    stage.paths.target_mtus.insert("main".parse().unwrap(), 9001);
+    stage.answers.paths.target_mtus.insert("main".parse().unwrap(), 9001);
     let expected =
         "Warning targets[\"main\"]: Packets of over 8947 bytes are cut on their way to target main";
     assert_eq!(stage.look().0, [expected]);
-    stage.paths.source_mtu = Some(8947);
+    stage.answers.paths.source_mtu = Some(8947);
     assert_eq!(stage.look().0, [""; 0]);
-    stage.paths.over_ipv6.insert("main".parse().unwrap());
+    stage.answers.paths.over_ipv6.insert("main".parse().unwrap());
     assert_eq!(stage.look().0.len(), 1);
-    stage.paths.source_mtu = Some(8927);
+    stage.answers.paths.source_mtu = Some(8927);
     assert_eq!(stage.look().0, [""; 0]);
-    let mut short = Stage::with(interface(), Some(128), 1);
-    short.paths = Paths { source_mtu: None, ..stage.paths };
+    let short = Stage::with(interface(), Some(128), 1);
     assert_eq!(short.look().0, [""; 0], "128 bytes fit any receiver");
+}
+
+fn balancer(listener: &str, zones: &[&str], receivers: &[(Option<&str>, bool)]) -> BalancerFacts {
+    let receiver = |(zone, is_healthy): &(Option<&str>, bool)| ReceiverFacts {
+        zone: zone.map(|zone| zone.parse().unwrap()),
+        is_healthy: *is_healthy,
+    };
+    let (protocol, port) = listener.split_once(' ').unwrap();
+    BalancerFacts {
+        listeners: vec![(protocol.to_owned(), port.parse().unwrap())],
+        zones: zones.iter().map(|zone| zone.parse().unwrap()).collect(),
+        is_cross_zone: false,
+        receivers: receivers.iter().map(receiver).collect(),
+    }
+}
+
+#[test]
+fn a_load_balancer_from_which_nothing_arrives_is_told_by_its_first_cause() {
+    let both = ["eu-west-1a", "eu-west-1b"];
+    let told = |facts: Option<BalancerFacts>| {
+        let mut stage = Stage::with(nlb(), None, 3);
+        stage.answers.balancers.insert("main".parse().unwrap(), facts);
+        stage.look().0
+    };
+    let at = "targets[\"main\"].network_load_balancer_arn: The load balancer of target main";
+    assert_eq!(told(None), [format!("Error {at} does not exist")]);
+    let deaf = format!("Warning {at} does not listen on UDP 4789");
+    let healthy = (Some("eu-west-1a"), true);
+    for listener in ["TCP 4789", "UDP 6081"] {
+        assert_eq!(told(Some(balancer(listener, &both, &[healthy]))), std::slice::from_ref(&deaf));
+    }
+    let nobody = "Warning targets[\"main\"].network_load_balancer_arn: Nobody receives behind the load balancer of target main";
+    assert_eq!(told(Some(balancer("UDP 4789", &both, &[]))), [nobody]);
+    let sick = "Warning targets[\"main\"].network_load_balancer_arn: No receiver behind the load balancer of target main is healthy";
+    assert_eq!(told(Some(balancer("UDP 4789", &both, &[(Some("eu-west-1a"), false)]))), [sick]);
+    // The sources are in zone a.
+    let unserved = format!("Warning {at} does not serve zone eu-west-1a");
+    let elsewhere = (Some("eu-west-1b"), true);
+    assert_eq!(told(Some(balancer("UDP 4789", &both, &[elsewhere]))), std::slice::from_ref(&unserved));
+    assert_eq!(told(Some(balancer("TCP_UDP 4789", &["eu-west-1b"], &[elsewhere]))), [unserved]);
+    let crossing =
+        BalancerFacts { is_cross_zone: true, ..balancer("UDP 4789", &["eu-west-1b"], &[elsewhere]) };
+    assert_eq!(told(Some(crossing)), [""; 0]);
+    assert_eq!(
+        told(Some(balancer("UDP 4789", &both, &[(None, true)]))),
+        [""; 0],
+        "an unknown zone is no guess"
+    );
+    assert_eq!(told(Some(balancer("UDP 4789", &both, &[healthy, (Some("eu-west-1b"), false)]))), [""; 0]);
+}
+
+#[test]
+fn a_missing_permission_is_told_once_for_an_account() {
+    let mut stage = Stage::with(nlb(), None, 1);
+    let mut refuse = |account: &str, region: &str, action: &str| {
+        stage.answers.refusals.push(Refusal {
+            place: Place { account: account.parse().unwrap(), region: region.parse().unwrap() },
+            action: action.to_owned(),
+            message: "You are not authorized to perform this operation.".to_owned(),
+        });
+    };
+    for region in ["eu-west-1", "us-east-1"] {
+        refuse("222222222222", region, "ec2:CreateTrafficMirrorSession");
+        refuse("222222222222", region, "ec2:CreateTags");
+    }
+    refuse("333333333333", "eu-west-1", "ec2:CreateTags");
+    let told = stage.look().0;
+    assert_eq!(
+        told,
+        [
+            "Error : Account 222222222222 refuses ec2:CreateTags, ec2:CreateTrafficMirrorSession",
+            "Error : Account 333333333333 refuses ec2:CreateTags"
+        ]
+    );
+}
+
+#[test]
+fn an_apply_of_many_minutes_is_told() {
+    let mut stage = Stage::with(nlb(), None, 1);
+    let mut told = |seconds| {
+        let time = Duration::from_secs(seconds);
+        stage.answers.estimate = Some(Estimate { calls: 9000, time, slowest: Some(home()) });
+        stage.look().0
+    };
+    assert_eq!(told(599), [""; 0]);
+    assert_eq!(told(601), ["Warning : The apply takes 11 minutes or more"]);
+}
+
+#[test]
+fn a_drained_target_is_not_nearly_full() {
+    let mut stage = Stage::with(nlb(), None, 0);
+    stage.spec.targets.values_mut().next().unwrap().max_sessions = Some(0);
+    assert!(stage.look().0.iter().all(|one| !one.contains("sources")), "{:?}", stage.look().0);
 }
