@@ -4,6 +4,7 @@
 
 mod demo;
 mod docs;
+mod fuzz;
 mod setup;
 mod shell;
 mod test;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Options),
     /// Write the pages that programs print, such as the reference of the collector's configuration
     Docs(docs::Options),
+    /// Run the fuzz targets and print how often each was executed
+    Fuzz(fuzz::Options),
     /// Find or install what the demo and the tests need, into target/tools
     Setup(setup::Options),
     /// Check format, lints, the repository's own rules, every test and the documentation; a table at the end
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Docs(options) => docs::run(options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Setup(options) => setup::run(&options),
         Command::Test(options) => match test::run(options) {
             Ok(true) => Ok(()),

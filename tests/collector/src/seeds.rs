@@ -1,0 +1,237 @@
+//! Inputs for targets to begin with: whole and valid, so that a fuzzer starts behind the first check. All made by our
+//! own code; what fuzzing found on top of them lies in `tests/fuzz/corpus`.
+
+use std::time::Duration;
+
+use enigma_test_support::packets::{
+    Capture, Exchange, Segment, ethernet, ethernet_vlan, flags, ip, tcp, tcp_conversation, udp, vxlan,
+};
+
+/// The inputs for a target; none for a name that is no target.
+#[must_use]
+pub fn of(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "capture" => captures(),
+        "configuration" => configurations().iter().map(|text| text.as_bytes().to_vec()).collect(),
+        "content_tcp" => contents(STREAM_MESSAGES),
+        "content_udp" => datagram_contents(),
+        "control" => vec![control()],
+        "datagrams" => vec![datagrams()],
+        "decap" => frames().iter().flat_map(|frame| [vxlan(7, frame), geneve(frame), outer(frame)]).collect(),
+        "directory" => vec![DIRECTORY.as_bytes().to_vec()],
+        "dns" => dns_messages(),
+        "packet" => frames().iter().map(|frame| [&[1, 0][..], frame].concat()).collect(),
+        "ring_block" => vec![ring_block()],
+        "steering" => frames()
+            .iter()
+            .flat_map(|frame| [vxlan(7, frame), geneve(frame), outer(frame)[14..].to_vec()])
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Frames of every transport, tagged and not, whole and in pieces.
+fn frames() -> Vec<Vec<u8>> {
+    let [a, b] = ["10.1.0.1:40000", "10.1.0.2:53"].map(|end| end.parse().expect("an address"));
+    let [c, d] = ["[fd00::1]:40000", "[fd00::2]:443"].map(|end| end.parse().expect("an address"));
+    let syn = Segment { seq: 1, ack: 0, flags: flags::SYN, payload: b"" };
+    let mut fragment = udp(a, b, b"a piece");
+    fragment[6] = 0x20;
+    let tagged = ethernet_vlan(7, &udp(a, b, b"x"));
+    let twice = [&tagged[..12], &[0x88, 0xa8, 0, 9], &tagged[12..]].concat();
+    vec![
+        ethernet(&udp(a, b, b"mirrored")),
+        ethernet(&udp(c, d, b"mirrored")),
+        ethernet(&tcp(a, b, &syn)),
+        ethernet(&tcp(c, d, &syn)),
+        tagged,
+        twice,
+        ethernet(&fragment),
+        ethernet(&ip(a.ip(), b.ip(), 1, &[8, 0, 0, 0, 0, 1, 0, 1])),
+        ethernet(&ip(c.ip(), d.ip(), 58, &[128, 0, 0, 0, 0, 1, 0, 1])),
+        ethernet(&ip(c.ip(), d.ip(), 44, &[17, 0, 0, 1, 1, 2, 3, 4, 0, 53, 0, 53, 0, 8, 0, 0])),
+        ethernet(&ip(a.ip(), b.ip(), 41, &udp(c, d, b"inside"))),
+        ethernet(&ip(a.ip(), b.ip(), 47, &[&[0, 0, 0x08, 0][..], &udp(a, b, b"inside")].concat())),
+        ethernet(&ip(a.ip(), b.ip(), 132, &[0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 0])),
+    ]
+}
+
+fn geneve(frame: &[u8]) -> Vec<u8> {
+    let [from, to] = ["10.9.9.9:65400", "10.8.8.8:4789"].map(|end| end.parse().expect("an address"));
+    [&[8, 0, 8, 0, 0, 0, 0, 0][..], &[1; 32], &udp(from, to, &vxlan(7, frame))].concat()
+}
+
+fn outer(frame: &[u8]) -> Vec<u8> {
+    let [from, to] = ["10.9.9.9:65400", "10.8.8.8:4789"].map(|end| end.parse().expect("an address"));
+    ethernet(&udp(from, to, &vxlan(7, frame)))
+}
+
+fn datagrams() -> Vec<u8> {
+    frames()
+        .iter()
+        .flat_map(|frame| {
+            let payload = vxlan(7, frame);
+            let length = u16::try_from(payload.len()).expect("a short datagram");
+            [&length.to_be_bytes()[..], &payload].concat()
+        })
+        .collect()
+}
+
+fn captures() -> Vec<Vec<u8>> {
+    let mut capture = Capture::default();
+    capture.extend(tcp_conversation(&Exchange {
+        client: "10.1.0.1:40000".parse().expect("an address"),
+        server: "10.1.0.2:80".parse().expect("an address"),
+        request: b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        response: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        start: Duration::from_secs(1_700_000_000),
+        gap: Duration::from_millis(1),
+    }));
+    let classic = capture.to_pcap();
+    let mut ng = Vec::new();
+    let mut block = |kind: u32, body: &[u8]| {
+        let length = u32::try_from(body.len().next_multiple_of(4) + 12).expect("a short block");
+        ng.extend(kind.to_le_bytes());
+        ng.extend(length.to_le_bytes());
+        ng.extend(body);
+        ng.resize(ng.len().next_multiple_of(4), 0);
+        ng.extend(length.to_le_bytes());
+    };
+    block(0x0a0d_0d0a, &[&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat());
+    block(1, &[1, 0, 0, 0, 0, 0, 4, 0]);
+    for (_, frame) in capture.packets().take(4) {
+        let length = u32::try_from(frame.len()).expect("a short frame").to_le_bytes();
+        block(6, &[&[0; 12][..], &length, &length, frame].concat());
+    }
+    vec![classic, ng]
+}
+
+fn ring_block() -> Vec<u8> {
+    let mut block = vec![0; 48];
+    block[12] = 2;
+    block[16] = 48;
+    for last in [false, true] {
+        let mut header = vec![0; 48];
+        header[0] = if last { 0 } else { 56 };
+        header[12] = 8;
+        header[16] = 8;
+        header[26] = 48;
+        block.extend(header);
+        block.extend([0x45; 8]);
+    }
+    block
+}
+
+fn control() -> Vec<u8> {
+    // struct cmsghdr on a 64-bit host: length, SOL_SOCKET, SO_TIMESTAMPNS, a timespec.
+    [&32_u64.to_ne_bytes()[..], &1_u32.to_ne_bytes(), &35_u32.to_ne_bytes(), &[1; 16]].concat()
+}
+
+const DIRECTORY: &str = r#"{"version": 1, "sessions": [
+  {"vni": 1001, "source_ip": "10.0.1.5", "eni": "eni-0a1b", "instance_id": "i-0c2d", "account_id": "111122223333",
+   "region": "eu-west-1", "vpc_id": "vpc-1", "subnet_id": "subnet-1", "name": "web-1", "tags": {"team": "shop"}},
+  {"vni": 1002, "eni": "eni-0a1c"}]}"#;
+
+fn configurations() -> [&'static str; 3] {
+    [
+        "[receive]\nlisten = \"[::]:4789\"\nworkers = 4\nbuffer = \"64MiB\"\n[receive.allow]\nvnis = [1, 2]\nsources = [\"10.0.0.0/8\"]\n",
+        "flow.memory = 1048576\nflow.tcp_idle = \"1h 30m\"\nexport.to = \"stdout\"\nhealth.max_drop_share = 0.5\n",
+        "[export.file]\ndirectory = \"/x\"\n[log]\nlevel = \"loud\"\n[nobody]\nx = {a = 1}\n",
+    ]
+}
+
+/// Both ends' first words of a protocol over TCP, in turn, the client's first unless it is empty.
+const STREAM_MESSAGES: &[(u8, &[&[u8]])] = &[
+    (2, &[b"GET /a?b=c HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: x/1\r\nReferer: http://r.test/\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<html"]),
+    (2, &[b"POST /up HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", b"HTTP/1.0 404 Not Found\r\n\r\ngone"]),
+    (2, &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"\0\0\0\x04\0\0\0\0\0"]),
+    (4, &[b"SSH-2.0-OpenSSH_9.6\r\n", b"SSH-2.0-dropbear_2022.83\r\n", b"\0\0\0\x1c\x06\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"]),
+    (3, &[CLIENT_HELLO, SERVER_HELLO]),
+    (1, &[b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x04test\0\0\x01\0\x01"]),
+    (7, &[b"", b"220 mail.example.test ESMTP\r\n", b"EHLO a.test\r\n", b"250 OK\r\n"]),
+    (8, &[b"", b"220 ftp ready\r\n", b"USER anonymous\r\n", b"331 password\r\n"]),
+    (9, &[b"", b"* OK IMAP4rev1 ready\r\n", b"a1 LOGIN x y\r\n"]),
+    (10, &[b"", b"+OK POP3 ready\r\n", b"USER x\r\n"]),
+    (11, &[b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0"]),
+    (12, &[b"\0\0\0\x2a\xfeSMB\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"]),
+    (14, &[b"\0\0\0\x08\x04\xd2\x16\x2f", b"S"]),
+    (0, &[b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"]),
+];
+
+/// RFC 8446 section 4.1.2 with a server name, groups, versions and ALPN.
+const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\0\x6c\x01\0\0\x68\x03\x03\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\0\0\x04\x13\x01\xc0\x2f\x01\0\0\x3b\0\0\0\x0b\0\x09\0\0\x06a.test\0\x0a\0\x04\0\x02\0\x1d\0\x0b\0\x02\x01\0\0\x10\0\x0b\0\x09\x08http/1.1\0\x2b\0\x03\x02\x03\x04\0\x0d\0\x04\0\x02\x04\x03";
+const SERVER_HELLO: &[u8] = b"\x16\x03\x03\0\x2c\x02\0\0\x28\x03\x03\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\0\xc0\x2f\0\0\0";
+
+fn contents(messages: &[(u8, &[&[u8]])]) -> Vec<Vec<u8>> {
+    messages
+        .iter()
+        .map(|(port, turns)| {
+            let mut bytes = vec![*port];
+            for (turn, said) in turns.iter().enumerate() {
+                for piece in said.chunks(255) {
+                    bytes.push(u8::from(turn % 2 == 1));
+                    bytes.push(u8::try_from(piece.len()).expect("at most 255"));
+                    bytes.extend(piece);
+                }
+            }
+            bytes
+        })
+        .collect()
+}
+
+fn datagram_contents() -> Vec<Vec<u8>> {
+    let ntp = [&[0x23, 3, 6, 0xec][..], &[0; 44]].concat();
+    let dhcp = [
+        &[1, 1, 6, 0, 1, 2, 3, 4][..],
+        &[0; 228],
+        &[0x63, 0x82, 0x53, 0x63, 53, 1, 1, 12, 4, b'h', b'o', b's', b't', 255],
+    ]
+    .concat();
+    // A long header of version 1 with two connection ids (RFC 9000 section 17.2.2), padded as an Initial is.
+    let quic = [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 8], &[0, 0, 0x44, 0x9e], &[0x55; 1_180]].concat();
+    let mut all = Vec::new();
+    for (port, message) in
+        dns_messages().into_iter().map(|message| (1, message)).chain([(5, ntp), (6, dhcp), (3, quic)])
+    {
+        for side in [0, 1] {
+            let high = u8::try_from(message.len() >> 8).expect("a short message");
+            let mut bytes = vec![port, side | high << 1, (message.len() & 0xff) as u8];
+            bytes.extend(&message);
+            all.push(bytes);
+        }
+    }
+    all
+}
+
+fn dns_messages() -> Vec<Vec<u8>> {
+    let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x04test\0\0\x01\0\x01";
+    let mut answer = question.to_vec();
+    answer[2] = 0x81;
+    answer[7] = 3;
+    answer.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\0\0\x01");
+    answer.extend(b"\xc0\x0c\0\x0f\0\x01\0\0\0\x3c\0\x04\0\x0a\xc0\x10");
+    answer.extend(b"\xc0\x0c\0\x10\0\x01\0\0\0\x3c\0\x05\x04text");
+    vec![question.to_vec(), answer]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds() {
+        for (name, _) in crate::targets::ALL {
+            assert!(!of(name).is_empty(), "{name}");
+        }
+        assert!(of("nobody").is_empty());
+    }
+
+    #[test]
+    fn hellos_are_as_long_as_they_say() {
+        for hello in [CLIENT_HELLO, SERVER_HELLO] {
+            let record = usize::from(u16::from_be_bytes([hello[3], hello[4]]));
+            assert_eq!(hello.len(), 5 + record);
+            assert_eq!(usize::from(hello[8]), record - 4);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! One function of bytes for each thing that strangers can send or write. A target answers nothing: it must not panic,
+//! hang, or take memory without bound. Fuzz targets call these and nothing else, so that whatever is found can be
+//! replayed by a plain test.
+
+use std::time::Duration;
+
+use enigma_collector::untrusted;
+use enigma_engine::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
+use enigma_test_support::packets::{Segment, ethernet, flags, tcp, udp};
+use enigma_wire::{decap, dns, geneve, packet, vxlan};
+
+/// A target: bytes in, nothing out.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name in `tests/fuzz`.
+pub const ALL: &[(&str, Target)] = &[
+    ("capture", untrusted::capture),
+    ("configuration", untrusted::configuration),
+    ("content_tcp", content_tcp),
+    ("content_udp", content_udp),
+    ("control", untrusted::control),
+    ("datagrams", datagrams),
+    ("decap", decap),
+    ("directory", untrusted::directory),
+    ("dns", dns),
+    ("packet", packet),
+    ("ring_block", untrusted::ring_block),
+    ("steering", untrusted::steering),
+];
+
+/// Runs the target of that name.
+///
+/// # Panics
+/// When there is none, or when it has found something.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = ALL.iter().find(|(known, _)| *known == name);
+    target.unwrap_or_else(|| panic!("no target {name}")).1(bytes);
+}
+
+/// Everything that may stand around a mirrored frame.
+pub fn decap(bytes: &[u8]) {
+    let length = bytes.len() as u32;
+    let found = [
+        vxlan::decode(bytes).ok().map(|(_, frame)| frame.len()),
+        geneve::decode(bytes).ok().map(|outer| outer.payload.len()),
+        decap::geneve(bytes, length).ok().map(|inner| inner.frame.len()),
+        decap::frame(bytes, LinkType::Ethernet, length).ok().map(|inner| inner.frame.len()),
+        decap::frame(bytes, LinkType::RawIp, length).ok().map(|inner| inner.frame.len()),
+    ];
+    for inner in found.into_iter().flatten() {
+        assert!(inner <= bytes.len(), "{inner} bytes inside {}", bytes.len());
+    }
+}
+
+/// A frame of the link type that the first byte names; the second says how much longer it was on the wire.
+pub fn packet(bytes: &[u8]) {
+    let [link, cut, frame @ ..] = bytes else { return };
+    let link = LinkType::from_pcap(match link % 12 {
+        11 => 276,
+        10 => 113,
+        9 => 108,
+        8 => 104,
+        7 => 101,
+        6 => 50,
+        5 => 9,
+        4 => 0,
+        _ => 1,
+    });
+    if let Ok(found) = packet::decode(frame, link, frame.len() as u32 + u32::from(*cut)) {
+        assert!(found.payload.len() <= frame.len());
+        assert!(found.payload.len() as u32 <= found.total_len, "more payload than the packet has");
+    }
+}
+
+/// A DNS message, all of its sections.
+pub fn dns(bytes: &[u8]) {
+    let Ok(message) = dns::Message::decode(bytes) else { return };
+    let mut sections = message.sections();
+    // More entries than bytes cannot be whole.
+    for _ in 0..message.header.questions {
+        let Ok(question) = sections.question() else { return };
+        labels(question.name);
+    }
+    for _ in 0..message.header.records.iter().map(|count| u32::from(*count)).sum() {
+        let Ok(resource) = sections.resource() else { return };
+        labels(resource.name);
+        assert!(resource.rdata.len() <= bytes.len());
+        if let Ok((name, _)) = resource.name_at(usize::from(resource.kind == 15) * 2) {
+            labels(name);
+        }
+    }
+    sections.is_at_end();
+}
+
+fn labels(name: dns::Name<'_>) {
+    let length: usize = name.labels().map(|label| label.len() + 1).sum();
+    assert!(length < 255, "a name of {length} bytes");
+}
+
+/// Datagrams of one mirrored interface, each with a length in front, through a pipeline.
+pub fn datagrams(bytes: &[u8]) {
+    let mut run = Run::new();
+    let mut rest = bytes;
+    let mut at = 0_i64;
+    while let [first, second, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([first & 0x07, *second])).min(after.len());
+        let (payload, next) = after.split_at(length);
+        at += i64::from(first >> 3) * 100_000_000;
+        let datagram = Datagram {
+            at: Timestamp::from_nanos(at),
+            source: [10, 0, 0, 1].into(),
+            source_port: 65_408,
+            payload,
+        };
+        if first & 0x80 == 0 {
+            run.pipeline.datagram(&datagram, &mut run.out);
+        } else {
+            run.pipeline.geneve_datagram(&datagram, &mut run.out);
+        }
+        rest = next;
+    }
+    run.finish();
+}
+
+/// What two ends say in one TCP connection: pieces, each with two bytes in front that say who says it, whether it is
+/// lost, repeated or out of order, and how long it is. The first byte chooses the server's port.
+pub fn content_tcp(bytes: &[u8]) {
+    let [port, rest @ ..] = bytes else { return };
+    let client = "10.1.0.1:40000".parse().expect("an address");
+    let server = std::net::SocketAddr::from(([10, 1, 0, 2], PORTS[usize::from(*port) % PORTS.len()]));
+    let mut run = Run::new();
+    let mut next = [1_000_u32, 9_000];
+    let syn = |seq, ack, flags| Segment { seq, ack, flags, payload: &[] };
+    run.packet(&tcp(client, server, &syn(999, 0, flags::SYN)));
+    run.packet(&tcp(server, client, &syn(8_999, 1_000, flags::SYN | flags::ACK)));
+    let mut rest = rest;
+    while let [how, length, after @ ..] = rest {
+        let (payload, behind) = after.split_at(usize::from(*length).min(after.len()));
+        let side = usize::from(how & 1);
+        let (from, to) = if side == 0 { (client, server) } else { (server, client) };
+        let seq = match how >> 1 & 0x0f {
+            // Again, or a little earlier than expected.
+            1 => next[side].wrapping_sub(payload.len() as u32),
+            // A piece is missing in front.
+            2 => next[side].wrapping_add(7),
+            _ => next[side],
+        };
+        // Lost on the way to the mirror: acknowledged later, never seen.
+        if how >> 1 & 0x0f != 3 {
+            let flags = flags::ACK | if how >> 1 & 0x0f == 4 { flags::FIN } else { 0 };
+            run.packet(&tcp(from, to, &Segment { seq, ack: next[1 - side], flags, payload }));
+        }
+        next[side] = next[side].max(seq.wrapping_add(payload.len() as u32));
+        rest = behind;
+    }
+    run.finish();
+}
+
+/// What two ends say over UDP, in the same form.
+pub fn content_udp(bytes: &[u8]) {
+    let [port, rest @ ..] = bytes else { return };
+    let client = "10.1.0.1:40000".parse().expect("an address");
+    let server = std::net::SocketAddr::from(([10, 1, 0, 2], PORTS[usize::from(*port) % PORTS.len()]));
+    let mut run = Run::new();
+    let mut rest = rest;
+    while let [how, length, after @ ..] = rest {
+        let length = usize::from(how & 0x0e) << 7 | usize::from(*length);
+        let (payload, behind) = after.split_at(length.min(after.len()));
+        let (from, to) = if how & 1 == 0 { (client, server) } else { (server, client) };
+        run.packet(&udp(from, to, payload));
+        rest = behind;
+    }
+    run.finish();
+}
+
+/// Server ports: those whose protocols are read, and one of nobody. Content decides; a port may only be a hint.
+const PORTS: [u16; 16] = [40_001, 53, 80, 443, 22, 123, 67, 25, 21, 143, 110, 3_389, 445, 88, 5_432, 5_353];
+
+/// A pipeline with small tables, and the clock of a mirrored interface.
+struct Run {
+    pipeline: Pipeline,
+    out: RecordBatch,
+    at: Timestamp,
+}
+
+impl Run {
+    fn new() -> Self {
+        let config = EngineConfig { flow_memory: 1 << 20, l7_memory: 64 << 10, ..EngineConfig::default() };
+        Self {
+            pipeline: Pipeline::new(config),
+            out: RecordBatch::new(),
+            at: Timestamp::from_parts(1_700_000_000, 0),
+        }
+    }
+
+    fn packet(&mut self, packet: &[u8]) {
+        let frame = ethernet(packet);
+        self.at = self.at.after(Duration::from_millis(1));
+        let length = frame.len() as u32;
+        self.pipeline.frame(self.at, LinkType::Ethernet, &frame, length, FrameMode::Plain, &mut self.out);
+    }
+
+    /// Every packet is accounted for, and every record is written as one line.
+    fn finish(mut self) {
+        self.pipeline.finish(&mut self.out);
+        let stats = self.pipeline.stats();
+        assert_eq!(stats.received, stats.decoded + stats.dropped_total());
+        let mut line = Vec::new();
+        for record in self.out.drain() {
+            line.clear();
+            record.write_json(&mut line);
+            assert!(line.starts_with(b"{") && line.ends_with(b"}"));
+            assert!(!line.contains(&b'\n'), "a record is one line");
+        }
+    }
+}
