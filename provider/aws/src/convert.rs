@@ -105,6 +105,7 @@ pub(crate) fn instance(from: &sdk::Instance) -> Result<Instance, Unreadable> {
 pub(crate) fn subnet(from: &sdk::Subnet) -> Result<Subnet, Unreadable> {
     Ok(Subnet {
         id: need("id", from.subnet_id())?,
+        owner: need("owner", from.owner_id())?,
         vpc: need("VPC", from.vpc_id())?,
         zone: need("availability zone", from.availability_zone())?,
         is_ipv6_only: from.ipv6_native().unwrap_or(false),

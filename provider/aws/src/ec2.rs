@@ -7,6 +7,8 @@ mod describe;
 mod dry_run;
 mod mirror;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use enigma_fleet::actions::Resource;
 use enigma_fleet::ids::{FilterId, FilterRuleId, Place, SessionId, TargetId};
@@ -54,6 +56,9 @@ impl MirrorPlace for Ec2Place {
     }
     async fn targets(&self, scope: &MirrorScope) -> Result<Vec<MirrorTarget>, AwsError> {
         self.read_targets(scope).await
+    }
+    async fn visible_targets(&self, ids: &BTreeSet<TargetId>) -> Result<BTreeSet<TargetId>, AwsError> {
+        self.read_visible(ids).await
     }
     async fn filters(&self, scope: &MirrorScope) -> Result<Vec<MirrorFilter>, AwsError> {
         self.read_filters(scope).await

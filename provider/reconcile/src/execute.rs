@@ -7,11 +7,14 @@
 mod call;
 mod ledger;
 mod schedule;
+mod share;
+mod stamp;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use enigma_fleet::ids::{Place, TargetId};
 use enigma_fleet::plan::Plan;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info};
@@ -19,6 +22,7 @@ use tracing::{Instrument, info};
 use crate::outcome::Outcomes;
 use crate::pacing::Pacer;
 use crate::ports::Cloud;
+use crate::progress::{Meter, Progress};
 use crate::token::Tokens;
 
 /// Calls in flight per place and wave. At AWS's 5 writes per second a reply may take 3 s before 16 become the limit, and the
@@ -32,8 +36,12 @@ const THROTTLE_PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 const VISIBILITY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long an account may take to see a target that is shared with it: RAM takes seconds as a rule, and sometimes a minute or two. When
+/// the time is up, the account's sessions are left out with the reason, and the next apply looks again.
+const JOIN_PATIENCE: Duration = Duration::from_secs(5 * 60);
+
 /// How to execute.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Part of every client token: the same while one attempt is repeated, another once AWS has been observed again. AWS
     /// answers a repeated token with the first result even when that object was deleted since, so a create that is *meant* to
@@ -47,6 +55,15 @@ pub struct Options {
     pub throttle_patience: Duration,
     /// How long a call is tried again while AWS does not see an object that this run has just made.
     pub visibility_patience: Duration,
+    /// How long an account may take to see a target that is shared with it.
+    pub join_patience: Duration,
+    /// When everything has to end: from then on it is as if it had been cancelled. `None` for no limit.
+    pub deadline: Option<Duration>,
+    /// The targets of the fleet that exist, where the generation is written on targets, new ones included; `None` writes it on none.
+    /// Whoever executes an older plan can see by it that a newer one was carried out: [`crate::generation::guard`].
+    pub stamps: Option<Vec<(Place, TargetId)>>,
+    /// Told how far it is, at most once per second.
+    pub progress: Option<Arc<dyn Progress>>,
 }
 
 impl Options {
@@ -59,6 +76,10 @@ impl Options {
             concurrency: CONCURRENCY,
             throttle_patience: THROTTLE_PATIENCE,
             visibility_patience: VISIBILITY_PATIENCE,
+            join_patience: JOIN_PATIENCE,
+            deadline: None,
+            stamps: None,
+            progress: None,
         }
     }
 }
@@ -88,11 +109,23 @@ pub async fn execute(
         tokens: Tokens::new(plan.fleet.clone(), options.generation),
         options: options.clone(),
         stop: stop.clone(),
+        meter: Meter::new(plan, options.progress.clone()),
     };
-    let stop_when_dropped = stop.drop_guard();
+    let stop_when_dropped = stop.clone().drop_guard();
     // A task of its own, so that no call is cut in half when the caller goes away.
-    let task = tokio::spawn(run.all_places().in_current_span());
-    if let Err(panicked) = task.await {
+    let mut task = tokio::spawn(run.all_places().in_current_span());
+    let ended = match options.deadline {
+        None => task.await,
+        Some(limit) => match tokio::time::timeout(limit, &mut task).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                info!(seconds = limit.as_secs(), "the time is up; calls that have begun are awaited");
+                stop.cancel();
+                task.await
+            }
+        },
+    };
+    if let Err(panicked) = ended {
         // A panic is a defect; what was recorded until then is still the truth and must not be lost.
         tracing::error!(%panicked, "the executor stopped early");
     }

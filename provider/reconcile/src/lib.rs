@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod execute;
+pub mod generation;
 #[cfg(test)]
 mod kit;
 #[cfg(any(test, feature = "testing"))]
@@ -10,6 +11,8 @@ pub mod observe;
 pub mod outcome;
 pub mod pacing;
 pub mod ports;
+pub mod progress;
+pub mod recall;
 #[cfg(test)]
 mod sweep;
 mod token;

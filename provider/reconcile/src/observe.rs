@@ -1,13 +1,14 @@
 //! Builds an inventory: every place at once, every kind of object at once, failures recorded beside what was seen.
 //!
 //! The number of calls depends on how much there is (one per 1,000 objects of a kind), never on how many sessions a fleet has.
-//! A place that cannot be read completely is not read at all: half an account would look like a deletion. Knows nothing of
-//! what the inventory is for.
+//! A place that cannot be read completely is not read at all: half an account would look like a deletion. Resource shares are looked for
+//! where targets may be shared from: in the home account, and only if there are other accounts. Knows nothing of what the
+//! inventory is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enigma_fleet::ids::{FleetName, InterfaceId, Place};
-use enigma_fleet::inventory::{Inventory, PlaceInventory};
+use enigma_fleet::ids::{AccountId, FleetName, InterfaceId, Place};
+use enigma_fleet::inventory::{Inventory, PlaceInventory, ResourceShare};
 use enigma_fleet::ownership::FLEET_TAG;
 use futures::StreamExt;
 use futures::stream;
@@ -41,8 +42,15 @@ pub enum Scope {
 ///
 /// Dropping the future is safe: it only reads.
 pub async fn observe(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope) -> Inventory {
-    let reads: Vec<_> =
-        places.iter().map(|place| async move { (place, read_place(cloud, place, scope).await) }).collect();
+    let sharing = sharing_account(cloud, places, scope).await;
+    let sharing = sharing.as_ref();
+    let reads: Vec<_> = places
+        .iter()
+        .map(|place| async move {
+            let with_shares = sharing == Some(&place.account);
+            (place, read_place(cloud, place, scope, with_shares).await)
+        })
+        .collect();
     let read = stream::iter(reads).buffer_unordered(PLACES_AT_ONCE).collect::<Vec<_>>().await;
     let mut inventory = Inventory::default();
     for (place, result) in read {
@@ -69,7 +77,72 @@ pub async fn observe(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope)
     inventory
 }
 
-async fn read_place(cloud: &dyn Cloud, place: &Place, scope: &Scope) -> Result<PlaceInventory, AwsError> {
+/// The account whose targets others may use: a fleet of one account shares nothing, needs no permission for RAM, and discovery looks at
+/// no shares. [`shares`] looks in any case.
+async fn sharing_account(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope) -> Option<AccountId> {
+    let accounts: BTreeSet<&AccountId> = places.iter().map(|place| &place.account).collect();
+    if accounts.len() < 2 || *scope == Scope::Discovery {
+        return None;
+    }
+    // Where this fails every place of that account says so.
+    cloud.home().await.ok().map(|home| home.account)
+}
+
+/// Reads the resource shares of `places` into an inventory that has the rest of them. A place whose shares cannot be read becomes unread:
+/// without them its fleet would look as if it had none.
+pub async fn shares(cloud: &dyn Cloud, inventory: &mut Inventory, places: &BTreeSet<Place>) {
+    let known: Vec<&Place> = places.iter().filter(|place| inventory.places.contains_key(*place)).collect();
+    let reads: Vec<_> = known
+        .into_iter()
+        .map(|place| async move { (place, read_shares(cloud, place, &MirrorScope::All).await) })
+        .collect();
+    for (place, read) in stream::iter(reads).buffer_unordered(PLACES_AT_ONCE).collect::<Vec<_>>().await {
+        match read {
+            Ok(shares) => {
+                if let Some(seen) = inventory.places.get_mut(place) {
+                    seen.shares = shares;
+                }
+            }
+            Err(error) => {
+                warn!(%place, %error, "the resource shares could not be observed");
+                inventory.places.remove(place);
+                inventory.unread.insert(place.clone(), error.to_string());
+            }
+        }
+    }
+}
+
+async fn read_shares(
+    cloud: &dyn Cloud,
+    place: &Place,
+    scope: &MirrorScope,
+) -> Result<Vec<ResourceShare>, AwsError> {
+    cloud.shares(place).await?.shares(scope).await
+}
+
+async fn read_place(
+    cloud: &dyn Cloud,
+    place: &Place,
+    scope: &Scope,
+    with_shares: bool,
+) -> Result<PlaceInventory, AwsError> {
+    if with_shares {
+        let shared = match scope {
+            Scope::Owned { fleet } => owned_by(fleet),
+            _ => MirrorScope::All,
+        };
+        let rest = read_objects(cloud, place, scope);
+        let (shares, seen) = futures::try_join!(read_shares(cloud, place, &shared), rest)?;
+        return Ok(PlaceInventory { shares, ..seen });
+    }
+    read_objects(cloud, place, scope).await
+}
+
+fn owned_by(fleet: &FleetName) -> MirrorScope {
+    MirrorScope::Tagged { key: FLEET_TAG.to_owned(), value: fleet.to_string() }
+}
+
+async fn read_objects(cloud: &dyn Cloud, place: &Place, scope: &Scope) -> Result<PlaceInventory, AwsError> {
     let open = cloud.open(place).await?;
     match scope {
         Scope::Discovery => everything(open.as_ref()).await,
@@ -85,10 +158,7 @@ async fn read_place(cloud: &dyn Cloud, place: &Place, scope: &Scope) -> Result<P
                 futures::try_join!(mirroring(open.as_ref(), &MirrorScope::All), read_interfaces)?;
             Ok(PlaceInventory { interfaces, ..mirroring })
         }
-        Scope::Owned { fleet } => {
-            let scope = MirrorScope::Tagged { key: FLEET_TAG.to_owned(), value: fleet.to_string() };
-            mirroring(open.as_ref(), &scope).await
-        }
+        Scope::Owned { fleet } => mirroring(open.as_ref(), &owned_by(fleet)).await,
     }
 }
 

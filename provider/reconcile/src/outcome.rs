@@ -6,7 +6,7 @@
 use std::fmt;
 
 use enigma_fleet::actions::{Action, Resource};
-use enigma_fleet::ids::{FilterId, FilterRuleId, MemberKey, SessionId, TargetId};
+use enigma_fleet::ids::{FilterId, FilterRuleId, MemberKey, SessionId, ShareArn, TargetId};
 use enigma_fleet::inventory::Direction;
 use enigma_fleet::plan::Stage;
 
@@ -23,6 +23,8 @@ pub enum Created {
     Rule(FilterRuleId),
     /// By `CreateTrafficMirrorSession`.
     Session(SessionId),
+    /// By `CreateResourceShare`.
+    Share(ShareArn),
 }
 
 impl fmt::Display for Created {
@@ -32,6 +34,7 @@ impl fmt::Display for Created {
             Self::Filter(id) => id.fmt(f),
             Self::Rule(id) => id.fmt(f),
             Self::Session(id) => id.fmt(f),
+            Self::Share(arn) => arn.fmt(f),
         }
     }
 }

@@ -8,7 +8,7 @@ use enigma_fleet::ids::{FilterId, FleetName, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::{Destination, FilterRule, Tags};
 use sha2::{Digest, Sha256};
 
-use crate::ports::{ClientToken, NewSession};
+use crate::ports::{ClientToken, NewSession, NewShare};
 
 /// What all tokens of one execution share.
 #[derive(Clone, Debug)]
@@ -70,6 +70,18 @@ impl Tokens {
             .text(&rule.description)
             .tags(tags)
             .end()
+    }
+
+    /// The token that `share` holds already is ignored.
+    pub(crate) fn share(&self, place: &Place, share: &NewShare) -> ClientToken {
+        let list = |hash: Parts, items: Vec<&str>| {
+            let counted = hash.text(&items.len().to_string());
+            items.into_iter().fold(counted, Parts::text)
+        };
+        let hash = self.begin("share", place).text(&share.name).text(&share.allows_external.to_string());
+        let hash = list(hash, share.parts.principals.iter().map(String::as_str).collect());
+        let hash = list(hash, share.parts.targets.iter().map(TargetId::as_str).collect());
+        hash.tags(&share.tags).end()
     }
 
     /// The token that `session` holds already is ignored.

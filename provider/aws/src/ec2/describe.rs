@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{self as sdk, Filter};
-use enigma_fleet::ids::InterfaceId;
+use enigma_fleet::ids::{InterfaceId, TargetId};
 use enigma_fleet::inventory::{Instance, Interface, MirrorFilter, MirrorSession, MirrorTarget, Subnet};
 use enigma_reconcile::ports::{AwsError, InterfaceScope, MirrorScope};
 
@@ -141,6 +141,32 @@ impl Ec2Place {
                 )
             }
         )
+    }
+
+    pub(super) async fn read_visible(
+        &self,
+        ids: &BTreeSet<TargetId>,
+    ) -> Result<BTreeSet<TargetId>, AwsError> {
+        let mut seen = BTreeSet::new();
+        let all: Vec<&TargetId> = ids.iter().collect();
+        for chunk in all.chunks(FILTER_VALUES) {
+            let values = chunk.iter().map(ToString::to_string).collect();
+            let filter = Filter::builder().name("traffic-mirror-target-id").set_values(Some(values)).build();
+            let call = self.reads.describe_traffic_mirror_targets().filters(filter);
+            let found: Result<Vec<Option<TargetId>>, AwsError> = all_pages!(
+                self,
+                "DescribeTrafficMirrorTargets",
+                call,
+                traffic_mirror_targets,
+                |page: &[sdk::TrafficMirrorTarget]| {
+                    page.iter()
+                        .map(|target| target.traffic_mirror_target_id()?.parse().ok())
+                        .collect::<Vec<_>>()
+                }
+            );
+            seen.extend(found?.into_iter().flatten());
+        }
+        Ok(seen)
     }
 
     pub(super) async fn read_filters(&self, scope: &MirrorScope) -> Result<Vec<MirrorFilter>, AwsError> {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use enigma_fleet::actions::{Action, SessionChange, SessionSettings};
-use enigma_fleet::ids::MemberKey;
+use enigma_fleet::ids::{MemberKey, Place};
 use enigma_fleet::inventory::Tags;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
@@ -15,12 +15,12 @@ use crate::outcome::{Because, Created, Outcome};
 use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewSession, SessionPatch};
 
 /// The first wait for a new object to become visible; it doubles up to [`LONGEST_LOOK`].
-const FIRST_LOOK: Duration = Duration::from_millis(250);
+pub(super) const FIRST_LOOK: Duration = Duration::from_millis(250);
 /// The longest wait between two tries for a new object.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// Why a call gave no result.
-enum Stop {
+pub(super) enum Stop {
     Cancelled,
     Failed(AwsError),
     Blocked(Because),
@@ -51,8 +51,9 @@ impl Run {
     async fn call(&self, action: &Action, place: &dyn MirrorPlace) -> Result<Option<Created>, Stop> {
         match action {
             Action::CreateTarget { key, destination, description, tags } => {
+                let tags = &self.options.stamped(tags);
                 let token = self.tokens.target(key, destination, description, tags);
-                self.paced(place, "CreateTrafficMirrorTarget", false, || {
+                self.paced(place.place(), "CreateTrafficMirrorTarget", false, || {
                     place.create_target(destination, description, tags, &token)
                 })
                 .await
@@ -60,7 +61,7 @@ impl Run {
             }
             Action::CreateFilter { key, description, tags } => {
                 let token = self.tokens.filter(key, description, tags);
-                self.paced(place, "CreateTrafficMirrorFilter", false, || {
+                self.paced(place.place(), "CreateTrafficMirrorFilter", false, || {
                     place.create_filter(description, tags, &token)
                 })
                 .await
@@ -68,7 +69,7 @@ impl Run {
             }
             Action::SetAmazonDns { filter, enabled, .. } => {
                 let (id, is_new) = self.ledger.filter(filter)?;
-                self.paced(place, "ModifyTrafficMirrorFilterNetworkServices", is_new, || {
+                self.paced(place.place(), "ModifyTrafficMirrorFilterNetworkServices", is_new, || {
                     place.set_amazon_dns(&id, *enabled)
                 })
                 .await
@@ -77,18 +78,20 @@ impl Run {
             Action::CreateRule { key, filter, rule, tags } => {
                 let (id, is_new) = self.ledger.filter(filter)?;
                 let token = self.tokens.rule(key, &id, rule, tags);
-                self.paced(place, "CreateTrafficMirrorFilterRule", is_new, || {
+                self.paced(place.place(), "CreateTrafficMirrorFilterRule", is_new, || {
                     place.create_rule(&id, rule, tags, &token)
                 })
                 .await
                 .map(|id| Some(Created::Rule(id)))
             }
             Action::ModifyRule { id, before, after, .. } => self
-                .paced(place, "ModifyTrafficMirrorFilterRule", false, || place.modify_rule(id, before, after))
+                .paced(place.place(), "ModifyTrafficMirrorFilterRule", false, || {
+                    place.modify_rule(id, before, after)
+                })
                 .await
                 .map(|()| None),
             Action::DeleteRule { id, .. } => self
-                .paced(place, "DeleteTrafficMirrorFilterRule", false, || place.delete_rule(id))
+                .paced(place.place(), "DeleteTrafficMirrorFilterRule", false, || place.delete_rule(id))
                 .await
                 .map(|()| None),
             Action::CreateSession { key, settings, tags } => {
@@ -96,22 +99,22 @@ impl Run {
             }
             Action::ModifySession { id, change, .. } => {
                 let (patch, refers_to_new) = self.patch(change)?;
-                self.paced(place, "ModifyTrafficMirrorSession", refers_to_new, || {
+                self.paced(place.place(), "ModifyTrafficMirrorSession", refers_to_new, || {
                     place.modify_session(id, &patch)
                 })
                 .await
                 .map(|()| None)
             }
             Action::DeleteSession { id, .. } => self
-                .paced(place, "DeleteTrafficMirrorSession", false, || place.delete_session(id))
+                .paced(place.place(), "DeleteTrafficMirrorSession", false, || place.delete_session(id))
                 .await
                 .map(|()| None),
             Action::DeleteFilter { id, .. } => self
-                .paced(place, "DeleteTrafficMirrorFilter", false, || place.delete_filter(id))
+                .paced(place.place(), "DeleteTrafficMirrorFilter", false, || place.delete_filter(id))
                 .await
                 .map(|()| None),
             Action::DeleteTarget { id, .. } => self
-                .paced(place, "DeleteTrafficMirrorTarget", false, || place.delete_target(id))
+                .paced(place.place(), "DeleteTrafficMirrorTarget", false, || place.delete_target(id))
                 .await
                 .map(|()| None),
             Action::CreateShare { .. }
@@ -119,16 +122,19 @@ impl Run {
             | Action::AddToShare { .. }
             | Action::JoinShare { .. }
             | Action::RemoveFromShare { .. }
-            | Action::DeleteShare { .. } => Err(Because::NothingMakes("resource share".to_owned()).into()),
+            | Action::DeleteShare { .. } => self.share(action, place).await,
             Action::Retag { resource, set, remove, .. } => {
                 // Two calls with a bucket each. Setting comes first, so that an object never lacks its ownership tag.
                 if !set.is_empty() {
-                    self.paced(place, "CreateTags", false, || place.retag(resource, set, &[])).await?;
+                    self.paced(place.place(), "CreateTags", false, || place.retag(resource, set, &[]))
+                        .await?;
                 }
                 if !remove.is_empty() {
                     let nothing = Tags::new();
-                    self.paced(place, "DeleteTags", false, || place.retag(resource, &nothing, remove))
-                        .await?;
+                    self.paced(place.place(), "DeleteTags", false, || {
+                        place.retag(resource, &nothing, remove)
+                    })
+                    .await?;
                 }
                 Ok(None)
             }
@@ -156,7 +162,7 @@ impl Run {
             token: ClientToken(String::new()),
         };
         session.token = self.tokens.session(&key.place, &session);
-        self.paced(place, "CreateTrafficMirrorSession", target_is_new || filter_is_new, || {
+        self.paced(place.place(), "CreateTrafficMirrorSession", target_is_new || filter_is_new, || {
             place.create_session(&session)
         })
         .await
@@ -179,11 +185,20 @@ impl Run {
         Ok((patch, refers_to_new))
     }
 
+    /// Waits between two looks.
+    pub(super) async fn rest(&self, time: Duration) -> Result<(), Stop> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stop::Cancelled),
+            () = sleep(time) => Ok(()),
+        }
+    }
+
     /// Waits for its turn and calls; again after throttling, and, where the call refers to an object that this run made, while
-    /// AWS says that there is no such object.
-    async fn paced<T, F>(
+    /// AWS says that there is no such object, or that it is still changing.
+    pub(super) async fn paced<T, F>(
         &self,
-        place: &dyn MirrorPlace,
+        place: &Place,
         operation: &'static str,
         refers_to_new: bool,
         call: impl Fn() -> F,
@@ -191,7 +206,7 @@ impl Run {
     where
         F: Future<Output = Result<T, AwsError>>,
     {
-        let bucket = self.options.pacer.bucket(place.place(), operation);
+        let bucket = self.options.pacer.bucket(place, operation);
         let mut throttled_since: Option<Instant> = None;
         let mut unseen_since: Option<Instant> = None;
         let mut look = FIRST_LOOK;
@@ -215,19 +230,14 @@ impl Run {
                     if since.elapsed() >= self.options.throttle_patience {
                         return Err(Stop::Failed(error));
                     }
-                    debug!(place = %place.place(), operation, "throttled; slowing down");
+                    debug!(%place, operation, "throttled; slowing down");
                 }
-                ErrorKind::NotFound
-                    if refers_to_new
-                        && unseen_since.get_or_insert_with(Instant::now).elapsed()
-                            < self.options.visibility_patience =>
+                kind if (kind == ErrorKind::Changing || (refers_to_new && kind == ErrorKind::NotFound))
+                    && unseen_since.get_or_insert_with(Instant::now).elapsed()
+                        < self.options.visibility_patience =>
                 {
-                    debug!(place = %place.place(), operation, "a new object is not visible yet");
-                    tokio::select! {
-                        biased;
-                        () = self.stop.cancelled() => return Err(Stop::Cancelled),
-                        () = sleep(look) => {}
-                    }
+                    debug!(%place, operation, code = error.code, "not ready yet");
+                    self.rest(look).await?;
                     look = (look * 2).min(LONGEST_LOOK);
                 }
                 _ => return Err(Stop::Failed(error)),

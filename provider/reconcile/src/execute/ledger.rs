@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use enigma_fleet::actions::{Action, Ref};
-use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, TargetId};
+use enigma_fleet::actions::{Action, Ref, Resource};
+use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, SessionId, ShareArn, TargetId};
 use enigma_fleet::plan::{Lane, Plan, Stage};
 
 use crate::outcome::{Because, Created, Outcome, Outcomes, Step};
@@ -22,6 +22,28 @@ enum Subject {
     /// A filter that exists, named by a session; the same object as a `Filter` whose actions name this id.
     FilterId(Place, FilterId),
     Member(MemberKey),
+    /// A session that exists, whoever it belongs to until now.
+    Session(Place, SessionId),
+    /// The share of a place.
+    Share(Place),
+    /// A target of another account in the eyes of a place.
+    Sight(Place, TargetName),
+}
+
+/// A target by whatever name an action gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum TargetName {
+    Existing(TargetId),
+    Planned(ObjectKey),
+}
+
+impl TargetName {
+    fn of(reference: &Ref<TargetId>) -> Self {
+        match reference {
+            Ref::Existing(id) => Self::Existing(id.clone()),
+            Ref::Planned(key) => Self::Planned(key.clone()),
+        }
+    }
 }
 
 pub(super) struct Ledger {
@@ -81,8 +103,8 @@ impl Ledger {
     /// How many waves other places must have finished before this action may begin.
     pub(super) fn waits_for(&self, index: usize, places: &[Place]) -> Vec<(Place, usize)> {
         let (wave, action) = &self.entries[index];
-        if matches!(action, Action::DeleteTarget { .. }) {
-            // Sessions of any account may send to it.
+        if is_withdrawal(action) {
+            // Sessions of any account may use it.
             return places.iter().map(|place| (place.clone(), *wave)).collect();
         }
         needed_by(action)
@@ -96,6 +118,9 @@ impl Ledger {
     /// The first earlier action that stands in the way of this one, if any.
     pub(super) fn blocked_by(&self, index: usize) -> Option<Because> {
         let (wave, action) = &self.entries[index];
+        if let Some(user) = self.left_in_share(index) {
+            return Some(Because::StillUsed(user));
+        }
         let own = changed_by(action);
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = |earlier: &usize| !matches!(outcomes[*earlier], Some(Outcome::Done(_)));
@@ -111,6 +136,31 @@ impl Ledger {
             })
             .find(|earlier| failed(earlier))
             .map(|earlier| Because::DependsOn(*earlier))
+    }
+
+    /// RAM would take a target away under sessions that use it, and nobody knows what happens to those: so nothing leaves a share while
+    /// a session that was to go before has not.
+    fn left_in_share(&self, index: usize) -> Option<usize> {
+        let (wave, action) = &self.entries[index];
+        let leaves: Box<dyn Fn(&Place) -> bool> = match action {
+            // Which targets a session used is not known here, so with targets all other accounts count.
+            Action::RemoveFromShare { place, principals, targets, .. } if targets.is_empty() => {
+                Box::new(move |user| {
+                    user.region == place.region && principals.contains(user.account.as_str())
+                })
+            }
+            Action::RemoveFromShare { place, .. } | Action::DeleteShare { place, .. } => {
+                Box::new(move |user| user.region == place.region && user.account != place.account)
+            }
+            _ => return None,
+        };
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.entries.iter().zip(outcomes.iter()).position(|((earlier_wave, earlier), outcome)| {
+            earlier_wave < wave
+                && frees_target(earlier)
+                && leaves(earlier.place())
+                && !matches!(outcome, Some(Outcome::Done(_)))
+        })
     }
 
     /// For an object that AWS says is still used: an earlier action on a session, in reach of the object, that did not succeed.
@@ -163,6 +213,14 @@ impl Ledger {
         }
     }
 
+    /// The share that this run made in a place.
+    pub(super) fn share_made(&self, place: &Place) -> Option<ShareArn> {
+        self.made(&Subject::Share(place.clone()), |made| match made {
+            Created::Share(arn) => Some(arn.clone()),
+            _ => None,
+        })
+    }
+
     fn made<T>(&self, subject: &Subject, pick: impl Fn(&Created) -> Option<T>) -> Option<T> {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         self.on.get(subject)?.iter().rev().find_map(|index| match &outcomes[*index] {
@@ -193,6 +251,23 @@ impl Ledger {
     }
 }
 
+/// Whether an action takes something away that sessions of other accounts may use.
+fn is_withdrawal(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::DeleteTarget { .. } | Action::RemoveFromShare { .. } | Action::DeleteShare { .. }
+    )
+}
+
+/// Whether an action may be what a target waits for to be used no longer.
+fn frees_target(action: &Action) -> bool {
+    match action {
+        Action::DeleteSession { .. } => true,
+        Action::ModifySession { change, .. } => change.target.is_some(),
+        _ => false,
+    }
+}
+
 /// The objects that an action changes.
 fn changed_by(action: &Action) -> Vec<Subject> {
     match action {
@@ -214,28 +289,63 @@ fn changed_by(action: &Action) -> Vec<Subject> {
         Action::CreateSession { key, .. }
         | Action::ModifySession { key, .. }
         | Action::DeleteSession { key, .. } => vec![Subject::Member(key.clone())],
-        Action::CreateShare { .. }
-        | Action::ModifyShare { .. }
-        | Action::AddToShare { .. }
-        | Action::JoinShare { .. }
-        | Action::RemoveFromShare { .. }
-        | Action::DeleteShare { .. }
-        | Action::Retag { .. } => Vec::new(),
+        Action::CreateShare { place, .. }
+        | Action::ModifyShare { place, .. }
+        | Action::AddToShare { place, .. }
+        | Action::RemoveFromShare { place, .. }
+        | Action::DeleteShare { place, .. } => vec![Subject::Share(place.clone())],
+        Action::JoinShare { place, targets, .. } => {
+            targets.iter().map(|target| Subject::Sight(place.clone(), TargetName::of(target))).collect()
+        }
+        Action::Retag { place, resource: Resource::Session(id), .. } => {
+            vec![Subject::Session(place.clone(), id.clone())]
+        }
+        Action::Retag { .. } => Vec::new(),
     }
 }
 
 /// The objects that must be as planned before an action makes sense: those it changes and those it refers to.
 fn needed_by(action: &Action) -> Vec<Subject> {
     let mut needed = changed_by(action);
+    let planned = |targets: &[Ref<TargetId>]| {
+        let keys = targets.iter().filter_map(|target| match target {
+            Ref::Planned(key) => Some(Subject::Target(key.clone())),
+            Ref::Existing(_) => None,
+        });
+        keys.collect::<Vec<_>>()
+    };
     let (place, target, filter) = match action {
         Action::CreateSession { key, settings, .. } => {
             (&key.place, Some(&settings.target), Some(&settings.filter))
         }
-        Action::ModifySession { key, change, .. } => {
+        Action::ModifySession { key, id, change } => {
+            needed.push(Subject::Session(key.place.clone(), id.clone()));
             (&key.place, change.target.as_ref(), change.filter.as_ref())
+        }
+        Action::DeleteSession { key, id } => {
+            needed.push(Subject::Session(key.place.clone(), id.clone()));
+            return needed;
+        }
+        Action::CreateShare { targets, .. } | Action::AddToShare { targets, .. } => {
+            needed.extend(planned(targets));
+            return needed;
+        }
+        Action::JoinShare { place, share, sender, targets } => {
+            // Shares are regional: an existing one is in the Region of whoever joins.
+            let region = place.region.clone();
+            let sharing = match share {
+                Ref::Planned(sharing) => sharing.clone(),
+                Ref::Existing(_) => Place { account: sender.clone(), region },
+            };
+            needed.push(Subject::Share(sharing));
+            needed.extend(planned(targets));
+            return needed;
         }
         _ => return needed,
     };
+    if let Some(target) = target {
+        needed.push(Subject::Sight(place.clone(), TargetName::of(target)));
+    }
     if let Some(Ref::Planned(key)) = target {
         needed.push(Subject::Target(key.clone()));
     }

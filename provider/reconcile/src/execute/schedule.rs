@@ -16,6 +16,7 @@ use super::Options;
 use super::ledger::Ledger;
 use crate::outcome::{Counts, Outcome, describe};
 use crate::ports::{AwsError, Cloud, MirrorPlace};
+use crate::progress::Meter;
 use crate::token::Tokens;
 
 /// One execution.
@@ -25,12 +26,16 @@ pub(super) struct Run {
     pub(super) tokens: Tokens,
     pub(super) options: Options,
     pub(super) stop: CancellationToken,
+    pub(super) meter: Meter,
 }
 
 impl Run {
     /// Runs every action to an outcome.
     pub(super) async fn all_places(self) {
         let by_place = self.ledger.by_place();
+        if !by_place.is_empty() {
+            self.stamp().await;
+        }
         let places: Vec<Place> = by_place.keys().cloned().collect();
         // How many waves each place has finished. One value each, the newest; nobody can fall behind.
         let (announce, finished): (Vec<_>, BTreeMap<_, _>) = places
@@ -45,6 +50,7 @@ impl Run {
             .zip(announce)
             .map(|((place, waves), announce)| self.walk(place, waves, announce, &places, &finished));
         futures::future::join_all(walks).await;
+        self.meter.finish();
     }
 
     async fn walk(
@@ -63,6 +69,7 @@ impl Run {
             if open.is_none() && !self.stop.is_cancelled() {
                 open = Some(self.cloud.open(place).await);
             }
+            self.meter.enter(place, self.ledger.stage(*wave));
             let walks: Vec<_> = lanes.iter().map(|lane| self.lane(lane, open.as_ref())).collect();
             stream::iter(walks).buffer_unordered(self.options.concurrency.get()).collect::<()>().await;
             let counts = Counts::of(&self.ledger.outcomes_of(lanes));
@@ -131,6 +138,7 @@ impl Run {
             }
             other => debug!(action = describe(action), outcome = ?other, "not done"),
         }
+        self.meter.count(action, &outcome);
         self.ledger.record(index, outcome);
     }
 }

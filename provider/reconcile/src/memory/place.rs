@@ -2,6 +2,8 @@
 
 pub(super) mod checks;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use enigma_fleet::actions::Resource;
 use enigma_fleet::ids::{FilterId, FilterRuleId, Place, SessionId, TargetId};
@@ -157,6 +159,13 @@ impl MirrorPlace for MemoryPlace {
     async fn targets(&self, scope: &MirrorScope) -> Result<Vec<MirrorTarget>, AwsError> {
         self.read("DescribeTrafficMirrorTargets", format!("{scope:?}"), |seen| {
             seen.targets().into_iter().filter(|target| in_scope(scope, &target.tags)).collect()
+        })
+        .await
+    }
+
+    async fn visible_targets(&self, ids: &BTreeSet<TargetId>) -> Result<BTreeSet<TargetId>, AwsError> {
+        self.read("DescribeTrafficMirrorTargets", format!("{ids:?}"), |seen| {
+            seen.targets().into_iter().map(|target| target.id).filter(|id| ids.contains(id)).collect()
         })
         .await
     }

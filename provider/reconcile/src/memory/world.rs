@@ -184,6 +184,7 @@ impl World {
     pub(super) fn add_subnet(&mut self, place: &Place, id: SubnetId, is_ipv6_only: bool) -> Subnet {
         let subnet = Subnet {
             id,
+            owner: place.account.clone(),
             vpc: self.fresh("vpc"),
             zone: format!("{}a", place.region).parse().expect("a Region and a letter are a zone"),
             is_ipv6_only,

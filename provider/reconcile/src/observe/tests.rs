@@ -97,3 +97,48 @@ async fn a_place_that_fails_in_any_part_is_unread_and_the_others_are_complete() 
     let seen = observe(&aws, &all, &Scope::Discovery).await;
     assert_eq!((seen.places.len(), seen.unread.len()), (2, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn shares_are_read_at_home_once_there_are_other_accounts() {
+    let aws = filled().await;
+    let member = place("222222222222/us-east-1");
+    aws.add_place(&member);
+    let ram = aws.shares(&home()).await.unwrap();
+    let target = aws.contents(&home()).targets[0].id.clone();
+    let share = crate::ports::NewShare {
+        name: "prod".to_owned(),
+        parts: crate::ports::ShareParts {
+            principals: BTreeSet::from([member.account.to_string()]),
+            targets: BTreeSet::from([target.clone()]),
+        },
+        allows_external: true,
+        tags: enigma_fleet::inventory::Tags::new(),
+        token: crate::ports::ClientToken("s".to_owned()),
+    };
+    ram.create_share(&share).await.unwrap();
+    let scope = Scope::Mirroring { interfaces: BTreeMap::new() };
+    let mut alone = observe(&aws, &BTreeSet::from([home()]), &scope).await;
+    assert!(alone.places[&home()].shares.is_empty());
+    shares(&aws, &mut alone, &BTreeSet::from([home(), member.clone()])).await;
+    assert_eq!(alone.places[&home()].shares.len(), 1);
+
+    aws.forget_calls();
+    let both = BTreeSet::from([home(), member.clone()]);
+    let seen = observe(&aws, &both, &scope).await;
+    assert_eq!(seen.places[&home()].shares, aws.contents(&home()).shares);
+    assert!(seen.places[&member].targets.is_empty(), "the invitation was not accepted");
+    assert_eq!(aws.journal().len(), 7);
+    let of_fleet = Scope::Owned { fleet: "prod".parse().unwrap() };
+    assert!(observe(&aws, &both, &of_fleet).await.places[&home()].shares.is_empty(), "it has no such tag");
+
+    aws.deny_operation(&home(), "GetResourceShares");
+    let seen = observe(&aws, &both, &scope).await;
+    assert!(seen.unread[&home()].contains("GetResourceShares"), "{:?}", seen.unread);
+
+    aws.heal();
+    let invitation = aws.shares(&member).await.unwrap().invitations().await.unwrap().remove(0);
+    aws.shares(&member).await.unwrap().accept(&invitation).await.unwrap();
+    let seen = observe(&aws, &both, &scope).await;
+    assert_eq!(seen.places[&member].targets[0].id, target);
+    assert_eq!(seen.places[&member].targets[0].owner, home().account);
+}

@@ -1,5 +1,7 @@
 //! EC2 traffic mirroring in one account and Region: [`MirrorPlace`] and the values it takes.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use enigma_fleet::actions::Resource;
 use enigma_fleet::ids::{
@@ -164,6 +166,9 @@ pub trait MirrorPlace: Send + Sync {
     async fn subnets(&self) -> Result<Vec<Subnet>, AwsError>;
     /// `DescribeTrafficMirrorTargets`, all pages.
     async fn targets(&self, scope: &MirrorScope) -> Result<Vec<MirrorTarget>, AwsError>;
+    /// Which of these targets can be used here, own and shared: `DescribeTrafficMirrorTargets` by filter, so that unknown ones are
+    /// left out. Always asked anew, since it is how a new share shows.
+    async fn visible_targets(&self, ids: &BTreeSet<TargetId>) -> Result<BTreeSet<TargetId>, AwsError>;
     /// `DescribeTrafficMirrorFilters`, all pages, with rules and network services.
     async fn filters(&self, scope: &MirrorScope) -> Result<Vec<MirrorFilter>, AwsError>;
     /// `DescribeTrafficMirrorSessions`, all pages.

@@ -1,0 +1,200 @@
+//! The actions on resource shares: those of the account that shares, and a member's joining.
+//!
+//! RAM answers before its associations are in effect, and a consumer sees a target only once they are. So joining is the one
+//! action that waits for something it does not make itself, with a limit and words for what it waited for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use enigma_fleet::actions::{Action, Ref, ShareRef};
+use enigma_fleet::ids::{AccountId, Place, ShareArn, TargetId};
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::call::{FIRST_LOOK, Stop};
+use super::schedule::Run;
+use crate::outcome::Created;
+use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewShare, ShareParts, SharePlace};
+
+/// The longest wait between two looks for a shared target. RAM takes seconds as a rule; a look is one call of a bucket of 100, so
+/// every ten seconds costs other tools nothing.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
+
+impl Run {
+    /// Carries out an action on a share; any other does nothing.
+    pub(super) async fn share(
+        &self,
+        action: &Action,
+        place: &dyn MirrorPlace,
+    ) -> Result<Option<Created>, Stop> {
+        let here = place.place();
+        let ram = self.cloud.shares(here).await.map_err(Stop::Failed)?;
+        match action {
+            Action::CreateShare { name, principals, targets, allows_external, tags, .. } => {
+                let parts = self.parts(principals, targets)?;
+                let (name, tags) = (name.clone(), tags.clone());
+                let token = ClientToken(String::new());
+                let mut new = NewShare { name, parts, allows_external: *allows_external, tags, token };
+                new.token = self.tokens.share(here, &new);
+                let made = self.paced(here, "CreateResourceShare", true, || ram.create_share(&new)).await?;
+                Ok(Some(Created::Share(made)))
+            }
+            Action::ModifyShare { share, allows_external, set, remove, .. } => {
+                if let Some(allowed) = *allows_external {
+                    let call = || ram.set_allows_external(share, allowed);
+                    self.paced(here, "UpdateResourceShare", false, call).await?;
+                }
+                // Two calls, as with the tags of EC2's objects.
+                if !set.is_empty() {
+                    self.paced(here, "TagResource", false, || ram.retag_share(share, set, &[])).await?;
+                }
+                if !remove.is_empty() {
+                    let nothing = enigma_fleet::inventory::Tags::new();
+                    let call = || ram.retag_share(share, &nothing, remove);
+                    self.paced(here, "UntagResource", false, call).await?;
+                }
+                Ok(None)
+            }
+            Action::AddToShare { share, principals, targets, .. } => {
+                let parts = self.parts(principals, targets)?;
+                self.paced(here, "AssociateResourceShare", true, || ram.associate(share, &parts)).await?;
+                Ok(None)
+            }
+            Action::JoinShare { share, sender, targets, .. } => {
+                let share = self.ledger.share(share)?;
+                let parts = self.parts(&BTreeSet::new(), targets)?;
+                self.join(place, ram.as_ref(), &share, sender, &parts.targets).await?;
+                Ok(None)
+            }
+            Action::RemoveFromShare { share, principals, targets, .. } => {
+                let parts = ShareParts { principals: principals.clone(), targets: targets.clone() };
+                let call = || ram.disassociate(share, &parts);
+                self.paced(here, "DisassociateResourceShare", false, call).await?;
+                Ok(None)
+            }
+            Action::DeleteShare { share, .. } => {
+                self.paced(here, "DeleteResourceShare", false, || ram.delete_share(share)).await?;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn parts(&self, principals: &BTreeSet<AccountId>, targets: &[Ref<TargetId>]) -> Result<ShareParts, Stop> {
+        let ids = targets.iter().map(|target| self.ledger.target(target).map(|(id, _)| id));
+        Ok(ShareParts {
+            principals: principals.iter().map(ToString::to_string).collect(),
+            targets: ids.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Accepts the invitation to the share, if one is there or comes, until the targets can be used.
+    async fn join(
+        &self,
+        place: &dyn MirrorPlace,
+        ram: &dyn SharePlace,
+        share: &ShareArn,
+        sender: &AccountId,
+        targets: &BTreeSet<TargetId>,
+    ) -> Result<(), Stop> {
+        let here = place.place();
+        let since = Instant::now();
+        let mut look = FIRST_LOOK;
+        let mut invited = Invited::default();
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            let seen = place.visible_targets(targets).await.map_err(Stop::Failed)?;
+            let missing: Vec<&TargetId> = targets.difference(&seen).collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            self.answer(here, ram, share, sender, &mut invited).await?;
+            if since.elapsed() >= self.options.join_patience {
+                return Err(Stop::Failed(not_visible(here, &missing, share, since.elapsed(), &invited)));
+            }
+            debug!(place = %here, ?missing, %share, "waiting for shared targets");
+            self.rest(look).await?;
+            look = (look * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// Accepts a pending invitation of exactly this sender to exactly this share.
+    async fn answer(
+        &self,
+        here: &Place,
+        ram: &dyn SharePlace,
+        share: &ShareArn,
+        sender: &AccountId,
+        invited: &mut Invited,
+    ) -> Result<(), Stop> {
+        if invited.is_accepted || invited.refused.is_some() {
+            return Ok(());
+        }
+        let pending = match ram.invitations().await {
+            Ok(pending) => pending,
+            // Inside the organization nobody is invited, and a role there needs no permission to look.
+            Err(error) if error.kind == ErrorKind::Unauthorized => {
+                invited.refused = Some(error);
+                return Ok(());
+            }
+            Err(error) => return Err(Stop::Failed(error)),
+        };
+        for one in pending.iter().filter(|one| one.share == *share && one.sender == *sender) {
+            self.paced(here, "AcceptResourceShareInvitation", false, || ram.accept(one)).await?;
+            info!(place = %here, %share, %sender, "accepted the invitation to a resource share");
+            invited.is_accepted = true;
+        }
+        Ok(())
+    }
+}
+
+/// What is known of the invitation.
+#[derive(Default)]
+struct Invited {
+    is_accepted: bool,
+    /// The member's role may not look for invitations.
+    refused: Option<AwsError>,
+}
+
+fn not_visible(
+    place: &Place,
+    missing: &[&TargetId],
+    share: &ShareArn,
+    waited: Duration,
+    invited: &Invited,
+) -> AwsError {
+    let targets = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let why = match invited {
+        Invited { is_accepted: true, .. } => "its invitation was accepted".to_owned(),
+        Invited { refused: Some(error), .. } => {
+            format!("whether an invitation waits could not be seen: {error}")
+        }
+        Invited { .. } => "no invitation was waiting".to_owned(),
+    };
+    AwsError {
+        place: Some(place.clone()),
+        operation: "DescribeTrafficMirrorTargets",
+        kind: ErrorKind::NotFound,
+        code: "(not shared)".to_owned(),
+        message: format!(
+            "{targets} of {share} did not become visible within {} s; {why}. Look at the share's principals in RAM, and whether \
+             resource sharing is turned on in the organization",
+            waited.as_secs()
+        ),
+        request_id: None,
+    }
+}
+
+impl super::ledger::Ledger {
+    /// The share that a reference means.
+    pub(super) fn share(&self, reference: &ShareRef) -> Result<ShareArn, crate::outcome::Because> {
+        match reference {
+            Ref::Existing(arn) => Ok(arn.clone()),
+            Ref::Planned(place) => self
+                .share_made(place)
+                .ok_or_else(|| crate::outcome::Because::NothingMakes(format!("resource share in {place}"))),
+        }
+    }
+}

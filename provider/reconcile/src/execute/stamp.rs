@@ -1,0 +1,48 @@
+//! The generation on the fleet's targets, written before anything else is.
+
+use enigma_fleet::actions::Resource;
+use enigma_fleet::inventory::Tags;
+use futures::stream::{self, StreamExt};
+use tracing::warn;
+
+use super::Options;
+use super::call::Stop;
+use super::schedule::Run;
+use crate::generation::GENERATION_TAG;
+
+impl Options {
+    /// The tags of a new target: with the generation, if it is written.
+    pub(super) fn stamped(&self, tags: &Tags) -> Tags {
+        let mut tags = tags.clone();
+        if self.stamps.is_some() {
+            tags.insert(GENERATION_TAG.to_owned(), self.generation.to_string());
+        }
+        tags
+    }
+}
+
+impl Run {
+    /// Writes the generation on the targets that exist. Where that fails the plan goes on: the mark guards against a mistake that has
+    /// not happened yet, and the fleet is worth more.
+    pub(super) async fn stamp(&self) {
+        let targets = self.options.stamps.iter().flatten();
+        let tags = Tags::from([(GENERATION_TAG.to_owned(), self.options.generation.to_string())]);
+        let writes: Vec<_> = targets
+            .map(|(place, target)| {
+                let tags = &tags;
+                async move {
+                    let open = match self.cloud.open(place).await {
+                        Ok(open) => open,
+                        Err(error) => return warn!(%place, %target, %error, "the generation was not written"),
+                    };
+                    let resource = Resource::Target(target.clone());
+                    let call = || open.retag(&resource, tags, &[]);
+                    if let Err(Stop::Failed(error)) = self.paced(place, "CreateTags", false, call).await {
+                        warn!(%place, %target, %error, "the generation was not written");
+                    }
+                }
+            })
+            .collect();
+        stream::iter(writes).buffer_unordered(self.options.concurrency.get()).collect::<()>().await;
+    }
+}

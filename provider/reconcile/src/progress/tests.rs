@@ -1,0 +1,78 @@
+//! What is told, how often, and what a reader of the file sees.
+
+use super::*;
+use crate::kit::{aws_with, home, whole};
+use crate::ports::ErrorKind;
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<Report>>);
+
+impl Progress for Heard {
+    fn tell(&self, report: &Report) {
+        self.0.lock().unwrap().push(report.clone());
+    }
+}
+
+async fn run(count: usize, prepare: impl FnOnce(&crate::memory::MemoryAws)) -> Vec<Report> {
+    let (aws, interfaces) = aws_with(count);
+    prepare(&aws);
+    let heard = Arc::new(Heard::default());
+    let mut options = crate::execute::Options::new(1, Arc::default());
+    options.progress = Some(Arc::clone(&heard) as Arc<dyn Progress>);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let _outcomes = crate::execute::execute(&whole(&interfaces), Arc::new(aws), &options, &cancel).await;
+    let reports = heard.0.lock().unwrap();
+    reports.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn reports_come_once_a_second_and_count_down() {
+    let reports = run(200, |_| {}).await;
+    // 45 at once, then 4.9 a second: 32 seconds.
+    assert!((20..=34).contains(&reports.len()), "{} reports", reports.len());
+    let times: Vec<u64> = reports.iter().map(|report| report.elapsed_seconds).collect();
+    assert!(times[..times.len() - 1].windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+    let lefts: Vec<u64> = reports.iter().map(|report| report.remaining_seconds).collect();
+    assert!(lefts.windows(2).all(|pair| pair[0] >= pair[1]) && lefts[0] > 20, "{lefts:?}");
+    let last = reports.last().unwrap();
+    assert!(last.is_finished);
+    assert_eq!((last.done, last.not_done, last.total, last.remaining_seconds), (203, 0, 203, 0));
+    assert_eq!(last.places[&home().to_string()].stage.as_deref(), Some("NewSessions"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_counted_apart() {
+    let reports = run(3, |aws| {
+        aws.fail_next("CreateTrafficMirrorSession", 1, ErrorKind::Quota);
+    })
+    .await;
+    let last = reports.last().unwrap();
+    assert_eq!((last.done, last.not_done, last.total), (5, 1, 6));
+}
+
+#[test]
+fn the_file_is_replaced_whole_and_a_broken_path_stops_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("progress.json");
+    let file = ProgressFile::new(path.clone());
+    let meter = Meter::new(&whole(&[]), None);
+    let mut report = meter.counts.lock().unwrap().report.clone();
+    for done in [1, 2] {
+        report.done = done;
+        file.tell(&report);
+        let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!((read["done"].as_u64(), read["total"].as_u64()), (Some(done as u64), Some(3)));
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+    ProgressFile::new(directory.path().join("no/such/directory")).tell(&report);
+}
+
+#[test]
+fn numbers_and_times_are_for_people() {
+    assert_eq!(grouped(0), "0");
+    assert_eq!(grouped(999), "999");
+    assert_eq!(grouped(4000), "4,000");
+    assert_eq!(grouped(1_234_567), "1,234,567");
+    assert_eq!(about(59), "less than a minute left");
+    assert_eq!(about(61), "about 2 min left");
+}

@@ -1,0 +1,99 @@
+//! Each kind is read once per place, until somebody writes or time passes; answers stay those of AWS.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::kit::{ARN, aws_with, home};
+use crate::memory::MemoryAws;
+use crate::observe::{Scope, observe};
+use crate::ports::ErrorKind;
+
+fn recalled(interfaces: usize) -> (MemoryAws, Arc<Recall>) {
+    let (aws, _) = aws_with(interfaces);
+    let recall = Arc::new(Recall::new(Arc::new(aws.clone())));
+    (aws, recall)
+}
+
+fn calls(aws: &MemoryAws) -> BTreeMap<&'static str, usize> {
+    aws.journal().iter().fold(BTreeMap::new(), |mut counts, call| {
+        *counts.entry(call.operation).or_default() += 1;
+        counts
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovery_refresh_and_plan_read_each_kind_once() {
+    let (aws, recall) = recalled(5);
+    let places = BTreeSet::from([home()]);
+    let whole = observe(recall.as_ref(), &places, &Scope::Discovery).await;
+    let ids = aws.contents(&home()).interfaces.iter().map(|one| one.id.clone()).take(2).collect();
+    let scope = Scope::Mirroring { interfaces: BTreeMap::from([(home(), ids)]) };
+    let part = observe(recall.as_ref(), &places, &scope).await;
+    let owned = Scope::Owned { fleet: "prod".parse().unwrap() };
+    observe(recall.as_ref(), &places, &owned).await;
+    assert_eq!(whole.places[&home()], aws.contents(&home()));
+    assert_eq!(part.places[&home()].interfaces.len(), 2);
+    assert!(calls(&aws).values().all(|count| *count == 1), "{:?}", calls(&aws));
+    assert_eq!(aws.journal().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_ask_together_share_one_read() {
+    let (aws, recall) = recalled(1);
+    aws.delay(&home(), "DescribeSubnets", Duration::from_millis(100));
+    let open = recall.open(&home()).await.unwrap();
+    let all = futures::future::join_all((0..20).map(|_| open.subnets())).await;
+    assert!(all.iter().all(|one| one.as_ref().is_ok_and(|subnets| subnets.len() == 1)));
+    assert_eq!(aws.journal().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_forgets_and_so_does_time() {
+    let (aws, recall) = recalled(1);
+    let open = recall.open(&home()).await.unwrap();
+    let token = ClientToken("t".to_owned());
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap().len(), 0);
+    open.create_filter("d", &Tags::new(), &token).await.unwrap();
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap().len(), 1);
+    // A write that fails may have had its effect.
+    aws.lose_replies("CreateTrafficMirrorFilter", 1);
+    assert!(open.create_filter("e", &Tags::new(), &ClientToken("u".to_owned())).await.is_err());
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap().len(), 2);
+
+    let id = aws.contents(&home()).filters[0].id.clone();
+    aws.open(&home()).await.unwrap().delete_filter(&id).await.unwrap();
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap().len(), 2, "remembered");
+    tokio::time::sleep(KEPT).await;
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap().len(), 1);
+    recall.forget();
+    open.filters(&MirrorScope::All).await.unwrap();
+    assert_eq!(calls(&aws)["DescribeTrafficMirrorFilters"], 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_began_before_a_write_ended_serves_nobody_else() {
+    let (aws, recall) = recalled(1);
+    let open = recall.open(&home()).await.unwrap();
+    aws.delay(&home(), "DescribeTrafficMirrorFilters", Duration::from_millis(100));
+    aws.delay(&home(), "CreateTrafficMirrorFilter", Duration::from_millis(150));
+    let token = ClientToken("t".to_owned());
+    let tags = Tags::new();
+    let write = open.create_filter("d", &tags, &token);
+    let (early, _) = tokio::join!(open.filters(&MirrorScope::All), write);
+    assert_eq!(early.unwrap().len(), 0, "it was read before the filter was made");
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_not_remembered_and_balancers_are() {
+    let (aws, recall) = recalled(1);
+    let open = recall.open(&home()).await.unwrap();
+    aws.fail_next("DescribeInstances", 1, ErrorKind::Unavailable);
+    assert!(open.instances().await.is_err());
+    assert!(open.instances().await.is_ok());
+    let balancers = recall.balancers(&home()).await.unwrap();
+    for _ in 0..3 {
+        assert!(balancers.balancer(ARN).await.unwrap().is_some());
+    }
+    assert_eq!(calls(&aws)["DescribeLoadBalancers"], 1);
+}
