@@ -183,8 +183,7 @@ impl Context<'_> {
     }
 }
 
-/// Cuts the asked-for page out of the objects that pass and puts their shapes under `set`. Only what is on the page
-/// is shaped: a world may hold ten thousand instances.
+/// Cuts the asked-for page out of the objects that pass and puts their shapes under `set`.
 fn page_of<T>(
     query: &Query,
     set: &str,
@@ -192,20 +191,33 @@ fn page_of<T>(
     foreign: Vec<Foreign>,
     shape: impl Fn(&str, T) -> Element,
 ) -> Element {
-    let own = rows.into_iter().map(|(id, object)| (id, Ok(object)));
+    let (page, next) = cut(query, rows, foreign);
+    let items = page.into_iter().map(|row| match row {
+        Row::Own(id, object) => shape(&id, object),
+        Row::Foreign(xml) => Element::raw_item(xml),
+    });
+    Element::new("reply").list(set, items).maybe("nextToken", next)
+}
+
+/// An object on a page: one of ours by id, or the upstream's in its own words.
+enum Row<T> {
+    Own(String, T),
+    Foreign(String),
+}
+
+/// The page itself and the token of the next one. Only what is on the page is shaped: a world may hold a hundred thousand
+/// instances.
+fn cut<T>(query: &Query, rows: Vec<(String, T)>, foreign: Vec<Foreign>) -> (Vec<Row<T>>, Option<String>) {
+    let own = rows.into_iter().map(|(id, object)| (id.clone(), Row::Own(id, object)));
     // Numbered, so that tags of one resource keep their places apart.
     let others = foreign.into_iter().enumerate().map(|(number, object)| {
         let id = object.ids.first().map_or("", String::as_str);
-        (format!("{id}/{number:06}"), Err(object.xml))
+        (format!("{id}/{number:06}"), Row::Foreign(object.xml))
     });
-    let mut rows: Vec<(String, Result<T, String>)> = own.chain(others).collect();
+    let mut rows: Vec<(String, Row<T>)> = own.chain(others).collect();
     rows.sort_by(|left, right| left.0.cmp(&right.0));
     let (page, next) = query.page.cut(rows);
-    let items = page.into_iter().map(|(id, object)| match object {
-        Ok(object) => shape(&id, object),
-        Err(xml) => Element::raw_item(xml),
-    });
-    Element::new("reply").list(set, items).maybe("nextToken", next)
+    (page.into_iter().map(|(_, row)| row).collect(), next)
 }
 
 /// Looks the objects of a describe call up: the ids asked for, every one of which must exist, or all that earlier pages

@@ -168,6 +168,8 @@ pub(crate) struct SecurityGroup {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Instance {
+    /// Shared by instances that were launched together.
+    pub(crate) reservation: String,
     pub(crate) kind: String,
     /// `running`, `stopped` or `terminated`.
     pub(crate) state: String,

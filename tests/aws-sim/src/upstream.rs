@@ -275,6 +275,7 @@ impl Asking<'_> {
             let document = Document::parse(&text);
             let state = document.texts("instanceState/name").into_iter().next();
             instance = document.text("instanceType").map(|kind| Instance {
+                reservation: String::new(),
                 kind,
                 state: state.unwrap_or_else(|| "running".to_owned()),
                 image: String::new(),

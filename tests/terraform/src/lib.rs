@@ -56,7 +56,14 @@ impl Lab {
     /// # Errors
     /// The entries do not fit the world, or a tool is missing.
     pub fn new(terraform: &Path, machines: &str) -> Result<Self> {
-        let world = World::parse(&Self::world(machines))?;
+        Self::of(terraform, World::parse(&Self::world(machines))?)
+    }
+
+    /// A laboratory of any world whose access key is `test`.
+    ///
+    /// # Errors
+    /// A tool is missing.
+    pub fn of(terraform: &Path, world: World) -> Result<Self> {
         let sim = Sim::start(world)?;
         let mut workspace = Workspace::new(terraform)?;
         workspace.override_provider("enigma/enigma", &provider()?)?;
@@ -158,7 +165,7 @@ provider "enigma" {{
   access_key  = "test"
   secret_key  = "test"
   max_retries = 5
-  endpoints   = {{ ec2 = "{endpoint}", sts = "{endpoint}" }}
+  endpoints   = {{ ec2 = "{endpoint}", sts = "{endpoint}", elbv2 = "{endpoint}", ram = "{endpoint}", organizations = "{endpoint}" }}
 }}
 "#
         )

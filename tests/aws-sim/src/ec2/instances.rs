@@ -1,8 +1,8 @@
-//! DescribeInstances. Every instance is a reservation of its own.
+//! DescribeInstances. Instances launched by one entry of a world are one reservation, which a page may give in part.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Context, Reply, interfaces, one, page_of, passing, select_network};
+use super::{Context, Reply, Row, cut, interfaces, one, passing, select_network};
 use crate::error::ApiError;
 use crate::page::CLASSIC;
 use crate::query::Params;
@@ -59,17 +59,25 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
         |instance| &instance.tags,
         |id, instance, name| field(space, &attached, account, id, instance, name),
     );
-    Ok(page_of(&query, "reservationSet", rows, foreign, |id, instance| {
+    let (page, next) = cut(&query, rows, foreign);
+    let (mut reservations, mut others) = (BTreeMap::new(), Vec::new());
+    for row in page {
+        match row {
+            Row::Own(id, instance) => {
+                let shape = shape(space, &attached, account, &id, instance);
+                reservations.entry(&instance.reservation).or_insert_with(Vec::new).push(shape);
+            }
+            Row::Foreign(xml) => others.push(Element::raw_item(xml)),
+        }
+    }
+    let own = reservations.into_iter().map(|(id, instances)| {
         Element::new("item")
-            .field("reservationId", reservation(id))
+            .field("reservationId", id)
             .field("ownerId", account)
             .list("groupSet", [])
-            .list("instancesSet", [shape(space, &attached, account, id, instance)])
-    }))
-}
-
-fn reservation(instance: &str) -> String {
-    crate::id::derive("r", instance)
+            .list("instancesSet", instances)
+    });
+    Ok(Element::new("reply").list("reservationSet", own.chain(others)).maybe("nextToken", next))
 }
 
 fn state_code(state: &str) -> u32 {
@@ -138,7 +146,7 @@ fn field(
         }
         "owner-id" => one(Some(account)),
         "private-ip-address" => one(attached.to(id).first().and_then(|(_, first)| first.private_ip.as_ref())),
-        "reservation-id" => one(Some(reservation(id))),
+        "reservation-id" => one(Some(&instance.reservation)),
         "subnet-id" if !is_gone => one(Some(&instance.subnet)),
         "vpc-id" if !is_gone => one(subnet.map(|subnet| &subnet.vpc)),
         _ => Vec::new(),

@@ -92,6 +92,7 @@ pub(crate) fn add_instances(
             interface.add(state, &place, me)?;
         }
         let instance = Instance {
+            reservation: crate::id::derive("r", &entry.name),
             kind: entry.kind.clone(),
             state: if entry.state.is_empty() { "running".to_owned() } else { entry.state.clone() },
             image: "ami-00000000000000001".to_owned(),

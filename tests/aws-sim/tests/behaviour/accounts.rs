@@ -54,8 +54,8 @@ fn an_assumed_role_acts_in_its_account_until_it_expires() {
     let assumed =
         Client { key: reply.one("AccessKeyId"), token: Some(reply.one("SessionToken")), ..other.clone() };
     assert_eq!(assumed.sts("GetCallerIdentity", &[]).one("Account"), "111111111111");
-    assert_eq!(assumed.ec2("DescribeInstances", &[]).ok().all("reservationId").len(), 20);
-    assert!(other.ec2("DescribeInstances", &[]).ok().all("reservationId").is_empty());
+    assert_eq!(assumed.ec2("DescribeInstances", &[]).ok().all("imageId").len(), 20);
+    assert!(other.ec2("DescribeInstances", &[]).ok().all("imageId").is_empty());
     // The key alone is worth nothing, and neither is a token with somebody else's key.
     assert_eq!(Client { token: None, ..assumed.clone() }.ec2("DescribeVpcs", &[]).code(), "AuthFailure");
     let mixed = Client { token: assumed.token.clone(), ..other };

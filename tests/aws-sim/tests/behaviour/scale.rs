@@ -43,7 +43,7 @@ fn a_hundred_thousand_interfaces_come_in_pages_of_a_thousand() {
     assert_eq!((count, interfaces.len()), (100, 99_998));
     assert!(interfaces.contains(&World::id_of("eni", &Scale::instance(1, "us-east-1", 99_998))));
     let first = client.ec2("DescribeInstances", &[("MaxResults", "1000")]);
-    assert_eq!(texts(&first.body, "reservationId").len(), 1000);
+    assert_eq!(texts(&first.body, "imageId").len(), 1000);
     assert_eq!(texts(&first.body, "nextToken").len(), 1);
 }
 

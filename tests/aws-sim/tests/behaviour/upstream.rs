@@ -48,16 +48,16 @@ fn what_the_simulator_does_not_own_comes_from_upstream() {
     assert!(vpcs.contains(&vpc) && vpcs.contains(&World::id_of("vpc", "prod")), "{vpcs:?}");
     let web = World::id_of("i", "web-1");
     let both = client.ec2("DescribeInstances", &[("InstanceId.1", &machine), ("InstanceId.2", &web)]).ok();
-    let mut found = both.all("reservationId").len();
+    let mut found = both.all("imageId").len();
     assert_eq!(found, 2, "{}", both.body);
-    let all = client.ec2("DescribeInstances", &[]).ok().all("reservationId").len();
+    let all = client.ec2("DescribeInstances", &[]).ok().all("imageId").len();
     assert_eq!(all, 22);
     found = 0;
     let mut token = String::new();
     loop {
         let form = [("MaxResults", "9"), ("NextToken", token.as_str())];
         let page = client.ec2("DescribeInstances", &form[..if token.is_empty() { 1 } else { 2 }]).ok();
-        found += page.all("reservationId").len();
+        found += page.all("imageId").len();
         match page.all("nextToken").into_iter().next() {
             Some(next) => token = next,
             None => break,

@@ -20,7 +20,7 @@ fn launched_instances_are_discovered_and_terminated_ones_take_their_sessions_alo
         .unwrap();
     assert_eq!(made.ids, [World::id_of("i", "late")]);
     let web = [("Filter.1.Name", "tag:role"), ("Filter.1.Value.1", "web")];
-    assert_eq!(client.ec2("DescribeInstances", &web).all("reservationId").len(), 15);
+    assert_eq!(client.ec2("DescribeInstances", &web).all("imageId").len(), 15);
     client.session(&eni("late"), &to, &[]).ok();
     client.session(&eni("web-1"), &to, &[]).ok();
 
