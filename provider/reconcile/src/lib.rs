@@ -11,6 +11,7 @@ pub mod observe;
 pub mod outcome;
 pub mod pacing;
 pub mod ports;
+pub mod preflight;
 pub mod progress;
 pub mod recall;
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::pacing::Bucket;
 use crate::ports::{
     AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, SharePlace, UnitId,
 };
+pub use company::sound_balancer;
 use faults::Faults;
 pub use faults::{Call, When};
 use place::MemoryPlace;

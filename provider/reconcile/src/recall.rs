@@ -32,7 +32,7 @@ const KEPT: Duration = Duration::from_secs(5 * 60);
 pub struct Recall {
     cloud: Arc<dyn Cloud>,
     places: Mutex<HashMap<Place, Arc<PlaceMemory>>>,
-    organization: Mutex<HashMap<Vec<UnitId>, Arc<Cell<Vec<OrganizationAccount>>>>>,
+    organization: Mutex<HashMap<Vec<UnitId>, Arc<Accounts>>>,
     epoch: Arc<Epoch>,
 }
 
@@ -97,6 +97,8 @@ impl<T> Kept<T> {
         self.epoch == epoch.now() && self.at.elapsed() < KEPT
     }
 }
+
+type Accounts = Cell<Vec<OrganizationAccount>>;
 
 #[derive(Default)]
 struct PlaceMemory {

@@ -81,6 +81,7 @@ fn fleet(wish: Wish, collector: &InterfaceId) -> FleetSpec {
         filters: Given::Known(filters),
         safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
         tags: Given::Known(tags),
+        ..RawFleet::default()
     };
     let (spec, problems) = spec::parse(&raw);
     assert_eq!(problems, []);

@@ -13,7 +13,7 @@ use tracing::{debug, info};
 
 use super::call::{FIRST_LOOK, Stop};
 use super::schedule::Run;
-use crate::outcome::Created;
+use crate::outcome::{Because, Created};
 use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewShare, ShareParts, SharePlace};
 
 /// The longest wait between two looks for a shared target. RAM takes seconds as a rule; a look is one call of a bucket of 100, so
@@ -80,7 +80,11 @@ impl Run {
         }
     }
 
-    fn parts(&self, principals: &BTreeSet<AccountId>, targets: &[Ref<TargetId>]) -> Result<ShareParts, Stop> {
+    fn parts(
+        &self,
+        principals: &BTreeSet<AccountId>,
+        targets: &[Ref<TargetId>],
+    ) -> Result<ShareParts, Because> {
         let ids = targets.iter().map(|target| self.ledger.target(target).map(|(id, _)| id));
         Ok(ShareParts {
             principals: principals.iter().map(ToString::to_string).collect(),
@@ -189,12 +193,12 @@ fn not_visible(
 
 impl super::ledger::Ledger {
     /// The share that a reference means.
-    pub(super) fn share(&self, reference: &ShareRef) -> Result<ShareArn, crate::outcome::Because> {
+    pub(super) fn share(&self, reference: &ShareRef) -> Result<ShareArn, Because> {
         match reference {
             Ref::Existing(arn) => Ok(arn.clone()),
             Ref::Planned(place) => self
                 .share_made(place)
-                .ok_or_else(|| crate::outcome::Because::NothingMakes(format!("resource share in {place}"))),
+                .ok_or_else(|| Because::NothingMakes(format!("resource share in {place}"))),
         }
     }
 }

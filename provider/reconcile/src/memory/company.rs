@@ -83,6 +83,12 @@ impl MemoryAws {
     }
 }
 
+/// A load balancer that receives as it should, without zones.
+#[must_use]
+pub fn sound_balancer(arn: &str) -> Balancer {
+    sound(arn, BTreeMap::new())
+}
+
 /// A load balancer that receives as it should: in the zones of the place's subnets, with a healthy receiver.
 pub(super) fn sound(
     arn: &str,
