@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::{local::LocalNets, table};
+use crate::{duplicates::Duplicates, local::LocalNets, table, vantage::VantageBudget};
 
 /// How long a flow may be silent before its record is written. Defaults are Zeek's
 /// (`scripts/base/init-bare.zeek`, `scripts/base/protocols/conn/inactivity.zeek`), so that flows are cut where
@@ -60,8 +60,8 @@ pub struct Admission {
 /// Configuration of one [`Pipeline`](crate::Pipeline).
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Memory the flow table may grow to, in bytes; see [`EngineConfig::max_flows`]. Default 256 MiB: some
-    /// 650,000 flows, more than one core's share of traffic has been seen to need. When the table is full
+    /// Memory the flow table may grow to, in bytes; see [`EngineConfig::max_flows`]. Default 256 MiB: a
+    /// million flows, more than one core's share of traffic has been seen to need. When the table is full
     /// the idlest flow is written as a record and counted as evicted.
     pub flow_memory: usize,
     /// Memory for content that is being looked at, in bytes. Default 64 MiB: some 5,000 connections that keep their
@@ -80,6 +80,23 @@ pub struct EngineConfig {
     pub local_nets: LocalNets,
     /// Whose packets are taken. Default: everybody's.
     pub admission: Admission,
+    /// How many packets each vantage may send, so that one noisy source does not take the time of the others.
+    /// Packets beyond are dropped and counted as [`DropReason::VantageBudget`](crate::DropReason::VantageBudget).
+    /// Default: any number, because only its operator knows what is too much.
+    pub vantage_budget: Option<VantageBudget>,
+    /// What to do with packets that two vantages show. Default: nothing, because it costs a look at every packet, and
+    /// is of use only where both ends of conversations are mirrored.
+    pub duplicates: Duplicates,
+    /// How far apart in time the copies of a packet may arrive. Default 250 ms: queues at mirrored interfaces,
+    /// balancers and sockets hold packets for milliseconds; TCP repeats a lost segment after 200 ms at the soonest.
+    pub duplicate_window: Duration,
+    /// Memory for the packets of that time, in bytes. Default 16 MiB: some 290,000, more than a million a second.
+    /// When it is full the oldest are forgotten and counted
+    /// ([`Stats::duplicates_forgotten`](crate::Stats::duplicates_forgotten)).
+    pub duplicate_memory: usize,
+    /// Flows that last longer are told in parts, one record each time this has passed since their beginning; see
+    /// [`Part`](crate::Part). At least a second. Default: never, as Zeek does; readers must know about parts.
+    pub interim: Option<Duration>,
 }
 
 impl EngineConfig {
@@ -100,6 +117,11 @@ impl Default for EngineConfig {
             uid_seed: 0,
             local_nets: LocalNets::default(),
             admission: Admission::default(),
+            vantage_budget: None,
+            duplicates: Duplicates::Off,
+            duplicate_window: Duration::from_millis(250),
+            duplicate_memory: 16 << 20,
+            interim: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use enigma_wire::{Packet, Transport};
 
 use crate::{
     Record, RecordBatch, Stats, Timestamp,
-    flow::{Body, Flow},
+    flow::{Flow, Kind, Mark},
     key::Side,
     record::{Head, Recorder},
 };
@@ -46,26 +46,21 @@ impl Services {
     }
 }
 
-/// How far looking into a flow has come.
-#[derive(Clone, Debug, Default)]
+/// What looking into a flow has brought so far. A flow has none before its first content and once it is decided.
+#[derive(Debug)]
 pub(crate) enum Inspection {
-    /// No content yet.
-    #[default]
-    Waiting,
-    Tcp(Box<tcp::Conversation>),
-    Udp(Box<udp::Exchange>),
-    /// Decided: nothing more is looked at.
-    Done,
+    Tcp(tcp::Conversation),
+    Udp(udp::Exchange),
 }
 
 impl Inspection {
     /// Memory it holds.
     fn bytes(&self) -> usize {
-        match self {
-            Self::Waiting | Self::Done => 0,
-            Self::Tcp(state) => size_of::<tcp::Conversation>() + state.bytes(),
-            Self::Udp(state) => size_of::<udp::Exchange>() + state.bytes(),
-        }
+        size_of::<Self>()
+            + match self {
+                Self::Tcp(state) => state.bytes(),
+                Self::Udp(state) => state.bytes(),
+            }
     }
 }
 
@@ -119,27 +114,28 @@ impl Inspector {
         Self { limit, used: 0 }
     }
 
-    /// Looks into a packet that `side` of `flow` sent and that has been counted in it.
+    /// Looks into a packet that `side` of `flow` sent and that has been counted in it. `first` is the number of the
+    /// first byte that side of a TCP connection sent.
     #[inline]
     pub(crate) fn packet(
         &mut self,
         flow: &mut Flow,
         packet: &Packet<'_>,
-        side: Side,
+        (side, first): (Side, u32),
         at: Timestamp,
         (recorder, stats, out): (&Recorder, &mut Stats, &mut RecordBatch),
     ) {
-        if packet.payload.is_empty() || matches!(flow.l7, Inspection::Done) {
+        if packet.payload.is_empty() || flow.is_decided() {
             return;
         }
-        self.look(flow, packet, side, at, (recorder, stats, out));
+        self.look(flow, packet, (side, first), at, (recorder, stats, out));
     }
 
     fn look(
         &mut self,
         flow: &mut Flow,
         packet: &Packet<'_>,
-        side: Side,
+        (side, first): (Side, u32),
         at: Timestamp,
         (recorder, stats, out): (&Recorder, &mut Stats, &mut RecordBatch),
     ) {
@@ -147,26 +143,31 @@ impl Inspector {
         if packet.fragment.is_some() {
             return;
         }
-        let mut state = core::mem::replace(&mut flow.l7, Inspection::Done);
-        self.used = self.used.saturating_sub(state.bytes());
-        if matches!(state, Inspection::Waiting) {
-            if self.used >= self.limit {
+        let mut state = match flow.l7.take() {
+            Some(state) => {
+                self.used = self.used.saturating_sub(state.bytes());
+                state
+            }
+            None if self.used >= self.limit => {
                 stats.l7_refused += 1;
+                flow.marks.set(Mark::Decided);
                 return;
             }
-            state = match packet.transport {
-                Transport::Tcp(_) => Inspection::Tcp(Box::default()),
-                Transport::Udp(_) => Inspection::Udp(Box::default()),
-                _ => return,
-            };
-        }
+            None => Box::new(match flow.kind {
+                Kind::Tcp => Inspection::Tcp(tcp::Conversation::default()),
+                Kind::Udp => Inspection::Udp(udp::Exchange::default()),
+                _ => {
+                    flow.marks.set(Mark::Decided);
+                    return;
+                }
+            }),
+        };
         let mut sink = Sink { recorder, flow, stats, out, services: Services::default(), at };
-        let progress = match (&mut state, &packet.transport, &sink.flow.body) {
-            (Inspection::Tcp(state), Transport::Tcp(tcp), Body::Tcp(body)) => {
-                let first = body.end(side).first_byte();
+        let progress = match (&mut *state, &packet.transport) {
+            (Inspection::Tcp(state), Transport::Tcp(tcp)) => {
                 state.segment(side, first, tcp, packet.payload, &mut sink)
             }
-            (Inspection::Udp(state), Transport::Udp(udp), _) => {
+            (Inspection::Udp(state), Transport::Udp(udp)) => {
                 let is_whole = packet.payload.len() as u32 >= udp.payload_len;
                 state.datagram(side, packet.payload, is_whole, &mut sink)
             }
@@ -176,7 +177,9 @@ impl Inspector {
         flow.services.0 |= services.0;
         if progress == Progress::More {
             self.used += state.bytes();
-            flow.l7 = state;
+            flow.l7 = Some(state);
+        } else {
+            flow.marks.set(Mark::Decided);
         }
     }
 
@@ -186,14 +189,15 @@ impl Inspector {
         flow: &mut Flow,
         (recorder, stats, out): (&Recorder, &mut Stats, &mut RecordBatch),
     ) {
-        let mut state = core::mem::replace(&mut flow.l7, Inspection::Done);
+        let Some(mut state) = flow.l7.take() else {
+            return;
+        };
         self.used = self.used.saturating_sub(state.bytes());
         let at = flow.conn.last;
         let mut sink = Sink { recorder, flow, stats, out, services: Services::default(), at };
-        match &mut state {
+        match &mut *state {
             Inspection::Tcp(state) => state.finish(&mut sink),
             Inspection::Udp(state) => state.finish(&mut sink),
-            Inspection::Waiting | Inspection::Done => {}
         }
         let services = sink.services;
         flow.services.0 |= services.0;

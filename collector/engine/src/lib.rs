@@ -4,6 +4,8 @@
 mod community_id;
 mod config;
 mod conn;
+mod duplicates;
+mod extra;
 mod flow;
 mod fragments;
 mod history;
@@ -14,23 +16,29 @@ mod local;
 mod pipeline;
 mod ports;
 mod record;
+mod slab;
 mod stats;
 mod table;
 mod tcp;
 mod time;
+mod top;
 mod uid;
+mod vantage;
 mod wheel;
 
 pub use config::{Admission, EngineConfig, Timeouts};
+pub use duplicates::Duplicates;
 pub use enigma_wire::{LinkType, Vni};
 pub use history::History;
-pub use key::Vantage;
 pub use l7::Services;
 pub use local::LocalNets;
 pub use pipeline::{Datagram, FrameMode, Pipeline};
 pub use record::{
-    ConnRecord, ConnState, DnsAnswer, DnsQuestion, DnsRecord, End, Head, Proto, Record, RecordBatch, Stream,
+    ConnRecord, ConnState, DnsAnswer, DnsQuestion, DnsRecord, End, Head, Part, Proto, Record, RecordBatch,
+    Stream,
 };
 pub use stats::{DropReason, Stats};
 pub use time::Timestamp;
+pub use top::{FlowView, TopFlows};
 pub use uid::Uid;
+pub use vantage::{Vantage, VantageBudget};

@@ -10,16 +10,23 @@ use enigma_wire::{
 };
 
 use crate::{
-    DropReason, EngineConfig, Record, RecordBatch, Stats, Timeouts, Timestamp,
-    flow::Flow,
+    DropReason, Duplicates, EngineConfig, Record, RecordBatch, Stats, Timestamp,
+    duplicates::{Memory, Sighting},
+    flow::{Flow, Mark},
     fragments::Fragments,
     icmp,
     key::{FlowKey, Side, Vantage},
     l7::Inspector,
     local::LocalNets,
     record::Recorder,
-    table::Table,
+    slab::Slot,
+    table::{Due, Ended, Lifetimes, Standing, Table},
+    top::{FlowView, TopFlows},
+    vantage::{PLAIN, VantageId, Vantages},
 };
+
+/// Flows ended at most to make room for a vantage: a forged sender's have one each, a real one's are idle.
+const EVICTED_FOR_A_VANTAGE: usize = 4;
 
 /// A UDP datagram as a socket receives it.
 #[derive(Clone, Copy, Debug)]
@@ -51,9 +58,11 @@ pub enum FrameMode {
 pub struct Pipeline {
     table: Table,
     fragments: Fragments,
+    /// `None` when nobody asked about copies.
+    memory: Option<Memory>,
+    duplicates: Duplicates,
     recorder: Recorder,
     inspector: Inspector,
-    timeouts: Timeouts,
     vnis: Vec<u32>,
     sources: Option<LocalNets>,
     stats: Stats,
@@ -66,17 +75,22 @@ impl Pipeline {
     /// An empty pipeline. The index of the flow table is allocated here, flows as they come.
     pub fn new(config: EngineConfig) -> Self {
         let max_flows = config.max_flows();
-        let EngineConfig { l7_memory, timeouts, community_id_seed, uid_seed, local_nets, admission, .. } =
-            config;
+        let EngineConfig { l7_memory, community_id_seed, uid_seed, local_nets, admission, .. } = config;
+        let lifetimes = Lifetimes { timeouts: config.timeouts, interim: config.interim };
+        // Room for half of all flows to be known from two vantages; what does not fit is not joined.
+        let is_dropping = config.duplicates == Duplicates::Drop;
+        let vantages = Vantages::new(config.vantage_budget, uid_seed);
         let mut vnis = admission.vnis;
         vnis.sort_unstable();
         Self {
             // The seed keeps senders from choosing flows that collide.
-            table: Table::new(max_flows, uid_seed),
+            table: Table::new(max_flows, if is_dropping { max_flows / 2 } else { 0 }, uid_seed, lifetimes),
+            memory: (config.duplicates != Duplicates::Off)
+                .then(|| Memory::new(config.duplicate_memory, config.duplicate_window, uid_seed)),
+            duplicates: config.duplicates,
             fragments: Fragments::new(),
             inspector: Inspector::new(l7_memory),
-            recorder: Recorder { community_id_seed, uid_seed, local_nets },
-            timeouts,
+            recorder: Recorder { community_id_seed, uid_seed, local_nets, vantages },
             vnis,
             sources: (!admission.sources.is_empty()).then(|| LocalNets::new(admission.sources)),
             stats: Stats::default(),
@@ -120,11 +134,11 @@ impl Pipeline {
         self.receive(at, frame.len(), out);
         let taken = packet::decode(frame, link, wire_len).map_err(DropReason::from).and_then(|outer| {
             if mode == FrameMode::Plain {
-                return self.packet(at, &outer, None, out);
+                return self.packet(at, &outer, PLAIN, out);
             }
             match self.find_mirrored(&outer, mode)? {
                 Some(inner) => self.encapsulated(at, inner, out),
-                None => self.packet(at, &outer, None, out),
+                None => self.packet(at, &outer, PLAIN, out),
             }
         });
         self.note(taken);
@@ -137,7 +151,13 @@ impl Pipeline {
         }
         self.now = self.now.max(now);
         let Self { table, inspector, recorder, stats, .. } = self;
-        table.advance(self.now, |flow| emit(inspector, recorder, stats, flow, out));
+        table.advance(self.now, |due| match due {
+            Due::End(ended) => emit(inspector, recorder, stats, ended, out),
+            Due::Part(view) => {
+                stats.records += 1;
+                out.push(Record::Conn(recorder.record(view, true)));
+            }
+        });
         self.stats.flows_active = self.table.len() as u64;
     }
 
@@ -148,10 +168,14 @@ impl Pipeline {
 
     /// Puts out every flow as a record and forgets it, the idlest first. The pipeline can be used on.
     pub fn finish(&mut self, out: &mut RecordBatch) {
-        while let Some(flow) = self.table.idlest().and_then(|slot| self.table.remove(slot)) {
-            emit(&mut self.inspector, &self.recorder, &mut self.stats, flow, out);
-        }
+        while self.evict(out) {}
         self.stats.flows_active = 0;
+    }
+
+    /// Carries a search for the heaviest flows on by `flows` places of the table, some nanoseconds each; returns them,
+    /// the heaviest first, once the table was passed. Call it between batches.
+    pub fn search(&self, search: &mut TopFlows, flows: u32) -> Option<Vec<FlowView>> {
+        search.step(&self.table, &self.recorder, flows)
     }
 
     /// The counters.
@@ -179,6 +203,7 @@ impl Pipeline {
             Err(reason) => self.stats.drop(reason),
         }
         self.stats.flows_active = self.table.len() as u64;
+        self.stats.duplicates_forgotten = self.memory.as_ref().map_or(0, |memory| memory.forgotten);
     }
 
     /// The mirrored packet in a frame; `None` where the frame is to be taken as it is.
@@ -222,8 +247,38 @@ impl Pipeline {
         if self.sources.as_ref().is_some_and(|sources| !sources.contains_ip(vantage.source)) {
             return Err(DropReason::SourceNotAdmitted);
         }
+        let Some(vantage) = self.vantage_id(vantage, out) else {
+            return Err(DropReason::VantagesFull);
+        };
+        if !self.recorder.vantages.allows(vantage, at) {
+            return Err(DropReason::VantageBudget);
+        }
         let inner = packet::decode(frame, LinkType::Ethernet, wire_len)?;
-        self.packet(at, &inner, Some(vantage), out)
+        self.packet(at, &inner, vantage, out)
+    }
+
+    /// The number of a vantage; makes room for a new one by ending the idlest flows, as a full flow table does.
+    #[inline]
+    fn vantage_id(&mut self, vantage: Vantage, out: &mut RecordBatch) -> Option<VantageId> {
+        let mut id = self.recorder.vantages.id(&vantage);
+        for _ in 0..EVICTED_FOR_A_VANTAGE {
+            if id.is_some() || !self.evict(out) {
+                break;
+            }
+            self.stats.flows_evicted += 1;
+            id = self.recorder.vantages.id(&vantage);
+        }
+        id
+    }
+
+    /// Ends the idlest flow; `false` if there is none.
+    fn evict(&mut self, out: &mut RecordBatch) -> bool {
+        let ended = self.table.idlest().and_then(|slot| self.table.remove(slot));
+        let is_some = ended.is_some();
+        if let Some(ended) = ended {
+            emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
+        }
+        is_some
     }
 
     /// Counts a decoded packet in its flow.
@@ -232,39 +287,93 @@ impl Pipeline {
         &mut self,
         at: Timestamp,
         packet: &Packet<'_>,
-        vantage: Option<Vantage>,
+        vantage: VantageId,
         out: &mut RecordBatch,
     ) -> Result<(), DropReason> {
+        let mut copy_of = None;
         let (key, side) = match packet.fragment {
-            None => FlowKey::of(packet, vantage.as_ref()),
+            None => FlowKey::of(packet, vantage),
             Some(fragment) => self.fragment_key(at, packet, fragment, vantage)?,
+        };
+        let new = match self.memory.as_mut().filter(|_| vantage != PLAIN) {
+            None => None,
+            Some(memory) => match memory.see(&key, side, packet, at) {
+                Sighting::New(place) => place,
+                Sighting::Copy { slot, serial } => {
+                    self.stats.duplicates += 1;
+                    if self.duplicates == Duplicates::Drop {
+                        self.join(slot, serial, &key);
+                        return Err(DropReason::Duplicate);
+                    }
+                    copy_of = Some((slot, serial));
+                    None
+                }
+            },
         };
         let hash = self.table.hash(&key);
         let known = self.table.find(hash, &key);
         let now = self.now;
-        let slot = match known {
-            Some(slot) => match self.table.flow_mut(slot) {
-                // By the packet's own time: one frame with a clock from the future must not end all other flows
-                // with each of their packets.
-                Some(flow) if flow.due > at && !flow.is_reused_by(packet) => slot,
-                _ => {
-                    if let Some(flow) = self.table.remove(slot) {
-                        emit(&mut self.inspector, &self.recorder, &mut self.stats, flow, out);
-                    }
-                    self.begin(hash, key, side, packet, at, out)
+        let standing = known.map(|slot| (slot, self.table.standing(slot, packet, at)));
+        let slot = match standing {
+            Some((slot, Standing::Alive)) => slot,
+            Some((slot, Standing::PartDue)) => {
+                let Self { table, recorder, stats, .. } = self;
+                table.cut(slot, at, |view| {
+                    stats.records += 1;
+                    out.push(Record::Conn(recorder.record(view, true)));
+                });
+                slot
+            }
+            Some((slot, Standing::Over)) => {
+                if let Some(ended) = self.table.remove(slot) {
+                    emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
                 }
-            },
+                self.begin(hash, key, side, packet, at, out)
+            }
             None => self.begin(hash, key, side, packet, at, out),
         };
-        if let Some(flow) = self.table.flow_mut(slot) {
-            flow.take(packet, side, at, &self.timeouts);
+        if let Some((flow, first)) = self.table.take(slot, packet, side, at) {
+            let serial = flow.conn.serial();
+            if let (Some(memory), Some(place)) = (&mut self.memory, new) {
+                memory.belongs(place, slot, serial);
+            }
             let to = (&self.recorder, &mut self.stats, &mut *out);
-            self.inspector.packet(flow, packet, side, at, to);
+            self.inspector.packet(flow, packet, (side, first), at, to);
+        }
+        if let Some(original) = copy_of {
+            self.mark(slot, original, &key);
         }
         self.table.settle(slot, now);
         self.stats.decoded_bytes += u64::from(packet.total_len);
         self.stats.truncated += u64::from(packet.truncated);
         Ok(())
+    }
+
+    /// A copy of a packet of the flow in `slot` was seen under `key`: from now on that is the same flow.
+    fn join(&mut self, slot: Slot, serial: u64, key: &FlowKey) {
+        let vantage = key.vantage;
+        let is_it = self
+            .table
+            .flow_mut(slot)
+            .is_some_and(|flow| flow.conn.serial() == serial && flow.key.seen_from(vantage) == *key);
+        if is_it && self.table.join(slot, vantage) {
+            self.recorder.vantages.hold(vantage);
+        }
+    }
+
+    /// The flow in `slot` shows packets of the `original` one: of the two, the one that began later is the duplicate.
+    fn mark(&mut self, slot: Slot, (original, serial): (Slot, u64), key: &FlowKey) {
+        let Some(mine) = self.table.flow_mut(slot).map(|flow| flow.conn.serial()) else {
+            return;
+        };
+        let later = if mine > serial { slot } else { original };
+        if let Some(flow) = self.table.flow_mut(later)
+            && flow.conn.serial() == mine.max(serial)
+            && mine != serial
+            && flow.key.seen_from(key.vantage) == *key
+        {
+            flow.marks.set(Mark::Duplicate);
+        }
     }
 
     fn begin(
@@ -275,13 +384,11 @@ impl Pipeline {
         packet: &Packet<'_>,
         at: Timestamp,
         out: &mut RecordBatch,
-    ) -> u32 {
-        if self.table.is_full()
-            && let Some(flow) = self.table.idlest().and_then(|slot| self.table.remove(slot))
-        {
+    ) -> Slot {
+        if self.table.is_full() && self.evict(out) {
             self.stats.flows_evicted += 1;
-            emit(&mut self.inspector, &self.recorder, &mut self.stats, flow, out);
         }
+        self.recorder.vantages.hold(key.vantage);
         let serial = self.next_serial;
         self.next_serial += 1;
         self.stats.flows_created += 1;
@@ -294,11 +401,11 @@ impl Pipeline {
         at: Timestamp,
         packet: &Packet<'_>,
         fragment: Fragment,
-        vantage: Option<Vantage>,
+        vantage: VantageId,
     ) -> Result<(FlowKey, Side), DropReason> {
         if packet.transport != Transport::FragmentTail {
             self.fragments.remember(packet, fragment, vantage, at);
-            return Ok(FlowKey::of(packet, vantage.as_ref()));
+            return Ok(FlowKey::of(packet, vantage));
         }
         let Some((source, destination)) = self.fragments.ports(packet, fragment, vantage, at) else {
             return Err(DropReason::FragmentWithoutHead);
@@ -312,20 +419,22 @@ impl Pipeline {
             Some(None) => (destination, true),
             None => (destination, false),
         };
-        Ok(FlowKey::new(packet, vantage.as_ref(), source, destination, one_way))
+        Ok(FlowKey::new(packet, vantage, source, destination, one_way))
     }
 }
 
 fn emit(
     inspector: &mut Inspector,
-    recorder: &Recorder,
+    recorder: &mut Recorder,
     stats: &mut Stats,
-    mut flow: Flow,
+    mut ended: Ended,
     out: &mut RecordBatch,
 ) {
-    inspector.finish(&mut flow, (recorder, stats, out));
+    inspector.finish(&mut ended.flow, (recorder, stats, out));
     stats.records += 1;
-    out.push(Record::Conn(recorder.record(&flow)));
+    out.push(Record::Conn(recorder.record(ended.view(), false)));
+    recorder.vantages.release(ended.flow.key.vantage);
+    recorder.vantages.release(ended.flow.other_vantage);
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod head;
 mod json;
 
 pub(crate) use conn::Recorder;
-pub use conn::{ConnRecord, ConnState, End, Proto};
+pub use conn::{ConnRecord, ConnState, End, Part, Proto};
 pub use dns::{DnsAnswer, DnsQuestion, DnsRecord};
 pub use head::Head;
 

@@ -28,6 +28,8 @@ macro_rules! drop_reasons {
 drop_reasons! {
     /// ARP: read, but of no flow.
     Arp = "arp",
+    /// A copy of a packet that another vantage has shown ([`Duplicates::Drop`](crate::Duplicates::Drop)).
+    Duplicate = "duplicate",
     /// A later fragment whose first was not seen (or was forgotten): its ports are unknown.
     FragmentWithoutHead = "fragment_without_head",
     /// A GENEVE header cut short, of another version, or around something that is not a mirrored packet.
@@ -56,6 +58,11 @@ drop_reasons! {
     UdpHeader = "udp_header",
     /// A link type that is not read.
     UnsupportedLink = "unsupported_link",
+    /// A mirror session that sent more packets than a vantage may
+    /// ([`EngineConfig::vantage_budget`](crate::EngineConfig::vantage_budget)).
+    VantageBudget = "vantage_budget",
+    /// A packet of a new vantage while all places are taken by vantages with flows.
+    VantagesFull = "vantages_full",
     /// A VNI that is not on the list of those admitted.
     VniNotAdmitted = "vni_not_admitted",
     /// A datagram to the VXLAN port without the I flag.
@@ -110,6 +117,11 @@ pub struct Stats {
     pub flows_active: u64,
     /// Flows written before they ended because the table was full.
     pub flows_evicted: u64,
+    /// Packets that were copies of others' from another vantage, dropped or not.
+    pub duplicates: u64,
+    /// Packets forgotten before [`duplicate_window`](crate::EngineConfig::duplicate_window) was over because
+    /// [`duplicate_memory`](crate::EngineConfig::duplicate_memory) was full: copies of them are not found.
+    pub duplicates_forgotten: u64,
     /// Flows that were not looked into because [`l7_memory`](crate::EngineConfig::l7_memory) was used up.
     pub l7_refused: u64,
     /// Connections whose content was given up: bytes missing for good, or more than is kept of a direction.
@@ -147,6 +159,8 @@ impl Stats {
         self.flows_created += other.flows_created;
         self.flows_active += other.flows_active;
         self.flows_evicted += other.flows_evicted;
+        self.duplicates += other.duplicates;
+        self.duplicates_forgotten += other.duplicates_forgotten;
         self.l7_refused += other.l7_refused;
         self.l7_lost += other.l7_lost;
         self.records += other.records;

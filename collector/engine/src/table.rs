@@ -1,42 +1,60 @@
 //! All flows of a pipeline, within a fixed number: found by key, ordered by idleness, listed by due time.
 //!
-//! Flows live in chunks that never move; the index holds their numbers only. Two intrusive lists run through
-//! them: from the idlest to the busiest (what to evict) and per tick of the timer wheel (what is due). Both are
+//! Flows live in slabs that never move; the index holds their numbers only. Two intrusive lists run through them: from the idlest to the busiest (what to evict) and per tick of the timer wheel (what is due). Both are
 //! kept lazily, so that a packet of a known flow touches nothing but the index and the flow itself.
 
 use core::hash::{BuildHasher, Hasher};
+use core::time::Duration;
 
+use enigma_wire::Packet;
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use crate::{
-    Timestamp,
-    flow::Flow,
-    key::FlowKey,
+    Timeouts, Timestamp,
+    extra::{Extra, Totals},
+    flow::{Carries, Flow, Kind, Mark},
+    key::{FlowKey, Side},
+    slab::{self, NONE, Recycled, Slab, Slot},
+    tcp::TcpFlow,
+    vantage::{PLAIN, VantageId},
     wheel::{self, Wheel},
 };
 
-/// A place in the table.
-pub(crate) type Slot = u32;
+/// Marks an index entry that leads to a flow by its second vantage.
+const JOINED: Slot = 1 << 31;
 
-/// End of a list.
-pub(crate) const NONE: Slot = Slot::MAX;
+/// Slots are numbered in 31 bits, so that [`JOINED`] is free.
+pub(crate) const MAX_FLOWS: usize = slab::MAX_PLACES;
 
-/// Flows allocated at a time: 4096 of some 400 bytes make a step of 1.6 MiB, small beside any budget and
-/// large enough that growth is rare.
-const CHUNK_BITS: u32 = 12;
-const CHUNK: usize = 1 << CHUNK_BITS;
+/// The most a flow takes: itself, its links, a TCP connection's own part, and the index at its worst load (a slot
+/// number and a control byte, 16/7 of them when hashbrown has just doubled). Flows that are no TCP connection take
+/// 112 bytes less; what long or eventful ones have beside (see `extra`) is not part of it.
+pub(crate) const BYTES_PER_FLOW: usize = size_of::<Entry>() + size_of::<TcpFlow>() + 12;
 
-/// Slots are numbered in 32 bits, the last number marks the end of a list.
-pub(crate) const MAX_FLOWS: usize = (u32::MAX - 1) as usize;
+/// A flow moves up the idleness list when it was there for one to two units of 2^27 ns (an eighth of a second).
+/// Evictions are therefore exact to a quarter of a second, and a busy flow relinks (four cache lines) at most eight
+/// times a second.
+const RELINK_BITS: u32 = 27;
 
-/// A flow's share of memory: itself, its links, and the index at its worst load (a slot number and a control
-/// byte, 16/7 of them when hashbrown has just doubled).
-pub(crate) const BYTES_PER_FLOW: usize = size_of::<Entry>() + 12;
+const fn relink_time(now: Timestamp) -> u16 {
+    (now.as_nanos() >> RELINK_BITS) as u16
+}
 
-/// A flow moves up the idleness list when it was there longer than this. Evictions are therefore exact to a
-/// quarter of a second, and a busy flow relinks (four cache lines) at most four times a second.
-const RELINK_NANOS: i64 = 250_000_000;
+#[inline]
+fn key_of(entries: &Slab<Entry>, found: Slot) -> Option<FlowKey> {
+    let flow = entries.get(found & !JOINED)?.flow.as_ref()?;
+    Some(if found & JOINED == 0 { flow.key } else { flow.key.seen_from(flow.other_vantage) })
+}
+
+#[inline]
+fn hash(hasher: &FixedState, key: &FlowKey) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    for word in key.words() {
+        hasher.write_u64(word);
+    }
+    hasher.finish()
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Links {
@@ -46,45 +64,131 @@ pub(crate) struct Links {
 
 const UNLINKED: Links = Links { previous: NONE, next: NONE };
 
-pub(crate) struct Entry {
+/// A flow and its places in the lists, in 144 bytes.
+struct Entry {
     flow: Option<Flow>,
-    hash: u64,
     idle: Links,
-    relinked: i64,
-    pub(crate) timer: Links,
+    timer: Links,
     /// The tick it is listed under.
-    pub(crate) tick: i64,
+    tick: wheel::Listed,
+    /// When it last moved up the idleness list, in units of [`RELINK_BITS`], modulo 2^16: one that is met again
+    /// after a multiple of two and a half hours moves up with its next packet instead.
+    relinked: u16,
+}
+
+impl Recycled for Entry {
+    fn next_free(&self) -> Slot {
+        self.idle.next
+    }
+
+    fn set_next_free(&mut self, next: Slot) {
+        self.idle = Links { previous: NONE, next };
+    }
+}
+
+/// When flows end, and how often long ones are told of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetimes {
+    pub(crate) timeouts: Timeouts,
+    pub(crate) interim: Option<Duration>,
+}
+
+/// A flow in all its parts.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) flow: &'a Flow,
+    pub(crate) tcp: Option<&'a TcpFlow>,
+    pub(crate) extra: Option<&'a Extra>,
+}
+
+impl View<'_> {
+    /// Everything that was counted of it.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        let payload = self.flow.payload();
+        for side in [Side::Low, Side::High] {
+            let (index, count) = (side as usize, self.flow.counts[side as usize]);
+            let low = [count.packets, count.ip_bytes, payload[index]];
+            let [packets, ip_bytes, payload] =
+                self.extra.map_or(low.map(u64::from), |extra| extra.widen(index, low));
+            (totals.packets[index], totals.ip_bytes[index]) = (packets, ip_bytes);
+            totals.bytes[index] = self.tcp.map_or(payload, |tcp| tcp.bytes(side));
+            totals.retransmits[index] = self.tcp.map_or(0, |tcp| u64::from(tcp.end(side).retransmits));
+        }
+        totals.missed_bytes = self.tcp.map_or(0, |tcp| tcp.missed_bytes);
+        totals
+    }
+}
+
+/// A flow that is in the table no more.
+pub(crate) struct Ended {
+    pub(crate) flow: Flow,
+    tcp: Option<TcpFlow>,
+    extra: Option<Box<Extra>>,
+}
+
+impl Ended {
+    pub(crate) fn view(&self) -> View<'_> {
+        View { flow: &self.flow, tcp: self.tcp.as_ref(), extra: self.extra.as_deref() }
+    }
+}
+
+/// What time brings.
+pub(crate) enum Due<'a> {
+    /// The flow is over.
+    End(Ended),
+    /// An interim record is to be made of it.
+    Part(View<'a>),
+}
+
+/// What a packet meets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    /// The flow it belongs to.
+    Alive,
+    /// The same, but first an interim record is due.
+    PartDue,
+    /// A flow that is over, or another under the same key.
+    Over,
 }
 
 pub(crate) struct Table {
     index: HashTable<Slot>,
-    chunks: Vec<Vec<Entry>>,
-    /// Slots given back, linked through `idle.next`.
-    free: Slot,
+    entries: Slab<Entry>,
+    tcp: Slab<TcpFlow>,
+    /// Of the few flows that have one.
+    extras: HashMap<Slot, Box<Extra>, FixedState>,
     idlest: Slot,
     busiest: Slot,
     wheel: Wheel,
     hasher: FixedState,
+    live: usize,
     capacity: usize,
+    lifetimes: Lifetimes,
 }
 
 impl Table {
-    pub(crate) fn new(capacity: usize, hash_seed: u64) -> Self {
+    /// For `capacity` flows, of which `joined` may be known under a second vantage's key too.
+    pub(crate) fn new(capacity: usize, joined: usize, hash_seed: u64, lifetimes: Lifetimes) -> Self {
+        let hasher = FixedState::with_seed(hash_seed);
         Self {
             // All at once: a rehash of a million entries is a pause in which packets are lost.
-            index: HashTable::with_capacity(capacity),
-            chunks: Vec::new(),
-            free: NONE,
+            index: HashTable::with_capacity(capacity + joined),
+            entries: Slab::new(capacity),
+            tcp: Slab::new(capacity),
+            extras: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             idlest: NONE,
             busiest: NONE,
             wheel: Wheel::new(),
-            hasher: FixedState::with_seed(hash_seed),
+            hasher,
+            live: 0,
             capacity,
+            lifetimes,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.index.len()
+        self.live
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -93,110 +197,221 @@ impl Table {
 
     #[inline]
     pub(crate) fn hash(&self, key: &FlowKey) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        for word in key.words() {
-            hasher.write_u64(word);
-        }
-        hasher.finish()
+        hash(&self.hasher, key)
     }
 
     #[inline]
-    fn entry(&self, slot: Slot) -> Option<&Entry> {
-        self.chunks.get((slot >> CHUNK_BITS) as usize)?.get(slot as usize & (CHUNK - 1))
-    }
-
-    #[inline]
-    fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
-        self.chunks.get_mut((slot >> CHUNK_BITS) as usize)?.get_mut(slot as usize & (CHUNK - 1))
+    fn flow(&self, slot: Slot) -> Option<&Flow> {
+        self.entries.get(slot)?.flow.as_ref()
     }
 
     #[inline]
     pub(crate) fn flow_mut(&mut self, slot: Slot) -> Option<&mut Flow> {
-        self.entry_mut(slot)?.flow.as_mut()
+        self.entries.get_mut(slot)?.flow.as_mut()
+    }
+
+    pub(crate) fn view(&self, slot: Slot) -> Option<View<'_>> {
+        let flow = self.flow(slot)?;
+        let tcp = flow.tcp_slot().and_then(|slot| self.tcp.get(slot));
+        let extra = if flow.marks.has(Mark::Extra) { self.extras.get(&slot) } else { None };
+        Some(View { flow, tcp, extra: extra.map(AsRef::as_ref) })
     }
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, key: &FlowKey) -> Option<Slot> {
-        let is_it = |&slot: &Slot| {
-            let flow = self.entry(slot).and_then(|entry| entry.flow.as_ref());
-            flow.is_some_and(|flow| flow.key == *key)
-        };
-        self.index.find(hash, is_it).copied()
+        let is_it = |&found: &Slot| self.key_of(found).is_some_and(|found| found == *key);
+        self.index.find(hash, is_it).map(|found| found & !JOINED)
+    }
+
+    /// The key that an index entry stands for.
+    #[inline]
+    fn key_of(&self, found: Slot) -> Option<FlowKey> {
+        key_of(&self.entries, found)
     }
 
     /// Adds a flow that is not in the table, which must not be full. Its timer is set by [`Self::settle`].
-    pub(crate) fn insert(&mut self, hash: u64, flow: Flow, now: Timestamp) -> Slot {
+    pub(crate) fn insert(&mut self, hash: u64, mut flow: Flow, now: Timestamp) -> Slot {
+        if flow.kind == Kind::Tcp {
+            let slot = self.tcp.insert(TcpFlow::default());
+            flow.set_tcp_slot(slot);
+        }
         let entry = Entry {
             flow: Some(flow),
-            hash,
             idle: UNLINKED,
-            relinked: now.as_nanos(),
             timer: UNLINKED,
             tick: wheel::UNLISTED,
+            relinked: relink_time(now),
         };
-        let slot = self.place(entry);
-        let Self { index, chunks, .. } = self;
-        let hash_of = |&slot: &Slot| {
-            let chunk = chunks.get((slot >> CHUNK_BITS) as usize);
-            chunk.and_then(|chunk| chunk.get(slot as usize & (CHUNK - 1))).map_or(0, |entry| entry.hash)
-        };
-        index.insert_unique(hash, slot, hash_of);
+        let slot = self.entries.insert(entry);
+        self.add_to_index(hash, slot);
         self.link_busiest(slot);
+        self.live += 1;
         slot
     }
 
-    fn place(&mut self, entry: Entry) -> Slot {
-        let slot = self.free;
-        if let Some(place) = self.entry_mut(slot) {
-            let next = place.idle.next;
-            *place = entry;
-            self.free = next;
-            return slot;
+    fn add_to_index(&mut self, hash: u64, slot: Slot) {
+        let Self { index, entries, hasher, .. } = self;
+        index.insert_unique(hash, slot, |&found| {
+            key_of(entries, found).map_or(0, |key| self::hash(hasher, &key))
+        });
+    }
+
+    /// Makes the flow known under `vantage` too, if there is room for that and it is not known elsewhere already.
+    pub(crate) fn join(&mut self, slot: Slot, vantage: VantageId) -> bool {
+        let Some(flow) = self.flow(slot) else {
+            return false;
+        };
+        let key = flow.key.seen_from(vantage);
+        let has_room = self.index.len() < self.index.capacity();
+        if flow.other_vantage != PLAIN || flow.key.vantage == vantage || !has_room {
+            return false;
         }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            let left = self.capacity.saturating_sub(self.chunks.len() * CHUNK);
-            self.chunks.push(Vec::with_capacity(left.clamp(1, CHUNK)));
+        let hash = self.hash(&key);
+        if self.find(hash, &key).is_some() {
+            return false;
         }
-        let last = self.chunks.len() - 1;
-        let chunk = &mut self.chunks[last];
-        chunk.push(entry);
-        (last * CHUNK + chunk.len() - 1) as Slot
+        self.add_to_index(hash, slot | JOINED);
+        if let Some(flow) = self.flow_mut(slot) {
+            flow.other_vantage = vantage;
+        }
+        true
     }
 
     /// Takes a flow out; its memory is kept for the next.
-    pub(crate) fn remove(&mut self, slot: Slot) -> Option<Flow> {
-        let hash = self.entry(slot)?.hash;
+    pub(crate) fn remove(&mut self, slot: Slot) -> Option<Ended> {
+        let flow = self.entries.get_mut(slot)?.flow.take()?;
         self.unlink_idle(slot);
         self.unlist(slot);
-        if let Ok(occupied) = self.index.find_entry(hash, |&other| other == slot) {
+        self.remove_from_index(slot, &flow.key);
+        if flow.other_vantage != PLAIN {
+            self.remove_from_index(slot | JOINED, &flow.key.seen_from(flow.other_vantage));
+        }
+        self.entries.release(slot);
+        self.live -= 1;
+        let tcp = flow.tcp_slot().and_then(|slot| {
+            let tcp = self.tcp.get_mut(slot).map(core::mem::take);
+            self.tcp.release(slot);
+            tcp
+        });
+        let extra = if flow.marks.has(Mark::Extra) { self.extras.remove(&slot) } else { None };
+        Some(Ended { flow, tcp, extra })
+    }
+
+    fn remove_from_index(&mut self, found: Slot, key: &FlowKey) {
+        let hash = self.hash(key);
+        if let Ok(occupied) = self.index.find_entry(hash, |&other| other == found) {
             occupied.remove();
         }
-        let free = self.free;
-        let entry = self.entry_mut(slot)?;
-        let flow = entry.flow.take();
-        entry.idle = Links { previous: NONE, next: free };
-        self.free = slot;
-        flow
+    }
+
+    /// What `packet`, which came at `at`, finds in `slot`.
+    ///
+    /// By the packet's own time: one frame with a clock from the future must not end all other flows with each of
+    /// their packets.
+    #[inline]
+    pub(crate) fn standing(&self, slot: Slot, packet: &Packet<'_>, at: Timestamp) -> Standing {
+        let Some(entry) = self.entries.get(slot) else {
+            return Standing::Over;
+        };
+        let Some(flow) = &entry.flow else {
+            return Standing::Over;
+        };
+        let tcp = flow.tcp_slot().and_then(|slot| self.tcp.get(slot));
+        if flow.is_reused_by(tcp, packet) {
+            return Standing::Over;
+        }
+        // No flow is listed under a later tick than its due time's, unless the wheel was there already.
+        if self.wheel.is_reached_by(at) && entry.tick.is_after(at) {
+            return Standing::Alive;
+        }
+        if flow.ends(tcp, &self.lifetimes.timeouts) <= at {
+            Standing::Over
+        } else if flow.interim(self.lifetimes.interim) <= at {
+            Standing::PartDue
+        } else {
+            Standing::Alive
+        }
+    }
+
+    /// Counts `packet` in the flow in `slot`; returns the flow and the number of a connection's first byte.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        slot: Slot,
+        packet: &Packet<'_>,
+        side: Side,
+        at: Timestamp,
+    ) -> Option<(&mut Flow, u32)> {
+        let flow = self.entries.get_mut(slot)?.flow.as_mut()?;
+        let mut tcp = flow.tcp_slot().and_then(|slot| self.tcp.get_mut(slot));
+        let carries = flow.take(tcp.as_deref_mut(), packet, side, at, &self.lifetimes.timeouts);
+        let first = tcp.map_or(0, |tcp| tcp.end(side).first_byte());
+        if flow.conn.letters.is_nearly_full() || carries != Carries::default() {
+            flow.marks.set(Mark::Extra);
+            let extra = self.extras.entry(slot).or_default();
+            extra.carry(side, carries);
+            if flow.conn.letters.is_nearly_full() {
+                extra.history.append(core::mem::take(&mut flow.conn.letters));
+            }
+        }
+        Some((flow, first))
+    }
+
+    /// Gives the flow to `tell` for an interim record if it has packets that none has told, and notes that they are.
+    pub(crate) fn cut(&mut self, slot: Slot, now: Timestamp, tell: impl FnOnce(View<'_>)) {
+        let Some(every) = self.lifetimes.interim else {
+            return;
+        };
+        let Some(view) = self.view(slot) else { return };
+        let (totals, last) = (view.totals(), view.flow.conn.last);
+        let is_news = view.extra.is_none_or(|extra| extra.told.packets != totals.packets);
+        if is_news {
+            tell(view);
+        }
+        let Some(flow) = self.entries.get_mut(slot).and_then(|entry| entry.flow.as_mut()) else {
+            return;
+        };
+        flow.pass_interims(every, now);
+        if is_news {
+            flow.marks.set(Mark::Extra);
+            let extra = self.extras.entry(slot).or_default();
+            (extra.told, extra.told_until) = (totals, Some(last));
+            extra.interims = extra.interims.saturating_add(1);
+        }
+    }
+
+    fn due(&self, slot: Slot) -> Timestamp {
+        let Some(flow) = self.flow(slot) else {
+            return Timestamp::MIN;
+        };
+        let tcp = flow.tcp_slot().and_then(|slot| self.tcp.get(slot));
+        flow.ends(tcp, &self.lifetimes.timeouts).min(flow.interim(self.lifetimes.interim))
     }
 
     /// After a packet: notes that the flow is busy, and lists it under its due time if that came nearer.
     #[inline]
     pub(crate) fn settle(&mut self, slot: Slot, now: Timestamp) {
-        let Some(entry) = self.entry_mut(slot) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else {
+            return;
+        };
         let Some(flow) = &entry.flow else { return };
-        let due = wheel::tick_of(flow.due);
-        let is_idle_long = now.as_nanos().saturating_sub(entry.relinked) > RELINK_NANOS;
-        let is_due_sooner = due < entry.tick;
-        if is_idle_long {
-            entry.relinked = now.as_nanos();
+        let is_listed = entry.tick != wheel::UNLISTED;
+        let was_idle = relink_time(now).wrapping_sub(entry.relinked) > 1;
+        // Only a connection's end can come nearer with a packet.
+        let may_be_sooner = !is_listed || flow.kind == Kind::Tcp;
+        if was_idle {
+            entry.relinked = relink_time(now);
             if self.busiest != slot {
                 self.unlink_idle(slot);
                 self.link_busiest(slot);
             }
         }
-        if is_due_sooner {
-            self.unlist(slot);
-            self.list(slot, due);
+        if may_be_sooner {
+            let due = self.due(slot);
+            if self.entries.get(slot).is_some_and(|entry| entry.tick.is_after(due)) {
+                self.unlist(slot);
+                self.list(slot, wheel::tick_of(due));
+            }
         }
     }
 
@@ -205,21 +420,25 @@ impl Table {
         (self.idlest != NONE).then_some(self.idlest)
     }
 
-    /// Moves the wheel to `now`; flows due by then are passed to `expire`, the idlest first within a tick.
-    pub(crate) fn advance(&mut self, now: Timestamp, mut expire: impl FnMut(Flow)) {
+    /// Moves the wheel to `now`; what is due by then is passed to `tell`, the idlest first within a tick.
+    pub(crate) fn advance(&mut self, now: Timestamp, mut tell: impl FnMut(Due<'_>)) {
         while let Some(tick) = self.wheel.next_tick_until(now) {
             // The list is taken whole: flows that are due later go to another tick, or to this one's next turn.
             let mut slot = self.wheel.head(tick);
             while slot != NONE {
-                let Some(entry) = self.entry(slot) else { break };
-                let next = entry.timer.next;
-                let listed = entry.tick;
-                let due = entry.flow.as_ref().map_or(Timestamp::MIN, |flow| flow.due);
-                if due <= now {
-                    if let Some(flow) = self.remove(slot) {
-                        expire(flow);
+                let Some(entry) = self.entries.get(slot) else {
+                    break;
+                };
+                let (next, listed) = (entry.timer.next, entry.tick);
+                if self.is_over(slot, now) {
+                    if let Some(ended) = self.remove(slot) {
+                        tell(Due::End(ended));
                     }
-                } else if listed <= tick {
+                } else if !listed.is_after_tick(tick) {
+                    if self.due(slot) <= now {
+                        self.cut(slot, now, |view| tell(Due::Part(view)));
+                    }
+                    let due = self.due(slot);
                     self.unlist(slot);
                     self.list(slot, wheel::tick_of(due).max(tick + 1));
                 }
@@ -227,6 +446,18 @@ impl Table {
             }
             self.wheel.done(tick);
         }
+    }
+
+    fn is_over(&self, slot: Slot, now: Timestamp) -> bool {
+        let Some(view) = self.view(slot) else {
+            return false;
+        };
+        view.flow.ends(view.tcp, &self.lifetimes.timeouts) <= now
+    }
+
+    /// Places of flows, used or not: slots are below this number.
+    pub(crate) fn places(&self) -> Slot {
+        self.entries.places()
     }
 
     #[inline]
@@ -240,10 +471,10 @@ impl Table {
 
     fn link_busiest(&mut self, slot: Slot) {
         let previous = self.busiest;
-        if let Some(entry) = self.entry_mut(slot) {
+        if let Some(entry) = self.entries.get_mut(slot) {
             entry.idle = Links { previous, next: NONE };
         }
-        match self.entry_mut(previous) {
+        match self.entries.get_mut(previous) {
             Some(entry) => entry.idle.next = slot,
             None => self.idlest = slot,
         }
@@ -251,12 +482,14 @@ impl Table {
     }
 
     fn unlink_idle(&mut self, slot: Slot) {
-        let Some(Links { previous, next }) = self.entry(slot).map(|entry| entry.idle) else { return };
-        match self.entry_mut(previous) {
+        let Some(Links { previous, next }) = self.entries.get(slot).map(|entry| entry.idle) else {
+            return;
+        };
+        match self.entries.get_mut(previous) {
             Some(entry) => entry.idle.next = next,
             None => self.idlest = next,
         }
-        match self.entry_mut(next) {
+        match self.entries.get_mut(next) {
             Some(entry) => entry.idle.previous = previous,
             None => self.busiest = previous,
         }
@@ -265,29 +498,31 @@ impl Table {
     fn list(&mut self, slot: Slot, tick: i64) {
         let tick = self.wheel.listed_tick(tick);
         let head = self.wheel.head(tick);
-        if let Some(entry) = self.entry_mut(slot) {
+        if let Some(entry) = self.entries.get_mut(slot) {
             entry.timer = Links { previous: NONE, next: head };
-            entry.tick = tick;
+            entry.tick = wheel::Listed::new(tick);
         }
-        if let Some(entry) = self.entry_mut(head) {
+        if let Some(entry) = self.entries.get_mut(head) {
             entry.timer.previous = slot;
         }
         self.wheel.set_head(tick, slot);
     }
 
     fn unlist(&mut self, slot: Slot) {
-        let Some(entry) = self.entry_mut(slot) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else {
+            return;
+        };
         if entry.tick == wheel::UNLISTED {
             return;
         }
-        let (Links { previous, next }, tick) = (entry.timer, entry.tick);
+        let (Links { previous, next }, listed) = (entry.timer, entry.tick);
         entry.tick = wheel::UNLISTED;
         entry.timer = UNLINKED;
-        match self.entry_mut(previous) {
+        match self.entries.get_mut(previous) {
             Some(entry) => entry.timer.next = next,
-            None => self.wheel.set_head(tick, next),
+            None => self.wheel.set_head_of(listed, next),
         }
-        if let Some(entry) = self.entry_mut(next) {
+        if let Some(entry) = self.entries.get_mut(next) {
             entry.timer.previous = previous;
         }
     }

@@ -11,6 +11,9 @@ impl Timestamp {
     /// The first instant that can be represented.
     pub const MIN: Self = Self(i64::MIN);
 
+    /// The last instant that can be represented.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// From nanoseconds since the epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)

@@ -6,7 +6,7 @@
 
 use crate::{
     Timestamp,
-    table::{NONE, Slot},
+    slab::{NONE, Slot},
 };
 
 /// 2^27 ns, an eighth of a second: records of silent flows are late by no more than that.
@@ -16,8 +16,34 @@ const TICK_BITS: u32 = 27;
 /// are then met seven times.
 const TICKS: usize = 4096;
 
-/// The tick of a flow that is on no list; later than every real one.
-pub(crate) const UNLISTED: i64 = i64::MAX;
+/// The tick a flow is listed under, in four bytes: modulo 2^31, which is nine years and more, around the time asked
+/// about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Listed(u32);
+
+/// Of a flow that is on no list; later than every real one.
+pub(crate) const UNLISTED: Listed = Listed(u32::MAX);
+
+const LISTED_BITS: u32 = 31;
+
+impl Listed {
+    pub(crate) const fn new(tick: i64) -> Self {
+        Self(tick as u32 & (u32::MAX >> 1))
+    }
+
+    /// Whether this tick lies behind the one that `at` is in.
+    #[inline]
+    pub(crate) fn is_after(self, at: Timestamp) -> bool {
+        self.is_after_tick(tick_of(at))
+    }
+
+    #[inline]
+    pub(crate) fn is_after_tick(self, tick: i64) -> bool {
+        // Shifted up so that the difference wraps as a signed number of 32 bits does.
+        let ahead = self.0.wrapping_sub(tick as u32) << (u32::BITS - LISTED_BITS);
+        self == UNLISTED || (ahead as i32) > 0
+    }
+}
 
 pub(crate) struct Wheel {
     heads: Box<[Slot; TICKS]>,
@@ -47,6 +73,12 @@ impl Wheel {
         self.next.is_none_or(|next| next < tick_of(now))
     }
 
+    /// Whether the wheel has come no further than `at`.
+    #[inline]
+    pub(crate) fn is_reached_by(&self, at: Timestamp) -> bool {
+        self.next.is_none_or(|next| next <= tick_of(at))
+    }
+
     /// The tick a flow due in `tick` can be listed under: the past is worked off with the next one.
     pub(crate) fn listed_tick(&self, tick: i64) -> i64 {
         self.next.map_or(tick, |next| tick.max(next))
@@ -65,6 +97,11 @@ impl Wheel {
         } else {
             self.occupied[place / 64] |= bit;
         }
+    }
+
+    /// The same for the place that a flow was listed in.
+    pub(crate) fn set_head_of(&mut self, listed: Listed, slot: Slot) {
+        self.set_head(i64::from(listed.0), slot);
     }
 
     /// The next occupied tick that ended by `now`; [`Self::done`] must follow. Without one, time is `now`.

@@ -37,6 +37,7 @@ pub(crate) struct Ip<'a> {
     pub(crate) payload_len: u32,
     /// The captured part of them, without link padding.
     pub(crate) payload: &'a [u8],
+    pub(crate) identification: u32,
     pub(crate) fragment: Option<Fragment>,
 }
 
@@ -87,8 +88,9 @@ fn decode_v4(data: &[u8], wire_len: u32) -> Result<Ip<'_>, DecodeError> {
         return Err(DecodeError::short(Layer::Ipv4, header_len, data.len(), 0));
     };
     let flags_and_offset = u16::from_be_bytes([header[6], header[7]]);
+    let identification = u32::from(u16::from_be_bytes([header[4], header[5]]));
     let fragment = (flags_and_offset & 0x3fff != 0).then(|| Fragment {
-        id: u32::from(u16::from_be_bytes([header[4], header[5]])),
+        id: identification,
         offset: u32::from(flags_and_offset & 0x1fff) * 8,
         more: flags_and_offset & 0x2000 != 0,
     });
@@ -100,6 +102,7 @@ fn decode_v4(data: &[u8], wire_len: u32) -> Result<Ip<'_>, DecodeError> {
         total_len,
         payload_len: total_len - header_len as u32,
         payload,
+        identification,
         fragment,
     };
     if ip.protocol == AUTHENTICATION {
@@ -130,6 +133,7 @@ fn decode_v6(data: &[u8], wire_len: u32) -> Result<Ip<'_>, DecodeError> {
         total_len: payload_len.saturating_add(40),
         payload_len,
         payload: rest.get(..payload_len as usize).unwrap_or(rest),
+        identification: 0,
         fragment: None,
     };
     match ip.protocol {
@@ -163,9 +167,10 @@ fn extensions(mut ip: Ip<'_>, header_len: usize) -> Result<Ip<'_>, DecodeError> 
         if ip.protocol == FRAGMENT {
             let bits = u16::from_be_bytes([head[2], head[3]]);
             // Offset zero with nothing to follow is a whole packet that says so (RFC 6946).
+            ip.identification = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
             if bits & 0xfff9 != 0 {
                 ip.fragment = Some(Fragment {
-                    id: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
+                    id: ip.identification,
                     offset: u32::from(bits & 0xfff8),
                     more: bits & 1 != 0,
                 });

@@ -22,6 +22,8 @@ pub struct Packet<'a> {
     /// Length of the IP packet on the wire, headers included; never the captured length unless the header
     /// has none (offloaded aggregates).
     pub total_len: u32,
+    /// IPv4's identification; in IPv6 only fragments have one, and it is 0 elsewhere.
+    pub identification: u32,
     /// Set for a fragment; the transport header is only in the one with offset zero.
     pub fragment: Option<Fragment>,
     /// The transport header.
@@ -79,6 +81,7 @@ pub fn decode(frame: &[u8], link: LinkType, wire_len: u32) -> Result<Packet<'_>,
         destination: ip.destination,
         protocol: ip.protocol,
         total_len: ip.total_len,
+        identification: ip.identification,
         fragment: ip.fragment,
         transport,
         payload,

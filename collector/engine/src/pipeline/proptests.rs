@@ -1,10 +1,11 @@
 //! The pipeline on anything: no panic, every packet counted once, and no dependence on who tells the time.
 
-use std::vec::Vec;
+use core::time::Duration;
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, Record, RecordBatch, Timestamp};
+use crate::{Datagram, EngineConfig, FrameMode, LinkType, Part, Pipeline, Record, RecordBatch, Timestamp};
 
 /// Bytes that are nearly a mirrored packet.
 fn payload() -> impl Strategy<Value = Vec<u8>> {
@@ -99,5 +100,54 @@ proptest! {
             (records, *pipeline.stats())
         };
         prop_assert_eq!(run(true), run(false));
+    }
+
+    /// Interim records tell a flow in parts: their sums are what one record tells, and so is the time they last.
+    #[test]
+    fn parts_of_a_flow_add_up_to_it(
+        packets in prop::collection::vec((payload(), 0_i64..5_000), 1..80), every in 1_u64..20, with_advance: bool,
+    ) {
+        let run = |interim: Option<Duration>| {
+            let (mut pipeline, mut out) =
+                (Pipeline::new(EngineConfig { interim, ..EngineConfig::default() }), RecordBatch::new());
+            let mut at = 1_700_000_000_000_000_000;
+            for (bytes, ms) in &packets {
+                at += ms * 1_000_000;
+                let time = Timestamp::from_nanos(at);
+                if with_advance {
+                    pipeline.advance(time, &mut out);
+                }
+                let datagram = Datagram { at: time, source: [10, 9, 8, 7].into(), source_port: 1, payload: bytes };
+                pipeline.datagram(&datagram, &mut out);
+            }
+            pipeline.finish(&mut out);
+            let mut sums = BTreeMap::new();
+            for conn in out.iter().filter_map(Record::as_conn) {
+                let mut uid = Vec::new();
+                conn.uid.write(&mut uid);
+                let (number, sum): &mut (u32, [u64; 10]) = sums.entry(uid).or_default();
+                match conn.part {
+                    Part::Whole => assert_eq!(*number, 0),
+                    Part::Interim(part) => assert_eq!(part, *number + 1),
+                    Part::Last(parts) => assert_eq!(parts, *number),
+                }
+                *number += 1;
+                let (a, b) = (conn.originator, conn.responder);
+                let told = [
+                    conn.duration.as_nanos() as u64,
+                    conn.missed_bytes,
+                    a.bytes, a.packets, a.ip_bytes, a.retransmits,
+                    b.bytes, b.packets, b.ip_bytes, b.retransmits,
+                ];
+                sum.iter_mut().zip(told).for_each(|(sum, told)| *sum += told);
+            }
+            let parts: u32 = sums.values().map(|(parts, _)| *parts).sum();
+            (sums.into_iter().map(|(uid, (_, sum))| (uid, sum)).collect::<Vec<_>>(), parts)
+        };
+        let (whole, records) = run(None);
+        let (summed, parts) = run(Some(Duration::from_secs(every)));
+        prop_assert_eq!(&summed, &whole);
+        prop_assert_eq!(records as usize, whole.len());
+        prop_assert!(parts >= records);
     }
 }

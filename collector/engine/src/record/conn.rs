@@ -8,12 +8,14 @@ use enigma_wire::{Vlans, packet::ip_addr};
 use crate::{
     History, Timestamp,
     community_id::{self, Ends},
-    flow::{Body, Flow},
+    flow::{Kind, Mark},
     key::{Side, Vantage},
     l7::Services,
     local::LocalNets,
+    table::View,
     tcp::{State, TcpFlow},
     uid::Uid,
+    vantage::Vantages,
 };
 
 /// Zeek's `proto`. Protocols it has no name for are `unknown_transport`; `ip_proto` has their number.
@@ -106,6 +108,8 @@ pub struct End {
     pub packets: u64,
     /// Bytes of those packets by their IP headers.
     pub ip_bytes: u64,
+    /// TCP segments with nothing that was not sent before, those overtaken on the way left out.
+    pub retransmits: u64,
     /// Whether its address is local; `None` when no local networks are configured.
     pub is_local: Option<bool>,
 }
@@ -143,6 +147,28 @@ pub struct ConnRecord {
     pub vantage: Option<Vantage>,
     /// At least one of its packets was cut.
     pub truncated: bool,
+    /// Its packets were seen from another vantage first; see
+    /// [`Duplicates::Mark`](crate::Duplicates::Mark).
+    pub duplicate: bool,
+    /// TCP: time from the SYN to the answer to its answer, if all three were seen.
+    pub rtt: Option<Duration>,
+    /// The tunnel it went through: the innermost, if there are several.
+    pub tunnel: Option<Uid>,
+    /// Which part of a long flow it tells.
+    pub part: Part,
+}
+
+/// Records of a flow that lasts longer than [`EngineConfig::interim`](crate::EngineConfig::interim) tell it in parts:
+/// each counts (and lasts) from where the one before ended, so that sums over a flow's records are the flow's.
+/// State, history and services are those of the flow so far.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// The whole flow.
+    Whole,
+    /// The flow goes on; this is its record of that number, from 1.
+    Interim(u32),
+    /// The rest of a flow that had so many interim records.
+    Last(u32),
 }
 
 /// What turns flows into records: the parts of the configuration that records need.
@@ -150,39 +176,52 @@ pub(crate) struct Recorder {
     pub(crate) community_id_seed: u16,
     pub(crate) uid_seed: u64,
     pub(crate) local_nets: LocalNets,
+    pub(crate) vantages: Vantages,
 }
 
 impl Recorder {
-    pub(crate) fn record(&self, flow: &Flow) -> ConnRecord {
-        let (originator, responder) = (flow.conn.originator, flow.conn.originator.other());
-        let (proto, bytes, conn_state) = match &flow.body {
-            Body::Tcp(tcp) => {
-                let bytes = [tcp.bytes(Side::Low), tcp.bytes(Side::High)];
-                (Proto::Tcp, bytes, tcp_state(tcp, flow, originator))
-            }
-            Body::Udp(bytes) => {
-                let state = match (bytes[originator as usize], bytes[responder as usize]) {
-                    (Some(_), Some(_)) => ConnState::Sf,
-                    (Some(_), None) => ConnState::S0,
-                    (None, Some(_)) => ConnState::Shr,
-                    (None, None) => ConnState::Oth,
+    /// The record of a flow that has ended, or of the part of one that goes on.
+    pub(crate) fn record(&self, view: View<'_>, goes_on: bool) -> ConnRecord {
+        let flow = view.flow;
+        let (originator, responder) = (flow.conn.originator(), flow.conn.originator().other());
+        let mut totals = view.totals();
+        let bytes = totals.bytes;
+        let (proto, conn_state) = match flow.kind {
+            Kind::Tcp => (Proto::Tcp, view.tcp.map_or(ConnState::Oth, |tcp| tcp_state(tcp, &view, bytes))),
+            Kind::Udp => {
+                let state = match (flow.has_sent(originator), flow.has_sent(responder)) {
+                    (true, true) => ConnState::Sf,
+                    (true, false) => ConnState::S0,
+                    (false, true) => ConnState::Shr,
+                    (false, false) => ConnState::Oth,
                 };
-                (Proto::Udp, bytes.map(|bytes| bytes.unwrap_or(0)), state)
+                (Proto::Udp, state)
             }
-            Body::Icmp(bytes) => (Proto::Icmp, *bytes, ConnState::Oth),
-            Body::Other => (Proto::UnknownTransport, [0; 2], ConnState::Oth),
+            Kind::Icmp => (Proto::Icmp, ConnState::Oth),
+            Kind::Other | Kind::Tunnel => (Proto::UnknownTransport, ConnState::Oth),
+        };
+        let mut began = flow.conn.first;
+        let interims = view.extra.map_or(0, |extra| extra.interims);
+        if let Some(extra) = view.extra {
+            totals = totals.since(&extra.told);
+            began = extra.told_until.unwrap_or(began);
+        }
+        let part = match (goes_on, interims) {
+            (true, before) => Part::Interim(before.saturating_add(1)),
+            (false, 0) => Part::Whole,
+            (false, before) => Part::Last(before),
         };
         let end = |side: Side| {
             let (address, port) = flow.key.end(side);
-            let count = flow.counts[side as usize];
             let version = flow.key.version();
             let nets = &self.local_nets;
             End {
                 address: ip_addr(version, address),
                 port,
-                bytes: bytes[side as usize],
-                packets: count.packets,
-                ip_bytes: count.ip_bytes,
+                bytes: totals.bytes[side as usize],
+                packets: totals.packets[side as usize],
+                ip_bytes: totals.ip_bytes[side as usize],
+                retransmits: totals.retransmits[side as usize],
                 is_local: (!nets.is_empty()).then(|| nets.contains(version, address)),
             }
         };
@@ -194,38 +233,46 @@ impl Recorder {
             one_way: flow.key.is_one_way(),
         };
         ConnRecord {
-            ts: flow.conn.first,
-            uid: Uid::new(self.uid_seed, flow.serial),
+            ts: began,
+            uid: Uid::new(self.uid_seed, flow.conn.serial()),
             originator: end(originator),
             responder: end(responder),
             proto,
             services: flow.services,
-            duration: flow.conn.last.since(flow.conn.first),
+            duration: flow.conn.last.since(began),
             conn_state,
-            missed_bytes: flow.conn.missed_bytes,
-            history: flow.conn.history,
+            missed_bytes: totals.missed_bytes,
+            history: history(&view),
             ip_proto: flow.key.protocol,
-            vlans: flow.vlans,
+            vlans: flow.vlans.get(),
             community_id: community_id::compute(self.community_id_seed, &ends),
-            vantage: flow.key.vantage(),
-            truncated: flow.truncated,
+            vantage: self.vantages.get(flow.key.vantage),
+            truncated: flow.marks.has(Mark::Truncated),
+            duplicate: flow.marks.has(Mark::Duplicate),
+            rtt: view.tcp.and_then(TcpFlow::round_trip),
+            tunnel: None,
+            part,
         }
     }
 }
 
+fn history(view: &View<'_>) -> History {
+    let mut history = view.extra.map_or_else(History::default, |extra| extra.history);
+    history.append(view.flow.conn.letters);
+    history
+}
+
 /// Zeek's rules (`scripts/base/protocols/conn/main.zeek`).
-fn tcp_state(tcp: &TcpFlow, flow: &Flow, originator: Side) -> ConnState {
-    let responder = originator.other();
-    let (orig, resp) = (tcp.end(originator).state, tcp.end(responder).state);
+fn tcp_state(tcp: &TcpFlow, view: &View<'_>, bytes: [u64; 2]) -> ConnState {
+    let originator = view.flow.conn.originator();
+    let (orig, resp) = (tcp.end(originator).state(), tcp.end(originator.other()).state());
     let is_silent = |state| matches!(state, State::Inactive | State::Partial);
     match (orig, resp) {
         (State::SynSent | State::SynAckSent, State::Reset) => ConnState::Rej,
-        (State::Reset, State::Reset) if tcp.bytes(originator) == 0 && tcp.bytes(responder) == 0 => {
-            ConnState::Rej
-        }
+        (State::Reset, State::Reset) if bytes == [0, 0] => ConnState::Rej,
         (_, State::Reset) if is_silent(orig) => ConnState::Rstrh,
         (_, State::Reset) => ConnState::Rstr,
-        (State::Reset, _) if is_silent(resp) && is_aborted_attempt(flow.conn.history.as_str()) => {
+        (State::Reset, _) if is_silent(resp) && is_aborted_attempt(history(view).as_str()) => {
             ConnState::Rstos0
         }
         (State::Reset, _) if is_silent(resp) => ConnState::Oth,
@@ -244,7 +291,11 @@ fn tcp_state(tcp: &TcpFlow, flow: &Flow, originator: Side) -> ConnState {
 /// A SYN, and a reset before anything that would have made it more than an attempt.
 fn is_aborted_attempt(history: &str) -> bool {
     let history = history.strip_prefix('^').unwrap_or(history);
-    let Some(rest) = history.strip_prefix('S') else { return false };
-    let Some(reset) = rest.find('R') else { return false };
+    let Some(rest) = history.strip_prefix('S') else {
+        return false;
+    };
+    let Some(reset) = rest.find('R') else {
+        return false;
+    };
     !rest[..reset].contains(['H', 'A', 'F', 'G', 'I', 'Q'])
 }

@@ -7,7 +7,7 @@ use enigma_wire::packet::ip_addr;
 use super::{Proto, Recorder, json::Object};
 use crate::{
     Timestamp,
-    flow::{Body, Flow},
+    flow::{Flow, Kind},
     key::{Side, Vantage},
     uid::Uid,
 };
@@ -56,16 +56,16 @@ impl Recorder {
         };
         Head {
             ts,
-            uid: Uid::new(self.uid_seed, flow.serial),
-            originator: end(flow.conn.originator),
-            responder: end(flow.conn.originator.other()),
-            proto: match flow.body {
-                Body::Tcp(_) => Proto::Tcp,
-                Body::Udp(_) => Proto::Udp,
-                Body::Icmp(_) => Proto::Icmp,
-                Body::Other => Proto::UnknownTransport,
+            uid: Uid::new(self.uid_seed, flow.conn.serial()),
+            originator: end(flow.conn.originator()),
+            responder: end(flow.conn.originator().other()),
+            proto: match flow.kind {
+                Kind::Tcp => Proto::Tcp,
+                Kind::Udp => Proto::Udp,
+                Kind::Icmp => Proto::Icmp,
+                Kind::Other | Kind::Tunnel => Proto::UnknownTransport,
             },
-            vantage: flow.key.vantage(),
+            vantage: self.vantages.get(flow.key.vantage),
         }
     }
 }

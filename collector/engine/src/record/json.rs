@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::io::Write as _;
 
-use super::conn::ConnRecord;
+use super::conn::{ConnRecord, Part, Proto};
 use crate::{Timestamp, uid::Uid};
 
 /// Writes the members of one object; a comma stands before every member but the first.
@@ -95,6 +95,34 @@ impl<'a> Object<'a> {
         out.push(b'"');
         uid.write(out);
         out.push(b'"');
+    }
+
+    pub(super) fn uids(&mut self, name: &str, uids: &[Uid]) {
+        let out = self.name(name);
+        out.push(b'[');
+        for (index, uid) in uids.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.push(b'"');
+            uid.write(out);
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
+
+    /// Milliseconds with three decimals.
+    pub(super) fn millis(&mut self, name: &str, span: Duration) {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        let out = self.name(name);
+        write_number(out, micros / 1000);
+        let rest = micros % 1000;
+        out.extend([
+            b'.',
+            b'0' + (rest / 100) as u8,
+            b'0' + (rest / 10 % 10) as u8,
+            b'0' + (rest % 10) as u8,
+        ]);
     }
 
     /// For what the network sent: UTF-8 is kept, every other byte becomes `\\xNN` as Zeek writes it.
@@ -206,6 +234,9 @@ impl ConnRecord {
         object.number("orig_ip_bytes", originator.ip_bytes);
         object.number("resp_pkts", responder.packets);
         object.number("resp_ip_bytes", responder.ip_bytes);
+        if let Some(tunnel) = self.tunnel {
+            object.uids("tunnel_parents", &[tunnel]);
+        }
         object.number("ip_proto", u64::from(self.ip_proto));
         if let Some(vlan) = self.vlans.outer {
             object.number("vlan", u64::from(vlan));
@@ -214,10 +245,25 @@ impl ConnRecord {
             object.number("inner_vlan", u64::from(vlan));
         }
         object.plain("community_id", &self.community_id);
+        if self.proto == Proto::Tcp {
+            if let Some(rtt) = self.rtt {
+                object.millis("enigma.rtt_ms", rtt);
+            }
+            object.number("enigma.orig_retransmits", originator.retransmits);
+            object.number("enigma.resp_retransmits", responder.retransmits);
+        }
+        match self.part {
+            Part::Whole => {}
+            Part::Interim(number) => object.number("enigma.interim", u64::from(number)),
+            Part::Last(interims) => object.number("enigma.interims", u64::from(interims)),
+        }
         if let Some(vantage) = self.vantage {
             object.number("enigma.vni", u64::from(vantage.vni.get()));
             object.address("enigma.source_ip", vantage.source);
             object.flag("enigma.truncated", self.truncated);
+            if self.duplicate {
+                object.flag("enigma.duplicate", true);
+            }
         }
         object.end();
     }

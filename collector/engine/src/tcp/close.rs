@@ -1,9 +1,10 @@
 //! What happens at the end of a connection: data still outstanding, gaps, and when it is over.
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{State, TcpFlow};
-use crate::{conn::Conn, key::Side};
+use super::{State, TcpFlow, endpoint::Fact};
+use crate::{Timestamp, conn::Conn, key::Side};
 
 /// Unacknowledged data after which the other direction is taken for invisible (Zeek's
 /// `tcp_max_initial_window`): no stack sends more into silence.
@@ -14,12 +15,12 @@ impl TcpFlow {
     #[inline]
     pub(super) fn receive(&mut self, side: Side, start: i64, end: i64) {
         let me = side as usize;
-        let contiguous = self.ends[me].contiguous;
+        let contiguous = self.ends[me].contiguous();
         if end <= contiguous {
             return;
         }
         if start <= contiguous {
-            self.ends[me].contiguous = end;
+            self.ends[me].set_contiguous(end);
             if self.holes.is_some() {
                 self.fill(me);
             }
@@ -32,8 +33,8 @@ impl TcpFlow {
     fn fill(&mut self, me: usize) {
         let Some(holes) = &mut self.holes else { return };
         let end = &mut self.ends[me];
-        while let Some(reached) = holes[me].take_touching(end.contiguous) {
-            end.contiguous = end.contiguous.max(reached);
+        while let Some(reached) = holes[me].take_touching(end.contiguous()) {
+            end.set_contiguous(end.contiguous().max(reached));
         }
         if holes.iter().all(|side| side.is_empty()) {
             self.holes = None;
@@ -46,10 +47,13 @@ impl TcpFlow {
         let me = side as usize;
         let end = &self.ends[me];
         let mut up_to = acknowledged;
-        if end.has_fin && up_to >= end.fin {
-            up_to = end.fin - 1;
+        if end.is(Fact::HasFin) {
+            let fin = end.fin_near(up_to);
+            if up_to >= fin {
+                up_to = fin - 1;
+            }
         }
-        if up_to <= end.contiguous {
+        if up_to <= end.contiguous() {
             return;
         }
         // The first numbers of a connection begun in the middle are guesses, off by one or two.
@@ -58,21 +62,21 @@ impl TcpFlow {
         }
         // Elsewhere sequence numbers are not to be trusted: a gap may be a reset's invention.
         let is_clean = self.ends.iter().all(|end| end.is_clean());
-        while self.ends[me].contiguous < up_to {
-            let at = self.ends[me].contiguous;
+        while self.ends[me].contiguous() < up_to {
+            let at = self.ends[me].contiguous();
             let next = self.holes.as_ref().and_then(|holes| holes[me].first_start());
             let until = next.map_or(up_to, |start| start.min(up_to)).max(at);
             if is_clean && until > at {
-                conn.missed_bytes = conn.missed_bytes.saturating_add((until - at) as u64);
+                self.missed_bytes = self.missed_bytes.saturating_add((until - at) as u64);
                 let end = &mut self.ends[me];
                 end.gaps = end.gaps.saturating_add(1);
                 let gaps = u32::from(end.gaps);
                 conn.write_scaled(side, b'G', gaps);
             }
-            self.ends[me].contiguous = until;
+            self.ends[me].set_contiguous(until);
             self.fill(me);
-            if until == at && self.ends[me].contiguous == at {
-                // Nothing moved it: stop rather than depend on the invariant of disjoint ranges.
+            if self.ends[me].contiguous() <= at {
+                // Nothing moved it: stop rather than depend on disjoint ranges and near positions.
                 break;
             }
         }
@@ -83,32 +87,33 @@ impl TcpFlow {
         let end = self.end(side);
         let held = self.holes.as_ref().and_then(|holes| holes[side as usize].end());
         let given_up = end.is_unacknowledged() && self.bytes(side) > MAX_INITIAL_WINDOW;
-        let received = if given_up { held } else { Some(held.unwrap_or(0).max(end.contiguous)) };
-        received.is_some_and(|received| received > end.acknowledged.max(1))
+        let received = if given_up { held } else { Some(held.unwrap_or(0).max(end.contiguous())) };
+        received.is_some_and(|received| received > end.acknowledged().max(1))
     }
 
     /// Whether data of or for `side` is still on its way, so that its close must wait.
     fn is_data_pending(&self, side: Side) -> bool {
         let end = self.end(side);
-        if end.sent < end.contiguous {
+        let (sent, contiguous) = (end.sent(), end.contiguous());
+        if sent < contiguous {
             return false;
         }
         // The FIN itself takes a number, a reset does not.
-        if end.contiguous != end.sent - 1 && end.contiguous != end.sent {
+        if contiguous != sent - 1 && contiguous != sent {
             return true;
         }
-        end.state != State::Reset && self.has_unacknowledged_data(side.other())
+        end.state() != State::Reset && self.has_unacknowledged_data(side.other())
     }
 
     /// After the close of `side`: once all data is there, a close that waited is done.
     #[inline]
     pub(super) fn check_end_of_data(&mut self, conn: &mut Conn, side: Side, closed: Duration) {
         let end = self.end(side);
-        let is_closing = end.has_fin || matches!(end.state, State::Closed | State::Reset);
-        if !is_closing || end.did_end || self.is_data_pending(side) {
+        let is_closing = end.is(Fact::HasFin) || matches!(end.state(), State::Closed | State::Reset);
+        if !is_closing || end.is(Fact::DidEnd) || self.is_data_pending(side) {
             return;
         }
-        self.ends[side as usize].did_end = true;
+        self.ends[side as usize].note(Fact::DidEnd);
         if self.close_deferred {
             self.close(conn, side, closed);
             self.close_deferred = false;
@@ -123,15 +128,22 @@ impl TcpFlow {
         }
         self.close_deferred = false;
         let peer = self.end(side.other());
-        let (peer_closed, peer_state) = (peer.did_close, peer.state);
+        let (peer_closed, peer_state) = (peer.is(Fact::DidClose), peer.state());
         let end = &mut self.ends[side as usize];
-        if end.did_close {
+        if end.is(Fact::DidClose) {
             return;
         }
-        end.did_close = true;
-        if end.state == State::Reset || peer_closed || peer_state == State::Inactive {
-            let due = conn.last.after(closed);
-            conn.closing = Some(conn.closing.map_or(due, |earlier| earlier.min(due)));
+        end.note(Fact::DidClose);
+        if end.state() == State::Reset || peer_closed || peer_state == State::Inactive {
+            let millis = conn.last.after(closed).since(conn.first).as_millis();
+            let closing = NonZeroU32::new(u32::try_from(millis).unwrap_or(u32::MAX).max(1));
+            self.closing = self.closing.min(closing).or(closing);
         }
+    }
+
+    /// When the connection is over whatever still arrives, once both ends have closed: to the millisecond, as it is
+    /// kept since the beginning. After 49 days of life that is at once.
+    pub(crate) fn closes(&self, conn: &Conn) -> Option<Timestamp> {
+        self.closing.map(|millis| conn.first.after(Duration::from_millis(u64::from(millis.get()))))
     }
 }

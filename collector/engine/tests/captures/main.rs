@@ -8,6 +8,7 @@ mod accounting;
 mod community_ids;
 mod contents;
 mod differences;
+mod duplicates;
 mod hostile;
 mod reader;
 mod wrapped;
