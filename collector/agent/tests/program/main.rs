@@ -6,7 +6,6 @@ mod captures;
 mod check_config;
 mod collector;
 mod live;
-mod namespaces;
 mod operation;
 mod overload;
 mod replay;
