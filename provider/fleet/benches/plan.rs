@@ -74,6 +74,7 @@ fn world(members: usize) -> Inventory {
         let place = place(number);
         let seen = places.entry(place.clone()).or_default();
         let subnet = Subnet {
+            owner: place.account.clone(),
             id: "subnet-00000001".parse().unwrap(),
             vpc: "vpc-00000001".parse().unwrap(),
             zone: format!("{}a", place.region).parse().unwrap(),

@@ -76,6 +76,7 @@ pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refr
     let index = Index::of(owned);
     let mut refreshed = Refreshed::default();
     refreshed.prior.unread.clone_from(&prior.unread);
+    refreshed.prior.resting.clone_from(&prior.resting);
     refreshed.prior.stranger_vnis = owned.stranger_vnis();
     refreshed.shares = shares(owned);
     for (key, before) in &prior.sessions {

@@ -9,6 +9,7 @@ mod facts;
 mod number;
 mod objects;
 mod prior;
+mod rest;
 mod review;
 mod vni;
 
@@ -29,6 +30,7 @@ use crate::summary::{self, Changes};
 
 pub use facts::{Facts, TargetFacts};
 pub use prior::{Prior, PriorSession, PriorState};
+pub use rest::{MOST_RESTING, REST, Resting};
 
 /// One session that shall exist.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,11 @@
 //! Terraform validates and plans configurations whose leaves may be unknown until an apply. [`Given`] carries that third
 //! state into the parsers, which skip what they cannot check and never call it a mistake. What a value means is decided there.
 
+use serde::{Deserialize, Serialize};
+
 /// One written value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Given<T> {
     /// Nothing was written (Terraform's null): the default applies.
     #[default]

@@ -79,6 +79,8 @@ pub struct Instance {
 pub struct Subnet {
     /// Its id.
     pub id: SubnetId,
+    /// The account that owns it; with VPC sharing not always one that sees it.
+    pub owner: AccountId,
     /// Its VPC.
     pub vpc: VpcId,
     /// Its zone.

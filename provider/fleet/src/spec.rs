@@ -5,9 +5,12 @@
 
 mod parse;
 mod parse_filter;
+mod parse_networks;
 mod raw;
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::filter::{Compiled, Intent, IpVersion};
 use crate::given::Given;
@@ -20,7 +23,7 @@ pub use raw::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarg
 
 /// A fleet. Parts that Terraform cannot know before the apply are [`Given::Unknown`]; everything that decides *which* sessions
 /// exist is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetSpec {
     /// Its name: the value of the ownership tag.
     pub name: FleetName,
@@ -45,13 +48,29 @@ impl FleetSpec {
             _ => self.filters.keys().find(|label| label.as_str() == DEFAULT_FILTER),
         }
     }
+
+    /// The whole specification, normalised, for another program that works on the same fleet.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("every key is text")
+    }
+
+    /// The specification that [`to_json`](Self::to_json) wrote. Ids and ranges are checked, and that rules fit AWS's budget is taken
+    /// on trust: text that a person wrote goes through [`parse`].
+    ///
+    /// # Errors
+    /// Text that is no specification, with the place.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
 }
 
 /// The label of the filter that members get whose rule names none, where there are several.
 pub const DEFAULT_FILTER: &str = "default";
 
 /// The kinds of destinations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DestinationKind {
     /// A Gateway Load Balancer endpoint.
     GatewayLoadBalancerEndpoint,
@@ -62,7 +81,7 @@ pub enum DestinationKind {
 }
 
 /// One target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSpec {
     /// Where it sends; unknown where it is made in the same apply.
     pub destination: Given<Destination>,
@@ -124,7 +143,7 @@ impl TargetSpec {
 }
 
 /// One filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterSpec {
     /// Whether DNS to Amazon's resolver is mirrored; AWS leaves it out of every other rule.
     pub dns: Given<bool>,
@@ -135,7 +154,7 @@ pub struct FilterSpec {
 }
 
 /// A filter's intents with what they compile to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterRules {
     /// What a person wrote.
     pub intents: Vec<Intent>,
@@ -144,7 +163,7 @@ pub struct FilterRules {
 }
 
 /// Settings of sessions that a rule may override.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSpec {
     /// First number to try on each interface.
     pub number: SessionNumber,
@@ -157,7 +176,7 @@ pub struct SessionSpec {
 }
 
 /// What a plan may not do unasked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Safety {
     /// Most sessions one plan may remove.
     pub max_removals: MaxRemovals,
@@ -170,7 +189,8 @@ pub struct Safety {
 }
 
 /// Whether sessions that nobody's fleet owns may be taken over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Adopt {
     /// None is.
     #[default]
@@ -180,7 +200,8 @@ pub enum Adopt {
 }
 
 /// Most sessions one plan may remove.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MaxRemovals {
     /// Exactly this many.
     Count(u32),
@@ -211,7 +232,8 @@ impl std::fmt::Display for MaxRemovals {
 }
 
 /// What to do with members that cannot be mirrored (no room, no slot).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnIneligible {
     /// The plan fails.
     Fail,

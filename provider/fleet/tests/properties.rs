@@ -85,6 +85,7 @@ fn fleet(shape: &Shape) -> FleetSpec {
         _ => vec![("a", interface(901, "eu-west-1b"))],
     };
     let raw = RawFleet {
+        cidr_lists: Given::Absent,
         name: known("prod"),
         targets: Given::Known(
             targets.into_iter().map(|(label, target)| (label.to_owned(), Given::Known(target))).collect(),

@@ -12,6 +12,8 @@ pub struct Prior {
     pub sessions: BTreeMap<MemberKey, PriorSession>,
     /// VNIs of others that a collector of this fleet sees.
     pub stranger_vnis: BTreeSet<u32>,
+    /// VNIs that were freed a while ago and rest, from [`Resting::vnis`](crate::expand::Resting::vnis).
+    pub resting: BTreeSet<u32>,
     /// Places that could not be read: sessions there stay although their sources are no members now.
     pub unread: BTreeSet<Place>,
 }

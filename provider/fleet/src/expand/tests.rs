@@ -297,3 +297,56 @@ fn taking_over_keeps_what_fits_and_leaves_the_vnis_of_others_alone() {
     assert!(plan.adopted.is_empty());
     assert_eq!(plan.not_mirrored[&key(1)].reason, SkipReason::NoSessionSlot);
 }
+
+#[test]
+fn resting_vnis_wait_until_no_other_is_left() {
+    let range = RawVniRange { from: Given::Known(1), to: Given::Known(4) };
+    let spec = with_session(RawSession { vni: Given::Known(range), ..RawSession::default() });
+    let vnis = |members: u32, resting: &[u32]| -> BTreeSet<u32> {
+        let members = (1..=members).map(|number| (key(number), member())).collect();
+        let prior = Prior { resting: resting.iter().copied().collect(), ..Prior::default() };
+        let plan = expand(&spec, &home(), &members, &prior, &Facts::default());
+        plan.sessions.values().map(|session| session.vni.get()).collect()
+    };
+    assert_eq!(vnis(2, &[1, 3]), [2, 4].into());
+    assert_eq!(vnis(4, &[1, 3]).len(), 4, "nobody stays out for a VNI that rests");
+}
+
+#[test]
+fn the_guard_holds_for_each_account_and_names_its_override() {
+    // One of five accounts loses all it has: 2 of 20 sessions, which the fleet as a whole allows.
+    let account = |number: u32| format!("{number:012}");
+    let source = |number: u32| MemberKey { place: place(&account(number % 5 + 1)), ..key(number) };
+    let sessions: BTreeMap<MemberKey, PriorSession> = (0..20)
+        .map(|number| (source(number), prior(100, i64::from(number) + 1, PriorState::Active)))
+        .collect();
+    let before = Prior { sessions, ..Prior::default() };
+    let members = |gone: &[u32]| -> BTreeMap<MemberKey, Member> {
+        (0..20).filter(|number| !gone.contains(number)).map(|number| (source(number), member())).collect()
+    };
+    let errors = |spec: &FleetSpec, gone: &[u32], prior: &Prior| -> Vec<Finding> {
+        let plan = expand(spec, &home(), &members(gone), prior, &Facts::default());
+        plan.findings.into_iter().filter(Finding::is_error).collect()
+    };
+    assert_eq!(errors(&spec(), &[0, 1, 2, 3, 4], &before), [], "a quarter here and there is an ordinary day");
+    let emptied = errors(&spec(), &[0, 5, 10, 15], &before);
+    assert_eq!(emptied.len(), 1);
+    assert_eq!(emptied[0].path.to_string(), "safety.max_removals");
+    assert_eq!(emptied[0].summary(), "4 of 4 sessions in account 000000000001 would be removed");
+    let detail = emptied[0].detail();
+    assert!(
+        detail.contains("\"100%\" allows any") && detail.contains("000000000001/eu-west-1/eni-"),
+        "{detail}"
+    );
+    let safety = RawSafety { max_removals: Given::Known("100%".to_owned()), ..RawSafety::default() };
+    let meant = parse(&RawFleet { safety: Given::Known(safety), ..raw() }).0.unwrap();
+    assert_eq!(errors(&meant, &[0, 5, 10, 15], &before), []);
+    // Over the fleet's limit the fleet is told once, and not its accounts again.
+    assert_eq!(errors(&spec(), &[0, 1, 2, 3, 4, 5], &before).len(), 1);
+    // An account that could not be read loses nothing, and a reviewer is told why nothing changes there.
+    let unread = Prior { unread: [place(&account(1))].into(), ..before };
+    let plan = expand(&spec(), &home(), &members(&[0, 5, 10, 15]), &unread, &Facts::default());
+    assert_eq!((plan.kept.len(), plan.removed.len(), plan.has_errors()), (4, 0, false));
+    let told: Vec<String> = plan.findings.iter().map(Finding::summary).collect();
+    assert!(told.contains(&"4 sessions stay as they are".to_owned()), "{told:?}");
+}

@@ -1,8 +1,8 @@
 //! Which VNI each session has.
 //!
 //! A VNI that is remembered stays. A new one is derived from the source's key by hash and, where that is taken, the next free one,
-//! so that two writers without common memory agree. VNIs of sessions that leave in this plan rest: packets with them may still be on
-//! the way. Strangers' VNIs are avoided, since a collector of both could not tell them apart.
+//! so that two writers without common memory agree. VNIs of sessions that leave in this plan rest, and so do those that left in earlier
+//! ones while [`Prior::resting`] holds them: records with them may still be on their way to where people look them up. Strangers' VNIs are avoided, since a collector of both could not tell them apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,11 +44,14 @@ pub(super) fn allocate(
     }
     used.extend(prior.sessions.values().filter_map(|session| session.vni).map(Vni::get));
     used.extend(&prior.stranger_vnis);
+    used.extend(&prior.resting);
     // Nothing can be on the way from a source that is gone, so its VNI need not rest where no other is left.
     let is_gone = |session: &&PriorSession| session.state == PriorState::SourceGone;
     let staying: BTreeSet<u32> = vnis.values().map(|vni| vni.get()).collect();
     let mut spare: BTreeSet<u32> =
         prior.sessions.values().filter(is_gone).filter_map(|session| session.vni).map(Vni::get).collect();
+    // So may those that rest after earlier plans, before a member stays without.
+    spare.extend(&prior.resting);
     spare.retain(|vni| !staying.contains(vni) && !prior.stranger_vnis.contains(vni));
     let within = |used: &BTreeSet<u32>| used.range(range.0.get()..=range.1.get()).count();
     let mut busy = within(&used);

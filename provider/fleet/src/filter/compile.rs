@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
 
 use crate::filter::intent::{Intent, IpVersion, Ports, join_nets, join_ranges};
 use crate::filter::space::{Region, without_effectless};
@@ -15,7 +16,7 @@ use crate::quota::RULES_PER_FILTER;
 const BLOCK: usize = 100;
 
 /// A compiled filter: rules that fit, and how many each intent became.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
     /// At most ten, sorted by direction and number.
     pub rules: Vec<FilterRule>,

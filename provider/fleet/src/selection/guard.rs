@@ -85,10 +85,17 @@ impl<'a> Surroundings<'a> {
     }
 
     fn reason_of_interface(&self, interface: &Interface) -> Option<Skipped> {
-        if interface.owner != interface.place.account {
+        // The owner of a shared subnet may mirror what others have in it, and sees those interfaces.
+        // <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-sessions.html>
+        let here = &interface.place.account;
+        let owns_subnet = self.subnets.get(&interface.subnet).is_some_and(|subnet| subnet.owner == *here);
+        if interface.owner != *here && !owns_subnet {
             return skip(
                 SkipReason::NotOwner,
-                format!("account {} owns it, and only an owner can mirror", interface.owner),
+                format!(
+                    "account {} owns it, and only the owner of an interface or of its subnet can mirror it",
+                    interface.owner
+                ),
             );
         }
         // Services' interfaces first: some of them show the type `interface`.

@@ -50,6 +50,13 @@ pub fn select(spec: &SelectionSpec, inventory: &Inventory) -> Selection {
     for (place, seen) in &inventory.places {
         let around = Surroundings::of(seen);
         for interface in &seen.interfaces {
+            // Its owner's own place decides about it where that is read: one interface is one member.
+            let owner = Place { account: interface.owner.clone(), region: place.region.clone() };
+            if owner != *place
+                && (inventory.places.contains_key(&owner) || inventory.unread.contains_key(&owner))
+            {
+                continue;
+            }
             selection.seen += 1;
             let instance = around.instance(interface);
             let mut matching = rules.iter().filter(|(_, rule)| rule.matches(interface, instance));

@@ -9,6 +9,7 @@ use crate::ownership::{AWS_PREFIX, OUR_PREFIX};
 use crate::problem::{Notes, Path, Problem, did_you_mean};
 use crate::quota::{NLB_PACKET_LENGTH, TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TAGS_PER_RESOURCE};
 use crate::spec::parse_filter::{default_filter, parse_filter};
+use crate::spec::parse_networks::CidrLists;
 use crate::spec::raw::{RawFleet, RawSafety, RawSession, RawTarget};
 use crate::spec::{
     Adopt, DestinationKind, FilterSpec, FleetSpec, MaxRemovals, OnIneligible, Safety, SessionSpec, TargetSpec,
@@ -37,7 +38,8 @@ pub fn parse(raw: &RawFleet) -> (Option<FleetSpec>, Vec<Problem>) {
     }
     let name = notes.value(&raw.name).and_then(|text| notes.text(&at_name, text));
     let targets = parse_targets(&mut notes, &root.attr("targets"), raw);
-    let filters = parse_filters(&mut notes, &root.attr("filters"), raw);
+    let lists = CidrLists::parse(&mut notes, &root.attr("cidr_lists"), &raw.cidr_lists);
+    let filters = parse_filters(&mut notes, &root.attr("filters"), raw, &lists);
     let at_session = root.attr("session");
     let written = notes.value(&raw.session).cloned().unwrap_or_default();
     let session = parse_session(&mut notes, &at_session, &written);
@@ -218,7 +220,12 @@ fn is_nlb_arn(text: &str) -> bool {
         && resource.split('/').all(|part| !part.is_empty())
 }
 
-fn parse_filters(notes: &mut Notes, at: &Path, raw: &RawFleet) -> BTreeMap<Label, FilterSpec> {
+fn parse_filters(
+    notes: &mut Notes,
+    at: &Path,
+    raw: &RawFleet,
+    lists: &CidrLists,
+) -> BTreeMap<Label, FilterSpec> {
     let mut filters = BTreeMap::new();
     if raw.filters.is_absent() {
         filters.insert(default_filter().0, default_filter().1);
@@ -234,7 +241,7 @@ fn parse_filters(notes: &mut Notes, at: &Path, raw: &RawFleet) -> BTreeMap<Label
         let at = at.key(name);
         let label = notes.text::<Label>(&at, name);
         let filter = match written {
-            Given::Known(written) => parse_filter(notes, &at, written),
+            Given::Known(written) => parse_filter(notes, &at, written, lists),
             Given::Unknown => FilterSpec { dns: Given::Unknown, versions: Vec::new(), rules: Given::Unknown },
             Given::Absent => {
                 notes.problem(&at, "Null filter", "Write its rules, or remove it.");

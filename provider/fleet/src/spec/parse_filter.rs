@@ -1,13 +1,12 @@
 //! One filter: rules as written to intents, and intents to AWS's rules within the budget.
 
-use ipnet::IpNet;
-
 use crate::filter::{Directions, Intent, IpVersion, OverBudget, Ports, compile};
 use crate::given::Given;
 use crate::ids::Label;
 use crate::inventory::{PortRange, RuleAction};
 use crate::problem::{Notes, Path, did_you_mean};
 use crate::quota::RULES_PER_FILTER;
+use crate::spec::parse_networks::CidrLists;
 use crate::spec::raw::{RawFilter, RawFilterRule};
 use crate::spec::{DEFAULT_FILTER, FilterRules, FilterSpec};
 
@@ -40,7 +39,7 @@ pub(super) fn default_filter() -> (Label, FilterSpec) {
 }
 
 /// Parses a filter. What is unknown inside makes its rules unknown, never the fleet.
-pub(super) fn parse_filter(notes: &mut Notes, at: &Path, raw: &RawFilter) -> FilterSpec {
+pub(super) fn parse_filter(notes: &mut Notes, at: &Path, raw: &RawFilter, lists: &CidrLists) -> FilterSpec {
     let outer_unknown = std::mem::take(&mut notes.has_unknown);
     let problems_before = notes.problems.len();
     let dns = match &raw.dns {
@@ -75,11 +74,13 @@ pub(super) fn parse_filter(notes: &mut Notes, at: &Path, raw: &RawFilter) -> Fil
             format!("Write at most {MAX_RULES}; AWS keeps {RULES_PER_FILTER} of them."),
         );
     }
-    let mut intents = Vec::with_capacity(written.len());
+    let mut intents = Vec::with_capacity(written.len() + 1);
+    intents.extend(east_west(notes, at, raw, lists));
+    let lead = intents.len();
     for (index, rule) in written.iter().enumerate().take(MAX_RULES) {
         let at = at_rules.index(index);
         match rule {
-            Given::Known(rule) => intents.extend(parse_rule(notes, &at, rule)),
+            Given::Known(rule) => intents.extend(parse_rule(notes, &at, rule, lists)),
             Given::Unknown => notes.has_unknown = true,
             Given::Absent => notes.problem(&at, "Null rule", "Write its action, or remove it."),
         }
@@ -90,7 +91,7 @@ pub(super) fn parse_filter(notes: &mut Notes, at: &Path, raw: &RawFilter) -> Fil
     if is_whole {
         match compile(&intents, &versions) {
             Ok(compiled) => {
-                if compiled.rules.is_empty() && !intents.is_empty() && dns == Given::Known(false) {
+                if compiled.rules.is_empty() && intents.len() > lead && dns == Given::Known(false) {
                     notes.problem(
                         &at_rules,
                         "A filter that mirrors nothing",
@@ -100,22 +101,69 @@ pub(super) fn parse_filter(notes: &mut Notes, at: &Path, raw: &RawFilter) -> Fil
                 }
                 rules = Given::Known(FilterRules { intents, compiled });
             }
-            Err(over) => over_budget(notes, &at_rules, &intents, &versions, &over),
+            Err(over) => over_budget(notes, at, lead, &intents, &versions, &over),
         }
     }
     FilterSpec { dns, versions, rules }
 }
 
-fn over_budget(notes: &mut Notes, at: &Path, intents: &[Intent], versions: &[IpVersion], over: &OverBudget) {
+/// What `east_west = false` comes to: before every other rule, nothing between the interface and the internal networks.
+fn east_west(notes: &mut Notes, at: &Path, raw: &RawFilter, lists: &CidrLists) -> Option<Intent> {
+    let is_left_out = notes.value(&raw.east_west) == Some(&false);
+    let at_internal = at.attr("internal_cidrs");
+    let internal = lists.networks(notes, &at_internal, &raw.internal_cidrs);
+    if is_left_out && internal.as_ref().is_none_or(Vec::is_empty) && !raw.internal_cidrs.is_unknown() {
+        if raw.internal_cidrs.known().is_none_or(Vec::is_empty) {
+            notes.problem(
+                &at_internal,
+                "No internal networks",
+                "east_west = false leaves out traffic with the internal networks. Write the CIDR blocks of the VPCs, or remove it.",
+            );
+        }
+        return None;
+    }
+    if !is_left_out && !raw.internal_cidrs.is_absent() && !raw.east_west.is_unknown() {
+        notes.problem(
+            &at_internal,
+            "Internal networks without effect",
+            "They are used by east_west = false alone. Write that, or remove them.",
+        );
+    }
+    is_left_out.then(|| Intent {
+        action: RuleAction::Reject,
+        protocol: None,
+        directions: Directions::Both,
+        ports: Ports::Any,
+        local: Vec::new(),
+        remote: internal.unwrap_or_default(),
+    })
+}
+
+/// `lead` intents come before the written rules.
+fn over_budget(
+    notes: &mut Notes,
+    at: &Path,
+    lead: usize,
+    intents: &[Intent],
+    versions: &[IpVersion],
+    over: &OverBudget,
+) {
     let costs: Vec<String> = intents
         .iter()
         .zip(&over.costs)
         .enumerate()
         .filter(|(_, (_, cost))| **cost > 0)
-        .map(|(index, (intent, cost))| format!("rules[{index}] ({intent}): {cost}"))
+        .map(|(index, (intent, cost))| match index.checked_sub(lead) {
+            Some(index) => format!("rules[{index}] ({intent}): {cost}"),
+            None => format!("east_west = false ({intent}): {cost}"),
+        })
         .collect();
     let dearest = over.costs.iter().enumerate().max_by_key(|(index, cost)| (**cost, usize::MAX - index));
-    let at = dearest.map_or_else(|| at.clone(), |(index, _)| at.index(index));
+    let at = match dearest.map(|(index, _)| index.checked_sub(lead)) {
+        None => at.attr("rules"),
+        Some(None) => at.attr("internal_cidrs"),
+        Some(Some(index)) => at.attr("rules").index(index),
+    };
     let mut advice = Vec::new();
     if versions.len() > 1 {
         advice.push("ip_versions = [\"ipv4\"] halves the cost where there is no IPv6");
@@ -165,7 +213,7 @@ fn word<T: Copy>(notes: &mut Notes, at: &Path, text: &str, words: &[(&str, T)]) 
     found
 }
 
-fn parse_rule(notes: &mut Notes, at: &Path, raw: &RawFilterRule) -> Option<Intent> {
+fn parse_rule(notes: &mut Notes, at: &Path, raw: &RawFilterRule, lists: &CidrLists) -> Option<Intent> {
     let at_action = at.attr("action");
     if raw.action.is_absent() {
         notes.problem(
@@ -196,8 +244,8 @@ fn parse_rule(notes: &mut Notes, at: &Path, raw: &RawFilterRule) -> Option<Inten
         Err(_) => word(notes, &at_protocol, text, &PROTOCOLS),
     });
     let ports = parse_ports(notes, at, raw, protocol.unwrap_or_default());
-    let local = notes.list(&at.attr("local_cidrs"), &raw.local_cidrs, parse_net);
-    let remote = notes.list(&at.attr("remote_cidrs"), &raw.remote_cidrs, parse_net);
+    let local = lists.networks(notes, &at.attr("local_cidrs"), &raw.local_cidrs);
+    let remote = lists.networks(notes, &at.attr("remote_cidrs"), &raw.remote_cidrs);
     for (name, nets) in [("local_cidrs", &raw.local_cidrs), ("remote_cidrs", &raw.remote_cidrs)] {
         if nets.known().is_some_and(Vec::is_empty) {
             notes.problem(
@@ -292,28 +340,4 @@ fn parse_range(notes: &mut Notes, at: &Path, text: &str) -> Option<PortRange> {
             None
         }
     }
-}
-
-fn parse_net(notes: &mut Notes, at: &Path, text: &str) -> Option<IpNet> {
-    let Ok(net) = text.parse::<IpNet>() else {
-        notes.problem(
-            at,
-            format!("{text:?} is not a network"),
-            "Write a CIDR block such as \"10.0.0.0/8\" or \"2001:db8::/32\".",
-        );
-        return None;
-    };
-    if net.trunc() != net {
-        notes.problem(
-            at,
-            format!("{text:?} has bits beyond its prefix"),
-            format!(
-                "Write the network \"{}\", or \"{}\" for the one address.",
-                net.trunc(),
-                IpNet::from(net.addr())
-            ),
-        );
-        return None;
-    }
-    Some(net)
 }

@@ -13,6 +13,8 @@ pub struct RawFleet {
     pub targets: Given<BTreeMap<String, Given<RawTarget>>>,
     /// Filters by label; absent is one called `default` that mirrors everything and DNS.
     pub filters: Given<BTreeMap<String, Given<RawFilter>>>,
+    /// Lists of CIDR blocks by name, to be written instead of them.
+    pub cidr_lists: Given<BTreeMap<String, Given<Vec<Given<String>>>>>,
     /// Session settings.
     pub session: Given<RawSession>,
     /// Guards.
@@ -48,6 +50,10 @@ pub struct RawFilter {
     pub dns: Given<bool>,
     /// `ipv4` and `ipv6`; both where absent.
     pub ip_versions: Given<Vec<Given<String>>>,
+    /// Whether traffic with `internal_cidrs` is mirrored; `true` where absent.
+    pub east_west: Given<bool>,
+    /// What is internal to `east_west`: blocks or names of lists.
+    pub internal_cidrs: Given<Vec<Given<String>>>,
     /// Rules in order.
     pub rules: Given<Vec<Given<RawFilterRule>>>,
 }
@@ -67,9 +73,9 @@ pub struct RawFilterRule {
     pub local_ports: Given<Vec<Given<String>>>,
     /// Ports of the other side.
     pub remote_ports: Given<Vec<Given<String>>>,
-    /// Networks of the mirrored interface.
+    /// Networks of the mirrored interface: blocks or names of lists.
     pub local_cidrs: Given<Vec<Given<String>>>,
-    /// Networks of the other side.
+    /// Networks of the other side: blocks or names of lists.
     pub remote_cidrs: Given<Vec<Given<String>>>,
 }
 

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 
-use crate::filter::IpVersion;
+use crate::filter::{IpVersion, Packet, evaluate, intends};
 use crate::given::Given;
+use crate::inventory::Direction;
+use crate::problem::Problem;
 use crate::spec::{
-    DestinationKind, MaxRemovals, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget,
-    RawVniRange, parse,
+    DestinationKind, FleetSpec, MaxRemovals, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession,
+    RawTarget, RawVniRange, parse,
 };
 
 const ARN: &str =
@@ -76,6 +78,7 @@ fn unknown_values_are_no_mistakes_and_do_not_hide_them() {
 fn every_mistake_is_told_at_once_with_its_path() {
     let interface = RawTarget { network_interface_id: known("eni-12345678"), ..RawTarget::default() };
     let raw = RawFleet {
+        cidr_lists: Given::Absent,
         name: known("-bad"),
         targets: map(vec![
             ("a", interface.clone()),
@@ -179,4 +182,112 @@ fn a_percentage_admits_one_removal_unless_it_is_none() {
     assert_eq!(MaxRemovals::Percent(0).limit(9), 0);
     assert_eq!(MaxRemovals::Percent(100).limit(9), 9);
     assert_eq!(MaxRemovals::Count(0).limit(9), 0);
+}
+
+fn block_list(blocks: &[&str]) -> Given<Vec<Given<String>>> {
+    Given::Known(blocks.iter().map(|block| known(block)).collect())
+}
+
+fn one_filter(filter: RawFilter, lists: &[(&str, &[&str])]) -> (Option<FleetSpec>, Vec<Problem>) {
+    let target = RawTarget { network_interface_id: known("eni-00000001"), ..RawTarget::default() };
+    parse(&RawFleet {
+        name: known("prod"),
+        targets: Given::Known([("main".to_owned(), Given::Known(target))].into()),
+        filters: Given::Known([("x".to_owned(), Given::Known(filter))].into()),
+        cidr_lists: Given::Known(
+            lists.iter().map(|(name, blocks)| ((*name).to_owned(), block_list(blocks))).collect(),
+        ),
+        ..RawFleet::default()
+    })
+}
+
+fn accept() -> Given<Vec<Given<RawFilterRule>>> {
+    Given::Known(vec![Given::Known(RawFilterRule { action: known("accept"), ..RawFilterRule::default() })])
+}
+
+#[test]
+fn a_filter_without_east_west_mirrors_what_crosses_the_border_alone() {
+    let filter = RawFilter {
+        east_west: Given::Known(false),
+        internal_cidrs: block_list(&["vpcs", "10.9.0.0/16"]),
+        rules: accept(),
+        ..RawFilter::default()
+    };
+    let (spec, problems) = one_filter(filter, &[("vpcs", &["10.8.0.0/16", "fd00::/8"])]);
+    assert_eq!(problems, []);
+    let spec = spec.unwrap();
+    let Given::Known(rules) = &spec.filters.values().next().unwrap().rules else { panic!("known") };
+    assert_eq!(rules.compiled.rules.len(), 8, "two neighbours are one block: {:?}", rules.compiled.rules);
+    for (remote, is_mirrored) in
+        [("10.8.1.1", false), ("10.9.255.255", false), ("10.10.0.1", true), ("8.8.8.8", true)]
+    {
+        for direction in [Direction::Egress, Direction::Ingress] {
+            let (inside, outside) = ("10.8.0.1".parse().unwrap(), remote.parse().unwrap());
+            let (source, destination) =
+                if direction == Direction::Egress { (inside, outside) } else { (outside, inside) };
+            let packet = Packet { direction, protocol: 6, source, destination, ports: Some((1000, 443)) };
+            assert_eq!(evaluate(&rules.compiled.rules, &packet), is_mirrored, "{remote} {direction:?}");
+            assert_eq!(intends(&rules.intents, &IpVersion::ALL, &packet), is_mirrored);
+        }
+    }
+}
+
+#[test]
+fn mistakes_with_lists_and_internal_networks_have_paths_and_words() {
+    let paths = |filter: RawFilter, lists: &[(&str, &[&str])]| -> Vec<String> {
+        one_filter(filter, lists).1.iter().map(ToString::to_string).collect()
+    };
+    let lists: &[(&str, &[&str])] = &[("offices", &["192.0.2.0/24"])];
+    let rule = RawFilterRule {
+        action: known("accept"),
+        remote_cidrs: block_list(&["ofices", "10.0.0.1/8"]),
+        ..RawFilterRule::default()
+    };
+    let told =
+        paths(RawFilter { rules: Given::Known(vec![Given::Known(rule)]), ..RawFilter::default() }, lists);
+    assert_eq!(told.len(), 2);
+    assert!(told[0].starts_with("filters[\"x\"].rules[0].remote_cidrs[0]: There is no CIDR list \"ofices\""));
+    assert!(told[0].ends_with("Did you mean \"offices\"?"), "{}", told[0]);
+    let bare = RawFilter { east_west: Given::Known(false), rules: accept(), ..RawFilter::default() };
+    assert!(paths(bare.clone(), &[])[0].starts_with("filters[\"x\"].internal_cidrs: No internal networks"));
+    let idle =
+        RawFilter { internal_cidrs: block_list(&["offices"]), rules: accept(), ..RawFilter::default() };
+    assert!(paths(idle, lists)[0].contains("Internal networks without effect"));
+    let empty: &[(&str, &[&str])] = &[("none", &[])];
+    assert!(
+        paths(RawFilter { rules: accept(), ..RawFilter::default() }, empty)[0]
+            .starts_with("cidr_lists[\"none\"]")
+    );
+    // Too many networks: the cost is the east_west argument's.
+    let many = RawFilter {
+        internal_cidrs: block_list(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]),
+        ..bare.clone()
+    };
+    let told = paths(many, &[]);
+    assert!(told[0].starts_with("filters[\"x\"].internal_cidrs: The filter needs 12 rules"), "{told:?}");
+    assert!(told[0].contains("east_west = false"), "{}", told[0]);
+    // A list that is not known yet leaves the filter's rules unknown and the fleet known.
+    let filter = RawFilter { internal_cidrs: Given::Known(vec![Given::Unknown]), ..bare };
+    let (spec, problems) = one_filter(filter, &[]);
+    assert_eq!(problems, []);
+    assert!(spec.unwrap().filters.values().all(|filter| filter.rules.is_unknown()));
+}
+
+#[test]
+fn a_specification_survives_its_json() {
+    let filter = RawFilter {
+        east_west: Given::Known(false),
+        internal_cidrs: block_list(&["10.8.0.0/16"]),
+        dns: Given::Known(true),
+        rules: accept(),
+        ..RawFilter::default()
+    };
+    for (spec, problems) in [one_filter(filter, &[]), parse(&good())] {
+        assert_eq!(problems, []);
+        let spec = spec.unwrap();
+        let json = spec.to_json();
+        assert_eq!(FleetSpec::from_json(&json).unwrap(), spec);
+        assert_eq!(spec.to_json(), json);
+    }
+    assert!(FleetSpec::from_json("{\"name\":\"no spaces please\"}").is_err());
 }

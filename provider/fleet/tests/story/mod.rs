@@ -181,7 +181,13 @@ impl Story {
         interface.requester = value(words, "requester").map(str::to_owned);
         interface.is_requester_managed = interface.requester.is_some();
         if let Some(owner) = value(words, "owner") {
+            // In a subnet of theirs too: the owner of a subnet may mirror what others have in it.
             interface.owner = owner.parse().unwrap();
+            interface.subnet = "subnet-000000f0".parse().unwrap();
+            let mut subnet = self.world.seen.subnets[0].clone();
+            (subnet.id, subnet.owner) = ("subnet-000000f0".parse().unwrap(), owner.parse().unwrap());
+            self.world.seen.subnets.push(subnet);
+            return;
         }
         if let (Some(status), Some(attachment)) = (value(words, "status"), &mut interface.attachment) {
             attachment.status = status.to_owned();

@@ -68,6 +68,7 @@ impl World {
         for (number, zone) in ["a", "b"].into_iter().enumerate() {
             let zone = format!("{}{zone}", place.region);
             world.seen.subnets.push(Subnet {
+                owner: place.account.clone(),
                 id: format!("subnet-{number:08x}").parse().unwrap(),
                 vpc: "vpc-00000001".parse().unwrap(),
                 zone: zone.parse().unwrap(),

@@ -7,7 +7,7 @@ use enigma_tfplugin::{Dynamic, Value};
 
 use super::tags;
 use crate::reach::RawTags;
-use crate::written::{attribute, boolean, list, map, number, text, texts};
+use crate::written::{attribute, boolean, list, map, number, text, texts, to_texts};
 
 /// The names of the arguments that describe the fleet, beside `name` and `members`: what a description in tags carries.
 pub(super) const DESCRIBED: [&str; 7] =
@@ -19,6 +19,7 @@ pub(super) fn raw(config: &Dynamic, default_tags: &Given<RawTags>) -> RawFleet {
         name: text(config, "name"),
         targets: map(config, "targets", |target| Some(raw_target(target))),
         filters: map(config, "filters", |filter| Some(raw_filter(filter))),
+        cidr_lists: map(config, "cidr_lists", to_texts),
         session: attribute(config, "session", |session| Some(raw_session(session))),
         safety: attribute(config, "safety", |safety| {
             Some(RawSafety {
@@ -48,6 +49,8 @@ fn raw_filter(filter: &Dynamic) -> RawFilter {
     RawFilter {
         dns: boolean(filter, "dns"),
         ip_versions: texts(filter, "ip_versions"),
+        east_west: boolean(filter, "east_west"),
+        internal_cidrs: texts(filter, "internal_cidrs"),
         rules: list(filter, "rules", |rule| Some(raw_rule(rule))),
     }
 }

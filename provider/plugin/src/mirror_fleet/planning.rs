@@ -275,7 +275,12 @@ pub(super) fn remembered(rows: &Rows, memory: &Memory) -> Prior {
             Some((key.parse().ok()?, session))
         })
         .collect();
-    Prior { sessions, stranger_vnis: memory.stranger_vnis.clone(), unread: memory.unread.clone() }
+    Prior {
+        sessions,
+        stranger_vnis: memory.stranger_vnis.clone(),
+        unread: memory.unread.clone(),
+        ..Prior::default()
+    }
 }
 
 fn known_id(ids: &Value<BTreeMap<String, Value<String>>>, key: &ObjectKey) -> Option<String> {

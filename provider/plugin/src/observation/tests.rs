@@ -29,6 +29,7 @@ fn instance(number: usize, kind: &str, tags: Tags) -> Instance {
 /// So many interfaces, each of an instance of its own.
 fn world(place: &Place, count: usize) -> PlaceInventory {
     let subnet = Subnet {
+        owner: place.account.clone(),
         id: "subnet-0123456789abcdef0".parse().unwrap(),
         vpc: "vpc-0123456789abcdef0".parse().unwrap(),
         zone: "us-east-1a".parse().unwrap(),
