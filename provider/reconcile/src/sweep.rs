@@ -15,7 +15,7 @@ use enigma_fleet::ids::{InterfaceId, MemberKey};
 use enigma_fleet::inventory::{Destination, Inventory, PlaceInventory, Tags};
 use enigma_fleet::ownership::{FLEET_TAG, own};
 use enigma_fleet::plan::Plan;
-use enigma_fleet::selection::{self, Member, RawRule, RawSelection, RawSelector, select};
+use enigma_fleet::selection::{self, Member, RawRule, RawSelection, RawSelector, SelectionSpec, select};
 use enigma_fleet::spec::{
     self, FleetSpec, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget,
 };
@@ -41,8 +41,10 @@ enum Wish {
     Nothing,
 }
 
+mod company;
+
 /// The two versions differ in everything that can differ: rules, DNS, tags, packet length, and a target more.
-fn fleet(wish: Wish, collector: &InterfaceId) -> FleetSpec {
+fn filters_of(wish: Wish) -> Given<BTreeMap<String, Given<RawFilter>>> {
     let rule = |action: &str, ports: &[&str]| {
         Given::Known(RawFilterRule {
             action: known(action),
@@ -58,27 +60,34 @@ fn fleet(wish: Wish, collector: &InterfaceId) -> FleetSpec {
     let filter = |dns: bool, rules: Vec<Given<RawFilterRule>>| {
         Given::Known(RawFilter { dns: Given::Known(dns), rules: Given::Known(rules), ..RawFilter::default() })
     };
+    let default = match wish {
+        Wish::After => filter(true, vec![rule("reject", &["22"]), rule("accept", &[])]),
+        _ => filter(false, vec![rule("accept", &[])]),
+    };
+    let quiet = filter(false, vec![rule("reject", &["3260"]), rule("accept", &[])]);
+    Given::Known(BTreeMap::from([("default".to_owned(), default), ("quiet".to_owned(), quiet)]))
+}
+
+fn session_of(wish: Wish) -> Given<RawSession> {
+    let packet_length = if wish == Wish::After { Given::Known(128) } else { Given::Absent };
+    Given::Known(RawSession { packet_length, ..RawSession::default() })
+}
+
+fn fleet(wish: Wish, collector: &InterfaceId) -> FleetSpec {
     let nlb = Given::Known(RawTarget { network_load_balancer_arn: known(ARN), ..RawTarget::default() });
     let eni =
         Given::Known(RawTarget { network_interface_id: known(collector.as_str()), ..RawTarget::default() });
-    let mut filters = BTreeMap::from([
-        ("default".to_owned(), filter(false, vec![rule("accept", &[])])),
-        ("quiet".to_owned(), filter(false, vec![rule("reject", &["3260"]), rule("accept", &[])])),
-    ]);
     let mut targets = BTreeMap::from([("balancer".to_owned(), nlb)]);
     let mut tags = BTreeMap::from([("team".to_owned(), known("secops"))]);
     if wish == Wish::After {
-        filters
-            .insert("default".to_owned(), filter(true, vec![rule("reject", &["22"]), rule("accept", &[])]));
         targets.insert("single".to_owned(), eni);
         tags.insert("team".to_owned(), known("blue"));
     }
-    let packet_length = if wish == Wish::After { Given::Known(128) } else { Given::Absent };
     let raw = RawFleet {
         name: known("prod"),
-        session: Given::Known(RawSession { packet_length, ..RawSession::default() }),
+        session: session_of(wish),
         targets: Given::Known(targets),
-        filters: Given::Known(filters),
+        filters: filters_of(wish),
         safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
         tags: Given::Known(tags),
         ..RawFleet::default()
@@ -88,31 +97,37 @@ fn fleet(wish: Wish, collector: &InterfaceId) -> FleetSpec {
     spec.unwrap()
 }
 
-fn chosen(inventory: &Inventory) -> BTreeMap<MemberKey, Member> {
-    let tagged = |key: &str| RawSelector {
-        tags: Given::Known(BTreeMap::from([(key.to_owned(), Given::Known(vec![known("yes")]))])),
+/// A rule that chooses instances by a tag.
+fn rule_of(priority: i64, filter: &str, targets: Given<Vec<Given<String>>>, tag: &str) -> Given<RawRule> {
+    let selector = RawSelector {
+        tags: Given::Known(BTreeMap::from([(tag.to_owned(), Given::Known(vec![known("yes")]))])),
         ..RawSelector::default()
     };
-    let rule = |priority, filter: &str, targets: Given<Vec<Given<String>>>, selector| {
-        Given::Known(RawRule {
-            priority: Given::Known(priority),
-            filter: known(filter),
-            targets,
-            selector,
-            ..RawRule::default()
-        })
-    };
-    let raw = RawSelection {
-        rules: Given::Known(BTreeMap::from([
-            ("quiet".to_owned(), rule(10, "quiet", Given::Absent, tagged("quiet"))),
-            ("moved".to_owned(), rule(20, "default", Given::Known(vec![known("single")]), tagged("moved"))),
-            ("rest".to_owned(), rule(30, "default", Given::Known(vec![known("balancer")]), tagged("mirror"))),
-        ])),
-        ..RawSelection::default()
-    };
+    Given::Known(RawRule {
+        priority: Given::Known(priority),
+        filter: known(filter),
+        targets,
+        selector,
+        ..RawRule::default()
+    })
+}
+
+fn selection_of(rules: Vec<(&str, Given<RawRule>)>) -> SelectionSpec {
+    let rules = rules.into_iter().map(|(name, rule)| (name.to_owned(), rule)).collect();
+    let raw = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
     let (spec, problems) = selection::parse(&raw);
     assert_eq!(problems, []);
-    select(&spec.unwrap(), inventory).members
+    spec.unwrap()
+}
+
+fn chosen(inventory: &Inventory) -> BTreeMap<MemberKey, Member> {
+    let only = |target: &str| Given::Known(vec![known(target)]);
+    let rules = vec![
+        ("quiet", rule_of(10, "quiet", Given::Absent, "quiet")),
+        ("moved", rule_of(20, "default", only("single"), "moved")),
+        ("rest", rule_of(30, "default", only("balancer"), "mirror")),
+    ];
+    select(&selection_of(rules), inventory).members
 }
 
 /// A world, a collector, members and a stranger.

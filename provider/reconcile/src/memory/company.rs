@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use enigma_fleet::ids::Place;
+use enigma_fleet::ids::{AccountId, Place};
+use tokio_util::sync::CancellationToken;
 
 use super::MemoryAws;
 use super::place::MemoryPlace;
@@ -37,6 +38,16 @@ impl MemoryAws {
     /// The permission for one action is missing in one place; dry runs say so too.
     pub fn deny_operation(&self, place: &Place, operation: &'static str) {
         self.lock().faults.deny_operation(place.clone(), operation);
+    }
+
+    /// From the call with this index on, every call in the account fails as with a token that has ended.
+    pub fn expire_at(&self, index: usize, account: &AccountId) {
+        self.lock().faults.expire_at(index, account.clone());
+    }
+
+    /// Cancels a token at the moment that the call with this index is made, before its effect; the call goes on.
+    pub fn cancel_at(&self, index: usize, token: CancellationToken) {
+        self.lock().faults.cancel_at(index, token);
     }
 
     pub(super) async fn accounts_below(

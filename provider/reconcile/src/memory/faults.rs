@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use enigma_fleet::ids::Place;
+use enigma_fleet::ids::{AccountId, Place};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::refusal::Refusal;
 use super::world::Places;
@@ -47,6 +48,10 @@ pub(super) struct Faults {
     kill: Option<(usize, When)>,
     denied: Vec<Place>,
     denied_operations: HashSet<(Place, &'static str)>,
+    /// From the call with this index on the account's credentials have ended.
+    expired: Option<(usize, AccountId)>,
+    /// Cancelled when the call with this index is made.
+    cancel: Option<(usize, CancellationToken)>,
     delays: HashMap<(Place, &'static str), Duration>,
     buckets: Option<Buckets>,
 }
@@ -83,6 +88,12 @@ impl Faults {
     pub(super) fn is_denied(&self, place: &Place, operation: &'static str) -> bool {
         self.denied.contains(place) || self.denied_operations.contains(&(place.clone(), operation))
     }
+    pub(super) fn expire_at(&mut self, index: usize, account: AccountId) {
+        self.expired = Some((index, account));
+    }
+    pub(super) fn cancel_at(&mut self, index: usize, token: CancellationToken) {
+        self.cancel = Some((index, token));
+    }
     pub(super) fn delay(&mut self, place: Place, operation: &'static str, by: Duration) {
         self.delays.insert((place, operation), by);
     }
@@ -104,6 +115,16 @@ impl Faults {
     ) -> Result<(), Refusal> {
         if self.kill.is_some_and(|(at, when)| index > at || (index == at && when == When::Before)) {
             return Err(Refusal::new(ErrorKind::NoReply, "(killed)", "the caller is dead"));
+        }
+        if let Some((_, token)) = self.cancel.as_ref().filter(|(at, _)| index == *at) {
+            token.cancel();
+        }
+        if self.expired.as_ref().is_some_and(|(at, account)| index >= *at && *account == place.account) {
+            return Err(Refusal::new(
+                ErrorKind::Credentials,
+                "ExpiredToken",
+                "The security token has expired",
+            ));
         }
         if self.is_denied(place, operation) {
             return Err(Refusal::of_kind(ErrorKind::Unauthorized));
