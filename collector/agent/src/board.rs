@@ -9,6 +9,7 @@ use enigma_engine::{DropReason, Stats};
 
 use crate::export::ExportStats;
 use crate::receive::steer::Wrapping;
+use crate::top::Question;
 
 /// A worker's counters.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,6 +91,8 @@ impl<T: Copy> Slot<T> {
 pub(crate) struct Board {
     pub(crate) workers: Vec<Slot<WorkerView>>,
     pub(crate) export: Slot<ExportStats>,
+    /// The heaviest flows, when somebody asks.
+    pub(crate) top: Question,
     stop: AtomicBool,
     write_until: OnceLock<Instant>,
 }
@@ -99,6 +102,7 @@ impl Board {
         Self {
             workers: (0..workers).map(|_| Slot::default()).collect(),
             export: Slot::default(),
+            top: Question::new(workers),
             stop: AtomicBool::new(false),
             write_until: OnceLock::new(),
         }

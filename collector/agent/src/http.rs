@@ -6,10 +6,11 @@ pub(crate) mod serve;
 pub(crate) mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,6 +23,7 @@ use crate::export::queue::Outbox;
 use crate::health::{Monitor, Phase, Reason};
 use crate::metrics::{self, Gauges};
 use crate::receive::steer::Wrapping;
+use crate::top;
 use token::Token;
 
 /// What requests look at.
@@ -69,6 +71,7 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
         .route("/api/2.0/status", get(ready))
         .route("/metrics", get(prometheus))
         .route("/api/v1/status", get(status))
+        .route("/api/v1/flows/top", get(top_flows))
         .with_state(console)
 }
 
@@ -117,6 +120,63 @@ async fn status(State(console): State<Arc<Console>>, headers: HeaderMap) -> Resp
     body["directory"] = json!({ "sessions": sessions, "failures": failures });
     body["addresses"] = console.addresses.clone();
     ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+/// How many flows; 20 fill a screen.
+#[derive(serde::Deserialize)]
+struct Limit {
+    #[serde(default = "Limit::usual")]
+    limit: usize,
+}
+
+impl Limit {
+    const fn usual() -> usize {
+        20
+    }
+}
+
+/// Longest wait for the workers: a table of a million flows is walked in tens of milliseconds, and an idle worker wakes
+/// up after a tenth of a second.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often their answers are looked for.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(5);
+
+async fn top_flows(
+    State(console): State<Arc<Console>>,
+    headers: HeaderMap,
+    limit: Result<Query<Limit>, QueryRejection>,
+) -> Response {
+    if console.token.is_none() {
+        let text =
+            "who talks with whom is told to who has a token: set http.token_file, or ENIGMA_HTTP_TOKEN\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    if let Some(refusal) = console.refuses(&headers) {
+        return refusal;
+    }
+    let Ok(Query(Limit { limit: limit @ 1..=top::MOST })) = limit else {
+        let text = format!("limit: allowed: a whole number from 1 to {}\n", top::MOST);
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    };
+    let question = &console.board.top;
+    let number = question.ask(limit);
+    let answered = async {
+        loop {
+            if let Some(flows) = question.collect(number, limit) {
+                return flows;
+            }
+            tokio::time::sleep(ANSWER_INTERVAL).await;
+        }
+    };
+    match tokio::time::timeout(ANSWER_LIMIT, answered).await {
+        Ok(flows) => ([(header::CONTENT_TYPE, "application/json")], format!("{}\n", top::render(&flows)))
+            .into_response(),
+        Err(_) => {
+            let text = "the workers did not answer in time; try again\n";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
 }
 
 /// The account as JSON: totals, drops by reason (those that happened), and each worker's share.

@@ -17,6 +17,7 @@ mod replay;
 mod report;
 mod run;
 mod send;
+mod top;
 #[doc(hidden)]
 pub mod untrusted;
 mod worker;

@@ -113,6 +113,13 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     );
 
     page.single(
+        "duplicates_forgotten_total",
+        "counter",
+        "Packets forgotten before the duplicate window was over because its memory was used up.",
+        engine.duplicates_forgotten,
+    );
+
+    page.single(
         "records_total",
         "counter",
         "Records made. records = written + dropped + queued.",

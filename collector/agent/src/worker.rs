@@ -17,6 +17,7 @@ use crate::export::{self, Batch};
 use crate::receive::batch::{self, Arena, BATCH, Received};
 use crate::receive::handover::{Handed, Handover};
 use crate::receive::steer::{self, Wrapping};
+use crate::top::Searcher;
 use door::Door;
 pub(crate) use door::Source;
 
@@ -67,13 +68,16 @@ impl Worker {
         let out = RecordBatch::default();
         let shipping = Shipping { outbox, out, since: None, view: WorkerView::default() };
         let doors = sources.into_iter().map(Door::new).collect();
+        let mut searcher = Searcher::default();
         let mut turn = Turn { doors, arena: Arena::new(), handover, pipeline, shipping };
         while !board.stopping() {
             let taken = turn.take();
             turn.shipping.view.turns += 1;
             turn.publish(&board, index);
+            searcher.step(index, &board.top, &turn.pipeline);
             match taken {
                 Ok(Pace::Busy) => {}
+                Ok(Pace::Idle) if searcher.is_busy() => {}
                 Ok(Pace::Gather) => thread::sleep(batch_wait),
                 Ok(Pace::Idle) => turn.wait(batch_wait),
                 Err(_) => {

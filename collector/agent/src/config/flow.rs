@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use enigma_engine::{Admission, EngineConfig, Timeouts};
+use enigma_engine::{Admission, Duplicates, EngineConfig, Timeouts, VantageBudget};
 
 use super::Section;
 use super::key::{Key, Reader};
@@ -17,7 +17,7 @@ static MEMORY: Key = Key {
     default: "\"256MiB\"",
     allowed: "a size from 1MiB to 64GiB, such as \"256MiB\"",
     meaning: "Budget of the flow tables of all workers together. When it is full the flow that was idle longest is written as a record and forgotten; `evictions` counts that.",
-    reason: "Room for hundreds of thousands of flows at once while leaving most of a 1 GiB instance to the kernel's buffers.",
+    reason: "Room for a million flows at once while leaving most of a 1 GiB instance to the kernel's buffers.",
 };
 
 static CONTENT_MEMORY: Key = Key {
@@ -27,6 +27,60 @@ static CONTENT_MEMORY: Key = Key {
     allowed: "a size from 0B to 64GiB, such as \"64MiB\"; 0B looks into no flow",
     meaning: "Budget of all workers together for the first bytes of flows, which are kept until their protocol is decided. When it is used up, new flows are recorded without a look inside; `flows_not_looked_into_total` counts that.",
     reason: "Some 5,000 connections that keep their whole 8 KiB at once; most are decided by their first packet and keep nothing.",
+};
+
+static DUPLICATES: Key = Key {
+    section: "flow",
+    name: "duplicates",
+    default: "\"off\"",
+    allowed: "\"off\", \"mark\" or \"drop\"",
+    meaning: "Packets that two mirrored interfaces show, because both ends of a conversation are mirrored. \"off\": each vantage has its own record. \"mark\": so, and the record of the one that began later says `enigma.duplicate`. \"drop\": one record for both; copies are dropped and counted. Exact within one process; see `flow.duplicate_window`.",
+    reason: "It costs a look at every packet, and is of use only where both ends are mirrored.",
+};
+
+static DUPLICATE_WINDOW: Key = Key {
+    section: "flow",
+    name: "duplicate_window",
+    default: "\"250ms\"",
+    allowed: "a duration from 1ms to 10s, such as \"250ms\"",
+    meaning: "How far apart in time the copies of a packet may arrive.",
+    reason: "Queues at interfaces, balancers and sockets hold packets for milliseconds; TCP repeats a lost segment after 200 ms at the soonest.",
+};
+
+static DUPLICATE_MEMORY: Key = Key {
+    section: "flow",
+    name: "duplicate_memory",
+    default: "\"16MiB\"",
+    allowed: "a size from 64KiB to 4GiB, such as \"16MiB\"",
+    meaning: "Budget of all workers together for the packets of that window. When it is used up the oldest are forgotten; `duplicates_forgotten_total` counts that.",
+    reason: "Some 290,000 packets, which is more than a million a second.",
+};
+
+static INTERIM: Key = Key {
+    section: "flow",
+    name: "interim",
+    default: "\"\"",
+    allowed: "a duration from 1s to 24h, such as \"5m\", or \"\" for never",
+    meaning: "Flows that last longer are told in parts, one `conn` record each time this has passed since their beginning, numbered by `enigma.interim`; the last has `enigma.interims`. Each part counts from where the one before ended, so that sums over the records of a `uid` are the flow's.",
+    reason: "Zeek writes one record for each flow, and readers must know about parts.",
+};
+
+static VANTAGE_PACKETS: Key = Key {
+    section: "flow",
+    name: "vantage_packets",
+    default: "0",
+    allowed: "a whole number from 0 to 100000000; 0 is no limit",
+    meaning: "Packets a second that one mirrored interface (a session and its outer source) may send to one worker. Packets beyond are dropped and counted as `vantage_budget`, so that one noisy source does not take the time of the others.",
+    reason: "Only who runs the fleet knows what is too much.",
+};
+
+static VANTAGE_BURST: Key = Key {
+    section: "flow",
+    name: "vantage_burst",
+    default: "\"2s\"",
+    allowed: "a duration from 1ms to 1m, such as \"2s\"",
+    meaning: "How long a mirrored interface may send at any rate before it is held to `flow.vantage_packets`.",
+    reason: "A page being loaded or a backup beginning is no flood.",
 };
 
 static TCP_ATTEMPT: Key = Key {
@@ -110,6 +164,9 @@ static COMMUNITY_ID_SEED: Key = Key {
     reason: "The default of the Community ID specification; equal seeds make the records of different tools join.",
 };
 
+const DUPLICATES_WORDS: [(&str, Duplicates); 3] =
+    [("off", Duplicates::Off), ("mark", Duplicates::Mark), ("drop", Duplicates::Drop)];
+
 /// `[flow]`.
 pub(crate) static SECTION: Section = Section {
     name: "flow",
@@ -117,6 +174,12 @@ pub(crate) static SECTION: Section = Section {
     keys: &[
         &MEMORY,
         &CONTENT_MEMORY,
+        &DUPLICATES,
+        &DUPLICATE_WINDOW,
+        &DUPLICATE_MEMORY,
+        &INTERIM,
+        &VANTAGE_PACKETS,
+        &VANTAGE_BURST,
         &TCP_ATTEMPT,
         &TCP_OPENING,
         &TCP_IDLE,
@@ -136,6 +199,16 @@ pub(crate) struct Flow {
     pub(crate) memory: u64,
     /// Bytes for content that is being looked at, all workers together.
     pub(crate) content_memory: u64,
+    /// What happens to packets that two vantages show.
+    pub(crate) duplicates: Duplicates,
+    /// How far apart their copies may be.
+    pub(crate) duplicate_window: Duration,
+    /// Bytes for the packets of that time, all workers together.
+    pub(crate) duplicate_memory: u64,
+    /// Longer flows are told in parts of this length.
+    pub(crate) interim: Option<Duration>,
+    /// What one vantage may send to one worker.
+    pub(crate) vantage_budget: Option<VantageBudget>,
     /// When flows end.
     pub(crate) timeouts: Timeouts,
     /// Seed of the Community ID.
@@ -148,6 +221,24 @@ impl Flow {
         Self {
             memory: reader.get(&MEMORY, |v| value::size(v, 1 << 20..=64 << 30)),
             content_memory: reader.get(&CONTENT_MEMORY, |v| value::size(v, 0..=64 << 30)),
+            duplicates: reader.get(&DUPLICATES, |v| value::one_of(v, &DUPLICATES_WORDS)),
+            duplicate_window: reader.get(&DUPLICATE_WINDOW, |v| {
+                value::duration(v, Duration::from_millis(1)..=Duration::from_secs(10))
+            }),
+            duplicate_memory: reader.get(&DUPLICATE_MEMORY, |v| value::size(v, 64 << 10..=4 << 30)),
+            interim: reader.get(&INTERIM, |v| match value::text(v) {
+                Some("") => Some(None),
+                _ => timeout(v).map(Some),
+            }),
+            vantage_budget: {
+                let packets = reader.get(&VANTAGE_PACKETS, |v| {
+                    value::integer(v, 0..=100_000_000).and_then(|n| u32::try_from(n).ok())
+                });
+                let burst = reader.get(&VANTAGE_BURST, |v| {
+                    value::duration(v, Duration::from_millis(1)..=Duration::from_secs(60))
+                });
+                (packets > 0).then_some(VantageBudget { packets_per_second: packets, burst })
+            },
             timeouts: Timeouts {
                 tcp_attempt: reader.get(&TCP_ATTEMPT, timeout),
                 tcp_opening: reader.get(&TCP_OPENING, timeout),
@@ -177,6 +268,11 @@ impl Flow {
             community_id_seed: self.community_id_seed,
             uid_seed,
             admission,
+            vantage_budget: self.vantage_budget,
+            duplicates: self.duplicates,
+            duplicate_window: self.duplicate_window,
+            duplicate_memory: usize::try_from(self.duplicate_memory).unwrap_or(usize::MAX) / workers.max(1),
+            interim: self.interim,
             ..EngineConfig::default()
         }
     }

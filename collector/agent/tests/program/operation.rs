@@ -220,10 +220,44 @@ fn the_api_asks_for_the_token_and_health_does_not() {
     for path in ["/health/live", "/health/ready", "/api/2.0/status", "/metrics"] {
         assert_eq!(collector.get(path).0, 200, "{path}");
     }
-    let path = "/api/v1/status";
-    assert_eq!(collector.get(path).0, 401);
-    assert_eq!(collector.get_with(path, "Bearer 0123456789abcdef0123456789abcdee").0, 401);
-    assert_eq!(collector.get_with(path, &format!("Bearer {TOKEN}")).0, 200);
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for host in 1..=3 {
+        let from = format!("10.1.0.{host}:40000").parse().unwrap();
+        let payload = vec![0; 100 * host];
+        let frame = ethernet(&udp(from, "10.1.0.9:9000".parse().unwrap(), &payload));
+        sender.send_to(&vxlan(5, &frame), &collector.receive).unwrap();
+    }
+    let bearer = format!("Bearer {TOKEN}");
+    wait::until(LIMIT, "three packets", || {
+        let status: Value = serde_json::from_str(&collector.get_with("/api/v1/status", &bearer).1).unwrap();
+        status["packets"]["received"] == 3
+    });
+    for path in ["/api/v1/status", "/api/v1/flows/top?limit=2"] {
+        assert_eq!(collector.get(path).0, 401, "{path}");
+        assert_eq!(collector.get_with(path, "Bearer 0123456789abcdef0123456789abcdee").0, 401, "{path}");
+        assert_eq!(collector.get_with(path, &bearer).0, 200, "{path}");
+    }
+    let top: Value =
+        serde_json::from_str(&collector.get_with("/api/v1/flows/top?limit=2", &bearer).1).unwrap();
+    let heaviest: Vec<&str> =
+        top["flows"].as_array().unwrap().iter().map(|flow| flow["id.orig_h"].as_str().unwrap()).collect();
+    assert_eq!(heaviest, ["10.1.0.3", "10.1.0.2"], "{top}");
+    for limit in ["0", "1001", "many"] {
+        assert_eq!(
+            collector.get_with(&format!("/api/v1/flows/top?limit={limit}"), &bearer).0,
+            400,
+            "{limit}"
+        );
+    }
+    assert_eq!(collector.stop().status.code(), Some(0));
+}
+
+#[test]
+fn without_a_token_counters_are_for_everybody_and_flows_for_nobody() {
+    let collector = Collector::start("shutdown.drain = \"0s\"\n");
+    assert_eq!(collector.get("/api/v1/status").0, 200);
+    let (code, text) = collector.get("/api/v1/flows/top");
+    assert!(code == 403 && text.contains("http.token_file"), "{code} {text}");
     assert_eq!(collector.stop().status.code(), Some(0));
 }
 
