@@ -7,6 +7,7 @@ mod member;
 mod mirror_fleet;
 mod observation;
 mod pages;
+mod policy;
 mod provider;
 mod reach;
 mod target;

@@ -10,7 +10,8 @@ const PROVIDER: &str = include_str!("../../../examples/provider/provider.tf");
 const FLEET: &str = include_str!("../../../examples/resources/enigma_mirror_fleet/resource.tf");
 const IMPORT: &str = include_str!("../../../examples/resources/enigma_mirror_fleet/import.sh");
 /// An example for each data source.
-const DATA_SOURCES: [(&str, &str); 2] = [
+const DATA_SOURCES: [(&str, &str); 3] = [
+    ("enigma_iam_policy", include_str!("../../../examples/data-sources/enigma_iam_policy/data-source.tf")),
     (
         "enigma_mirror_interfaces",
         include_str!("../../../examples/data-sources/enigma_mirror_interfaces/data-source.tf"),

@@ -19,6 +19,7 @@ use self::accounts::Reader;
 pub(crate) use self::accounts::{Account, Organization};
 use crate::interfaces::Interfaces;
 use crate::mirror_fleet::MirrorFleet;
+use crate::policy::PolicyDocuments;
 use crate::reach::{Reach, Terms};
 use crate::target::Target;
 use crate::written;
@@ -42,6 +43,7 @@ impl Provider for Enigma {
     }
 
     fn register(&self, registry: &mut Registry) {
+        registry.data_source("enigma_iam_policy", PolicyDocuments::new(self.reach.clone()));
         registry.data_source("enigma_mirror_interfaces", Interfaces::new(self.reach.clone()));
         registry.data_source("enigma_mirror_target", Target::new(self.reach.clone()));
         registry.resource("enigma_mirror_fleet", MirrorFleet::new(self.reach.clone()));
@@ -126,7 +128,7 @@ fn attribute(field: &str, accounts: &BTreeMap<Label, Account>) -> AttributePath 
         let (key, _) = accounts.iter().find(|(_, account)| is_it(account))?;
         Some((AttributePath::of("accounts").key(key.as_str()), rest))
     });
-    let (begin, rest) = of_account.unwrap_or((AttributePath::root(), field));
+    let (begin, rest) = of_account.unwrap_or_else(|| (AttributePath::root(), field));
     rest.split('.').fold(begin, AttributePath::attribute)
 }
 

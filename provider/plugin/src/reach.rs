@@ -2,7 +2,7 @@
 //!
 //! Terraform configures a provider before it knows everything (a role made in the same apply). Then resources that
 //! exist must still plan, so the reason is kept and told only to those that need AWS. Which account is home and which ones an
-//! organization has is asked of AWS when somebody first needs it, once in a process.
+//! organization has is asked of AWS when somebody needs it, and remembered for the rest of the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -10,9 +10,9 @@ use std::sync::{Arc, OnceLock};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{AccountId, Label, Place};
 use enigma_fleet::reach as core;
-use enigma_reconcile::ports::{Cloud, OrganizationAccount};
+use enigma_reconcile::ports::Cloud;
+use enigma_reconcile::recall::Recall;
 use enigma_tfplugin::{AttributePath, Diagnostic};
-use tokio::sync::OnceCell;
 
 use crate::diagnostics;
 use crate::provider::{Account, Organization};
@@ -38,9 +38,12 @@ pub(crate) struct Terms {
 pub(crate) struct Reach(Arc<OnceLock<Configured>>);
 
 struct Configured {
+    /// Remembers what it read, for a plan asks the same things several times.
     cloud: Result<Arc<dyn Cloud>, Vec<String>>,
+    recall: Option<Arc<Recall>>,
+    /// The same without a memory.
+    direct: Option<Arc<dyn Cloud>>,
     terms: Terms,
-    listed: OnceCell<Vec<OrganizationAccount>>,
 }
 
 /// AWS, and everything that the provider block means by it.
@@ -61,12 +64,27 @@ impl Reach {
 
     /// AWS can be reached on these terms.
     pub(crate) fn open_to(&self, cloud: Arc<dyn Cloud>, terms: Terms) {
-        self.set(Configured { cloud: Ok(cloud), terms, listed: OnceCell::new() });
+        let recall = Arc::new(Recall::new(Arc::clone(&cloud)));
+        let remembering: Arc<dyn Cloud> = Arc::clone(&recall) as Arc<dyn Cloud>;
+        self.set(Configured { cloud: Ok(remembering), recall: Some(recall), direct: Some(cloud), terms });
     }
 
     /// AWS cannot be reached yet: these attributes of the provider block are not known.
     pub(crate) fn postpone(&self, unknown: Vec<String>, terms: Terms) {
-        self.set(Configured { cloud: Err(unknown), terms, listed: OnceCell::new() });
+        self.set(Configured { cloud: Err(unknown), recall: None, direct: None, terms });
+    }
+
+    /// AWS as it is now, for an apply: nothing that was read before is believed, neither in it nor after it.
+    pub(crate) fn direct(&self) -> Option<Arc<dyn Cloud>> {
+        self.forget();
+        self.0.get()?.direct.clone()
+    }
+
+    /// Believes nothing that was read before.
+    pub(crate) fn forget(&self) {
+        if let Some(recall) = self.0.get().and_then(|configured| configured.recall.as_ref()) {
+            recall.forget();
+        }
     }
 
     fn set(&self, configured: Configured) {
@@ -79,6 +97,11 @@ impl Reach {
     /// Whether AWS cannot be reached because part of the provider block is unknown.
     pub(crate) fn is_postponed(&self) -> bool {
         self.0.get().is_some_and(|configured| configured.cloud.is_err())
+    }
+
+    /// What the provider block says; nothing before it was read.
+    pub(crate) fn terms(&self) -> Terms {
+        self.0.get().map(|configured| configured.terms.clone()).unwrap_or_default()
     }
 
     /// The tags that the provider block puts on everything; those of a fleet go over them.
@@ -139,7 +162,7 @@ impl Reach {
         let named = named(&configured.terms.accounts, &home, doing)?;
         let organization = match &configured.terms.organization {
             None => None,
-            Some(wanted) => Some(configured.organization(cloud.as_ref(), wanted, doing).await?),
+            Some(wanted) => Some(listed(cloud.as_ref(), wanted, doing).await?),
         };
         let reach = core::Reach::of(&home, &named, organization.as_ref());
         tracing::debug!(
@@ -151,15 +174,13 @@ impl Reach {
     }
 }
 
-impl Configured {
-    async fn organization(
-        &self,
-        cloud: &dyn Cloud,
-        wanted: &Organization,
-        doing: &str,
-    ) -> Result<core::Organization, Diagnostic> {
-        let listed = self.listed.get_or_try_init(|| cloud.organization_accounts(&wanted.units)).await;
-        let listed = listed.map_err(|error| {
+/// The accounts of the organization, as AWS has them now.
+async fn listed(
+    cloud: &dyn Cloud,
+    wanted: &Organization,
+    doing: &str,
+) -> Result<core::Organization, Diagnostic> {
+    let listed = cloud.organization_accounts(&wanted.units).await.map_err(|error| {
             Diagnostic::error(
                 "The organization could not be read",
                 format!(
@@ -170,18 +191,17 @@ impl Configured {
                 ),
             )
         })?;
-        let accounts = listed.iter().map(|account| core::OrganizationAccount {
-            id: account.id.clone(),
-            name: account.name.clone(),
-            status: account.status.clone(),
-            unit: account.units.last().map(ToString::to_string).unwrap_or_default(),
-        });
-        Ok(core::Organization {
-            accounts: accounts.collect(),
-            regions: wanted.regions.clone(),
-            excluded: wanted.excluded.clone(),
-        })
-    }
+    let accounts = listed.iter().map(|account| core::OrganizationAccount {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        status: account.status.clone(),
+        unit: account.units.last().map(ToString::to_string).unwrap_or_default(),
+    });
+    Ok(core::Organization {
+        accounts: accounts.collect(),
+        regions: wanted.regions.clone(),
+        excluded: wanted.excluded.clone(),
+    })
 }
 
 /// The accounts by key, now that it is known which one is the provider's own.

@@ -28,9 +28,19 @@ const PROVIDER: &str = "terraform-provider-enigma";
 /// The registry of providers expects its pages at these very places.
 const PAGES: &[Page] = &[
     Page {
+        path: "docs/data-sources/iam_policy.md",
+        program: PROVIDER,
+        arguments: &["docs", "enigma_iam_policy"],
+    },
+    Page {
         path: "docs/data-sources/mirror_interfaces.md",
         program: PROVIDER,
         arguments: &["docs", "enigma_mirror_interfaces"],
+    },
+    Page {
+        path: "docs/data-sources/mirror_target.md",
+        program: PROVIDER,
+        arguments: &["docs", "enigma_mirror_target"],
     },
     Page { path: "docs/index.md", program: PROVIDER, arguments: &["docs", "provider"] },
     Page {
