@@ -77,7 +77,7 @@ pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refr
     let mut refreshed = Refreshed::default();
     refreshed.prior.unread.clone_from(&prior.unread);
     refreshed.prior.resting.clone_from(&prior.resting);
-    refreshed.prior.stranger_vnis = owned.stranger_vnis();
+    refreshed.prior.stranger_vnis = stranger_vnis(prior, owned);
     refreshed.shares = shares(owned);
     for (key, before) in &prior.sessions {
         if owned.sessions.contains_key(key) {
@@ -128,6 +128,17 @@ pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refr
         refreshed.prior.sessions.insert(key.clone(), after);
     }
     refreshed
+}
+
+/// From a target's account the fleet's own sessions in places that could not be read look like strangers', since their tags do not
+/// show; memory knows them.
+fn stranger_vnis(prior: &Prior, owned: &Owned) -> BTreeSet<u32> {
+    let is_ours = |key: &MemberKey, session: &MirrorSession| {
+        prior.unread.contains(&key.place)
+            && prior.sessions.get(key).is_some_and(|before| before.session.as_ref() == Some(&session.id))
+    };
+    let strangers = owned.strangers.iter().flat_map(|(key, list)| list.iter().map(move |one| (key, one)));
+    strangers.filter(|(key, session)| !is_ours(key, session)).filter_map(|(_, session)| session.vni).collect()
 }
 
 fn shares(owned: &Owned) -> BTreeSet<ShareDrift> {

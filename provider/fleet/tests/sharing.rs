@@ -9,7 +9,7 @@ use enigma_fleet::actions::Action;
 use enigma_fleet::check::{self, Flaw};
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::drift::refresh;
-use enigma_fleet::expand::{Expansion, Prior};
+use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::Place;
@@ -334,4 +334,24 @@ fn the_checker_finds_what_a_wrong_plan_would_do_to_sharing() {
         }
     });
     assert!(matches!(strange.as_slice(), [Flaw::NotOurs { .. }]), "{strange:?}");
+}
+
+#[test]
+fn sessions_of_an_account_that_cannot_be_read_are_no_strangers_and_keep_their_share() {
+    let mut company = company(&[(0, 1), (1, 2)]);
+    apply(&mut company, &spec());
+    let mut prior = refresh(&Prior::default(), &company.owned(&spec()), &BTreeSet::new()).prior;
+    prior.unread.insert(here()[1].clone());
+    let mut seen = company.seen();
+    seen.remove(&here()[1]);
+    let owned = enigma_fleet::ownership::own(&spec().name, &seen);
+    assert!(!owned.stranger_vnis().is_empty(), "its session is seen from the target's account, without tags");
+    let refreshed = refresh(&prior, &owned, &BTreeSet::new());
+    assert_eq!(refreshed.prior.stranger_vnis, BTreeSet::new());
+    let members = Company::members(&seen);
+    let wanted = expand(&spec(), &home(), &members, &refreshed.prior, &Facts::default());
+    assert_eq!((wanted.kept.len(), wanted.removed.len()), (1, 0));
+    assert_eq!(wanted.shares[&home()].accounts, [here()[1].account.clone()].into());
+    let plan = diff(&wanted, &owned, &Circumstances::default());
+    assert!(plan.is_empty(), "{plan:#?}");
 }

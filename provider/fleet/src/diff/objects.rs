@@ -1,5 +1,7 @@
 //! Targets and filters.
 
+use std::collections::BTreeSet;
+
 use crate::actions::{Action, Ref, Resource};
 use crate::diff::{Circumstances, Draft};
 use crate::expand::{DesiredFilter, Expansion};
@@ -37,9 +39,14 @@ impl<'a> Draft<'a> {
 
     /// Finds or makes the wanted filters, and brings their rules and services about.
     pub(super) fn filters(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
+        let needed: BTreeSet<&ObjectKey> = desired.sessions.values().map(|session| &session.filter).collect();
         for (key, wanted) in &desired.filters {
             let Given::Known(tags) = &wanted.tags else { continue };
             let existing = owned.filters.get(key).and_then(|list| list.first());
+            // Sessions in a place that could not be read have theirs, although it was not seen.
+            if existing.is_none() && !needed.contains(key) {
+                continue;
+            }
             if let Some(filter) = existing {
                 self.serving_filters.insert(key, filter);
                 self.retag(&key.place, Resource::Filter(filter.id.clone()), &filter.tags, tags, around);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expand::{Expansion, Facts, Prior};
+use crate::expand::{Expansion, Facts, Prior, PriorSession};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::ids::{Label, MemberKey, Place, Region, ZoneName};
 use crate::problem::Path;
@@ -45,6 +45,16 @@ pub(super) fn assign<'a>(
         let used = load.get(label).copied().unwrap_or_default();
         capacities[label].is_none_or(|capacity| used < capacity) || is_there(label, key)
     };
+    // Sessions in places that could not be read stay, so their room is taken.
+    let stays_unread = |(key, session): &(&MemberKey, &PriorSession)| {
+        prior.unread.contains(&key.place) && session.state.is_live() && !members.contains_key(*key)
+    };
+    for (key, session) in prior.sessions.iter().filter(stays_unread) {
+        if let Some((label, _)) = session.target.as_ref().and_then(|label| spec.targets.get_key_value(label))
+        {
+            *load.entry(label).or_default() += usize::from(!is_there(label, key));
+        }
+    }
     for (key, member) in members {
         let before = prior.sessions.get(*key).and_then(|session| session.target.as_ref());
         let stays = candidates(key, member).into_iter().find(|label| Some(*label) == before);

@@ -350,3 +350,19 @@ fn the_guard_holds_for_each_account_and_names_its_override() {
     let told: Vec<String> = plan.findings.iter().map(Finding::summary).collect();
     assert!(told.contains(&"4 sessions stay as they are".to_owned()), "{told:?}");
 }
+
+#[test]
+fn sessions_that_stay_unread_keep_their_room() {
+    let mut spec = spec();
+    spec.targets.values_mut().next().unwrap().max_sessions = Some(2);
+    let elsewhere = MemberKey { place: place("222222222222"), ..key(9) };
+    let before = Prior {
+        sessions: [(elsewhere.clone(), prior(100, 1, PriorState::Active))].into(),
+        unread: [elsewhere.place].into(),
+        ..Prior::default()
+    };
+    let members = (1..=2).map(|number| (key(number), member())).collect();
+    let plan = expand(&spec, &home(), &members, &before, &Facts::default());
+    assert_eq!((plan.kept.len(), plan.sessions.len()), (1, 1));
+    assert!(plan.not_mirrored.values().all(|one| one.reason == SkipReason::TargetFull));
+}

@@ -51,11 +51,11 @@ pub fn select(spec: &SelectionSpec, inventory: &Inventory) -> Selection {
         let around = Surroundings::of(seen);
         for interface in &seen.interfaces {
             // Its owner's own place decides about it where that is read: one interface is one member.
-            let owner = Place { account: interface.owner.clone(), region: place.region.clone() };
-            if owner != *place
-                && (inventory.places.contains_key(&owner) || inventory.unread.contains_key(&owner))
-            {
-                continue;
+            if interface.owner != place.account {
+                let owner = Place { account: interface.owner.clone(), region: place.region.clone() };
+                if inventory.places.contains_key(&owner) || inventory.unread.contains_key(&owner) {
+                    continue;
+                }
             }
             selection.seen += 1;
             let instance = around.instance(interface);

@@ -9,11 +9,11 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::drift::refresh;
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::Place;
+use enigma_fleet::ids::{MemberKey, Place};
 use enigma_fleet::inventory::{Inventory, PlaceInventory, ResourceShare, Tags};
 use enigma_fleet::ownership::{Owned, own};
 use enigma_fleet::plan::Plan;
-use enigma_fleet::selection::{self, RawRule, RawSelection, select};
+use enigma_fleet::selection::{self, Member, RawRule, RawSelection, select};
 use enigma_fleet::spec::{FleetSpec, RawFleet, RawSafety, RawTarget, parse};
 
 use super::{World, eni, home};
@@ -137,13 +137,19 @@ impl Company {
         own(&spec.name, &self.seen())
     }
 
-    pub(crate) fn wanted(&self, spec: &FleetSpec) -> Expansion {
-        let inventory = Inventory { places: self.seen(), unread: BTreeMap::new() };
+    /// Everybody in these places.
+    pub(crate) fn members(seen: &BTreeMap<Place, PlaceInventory>) -> BTreeMap<MemberKey, Member> {
+        let inventory = Inventory { places: seen.clone(), unread: BTreeMap::new() };
         let rules = [("everything".to_owned(), Given::Known(RawRule::default()))].into();
         let rules = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
-        let members = select(&selection::parse(&rules).0.unwrap(), &inventory).members;
+        select(&selection::parse(&rules).0.unwrap(), &inventory).members
+    }
+
+    pub(crate) fn wanted(&self, spec: &FleetSpec) -> Expansion {
+        let seen = self.seen();
+        let members = Self::members(&seen);
         let prior = refresh(&Prior::default(), &self.owned(spec), &BTreeSet::new()).prior;
-        let facts = Facts::of(spec, &home(), &inventory.places);
+        let facts = Facts::of(spec, &home(), &seen);
         expand(spec, &home(), &members, &prior, &facts)
     }
 
