@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use enigma_aws_sim::{Sim, World};
 use enigma_test_support::terraform::Workspace;
 use enigma_test_support::{places, skip, tools};
 
@@ -71,5 +73,93 @@ fn snippets_of_the_reference_are_valid() {
         workspace.write("policy.tf", policy).unwrap();
         workspace.write("fleet.tf", &format!("{interfaces}\n{fleet}")).unwrap();
         expect_valid(&workspace, "snippets");
+    }
+}
+
+/// Two Regions, an organization with sharing, collectors in a security account, and three members.
+fn organization() -> World {
+    let mut world = String::from(
+        r#"
+        account = "111111111111"
+        regions = ["us-east-1", "us-west-2"]
+        [organization]
+        management_account = "999999999999"
+        delegated_accounts = ["111111111111"]
+        sharing = true
+        empty_pages = true
+        units = [{ name = "Workloads" }, { name = "Prod", parent = "Workloads" }, { name = "Attic" }]
+        [[accounts]]
+        id = "999999999999"
+        [[accounts]]
+        id = "111111111111"
+        unit = "Root"
+        access_keys = ["home"]
+        "#,
+    );
+    let members = ["222222222222", "333333333333", "444444444444"];
+    for account in members {
+        // Writing to a String does not fail.
+        let _ok = write!(
+            world,
+            "[[accounts]]\nid = \"{account}\"\nname = \"a{account}\"\nunit = \"Prod\"\n\
+             roles = [{{ name = \"enigma-mirror\", external_id = \"sesame\" }}]\n"
+        );
+    }
+    for region in ["us-east-1", "us-west-2"] {
+        let _ok = write!(
+            world,
+            "[[vpcs]]\nname = \"c-{region}\"\nregion = \"{region}\"\ncidr = \"10.1.0.0/16\"\n\
+             [[subnets]]\nname = \"c-{region}\"\nvpc = \"c-{region}\"\ncidr = \"10.1.0.0/20\"\n\
+             [[instances]]\nname = \"c-{region}\"\ntype = \"m5.large\"\nsubnet = \"c-{region}\"\n\
+             [[target_groups]]\nname = \"g-{region}\"\nvpc = \"c-{region}\"\ntargets = [{{ target = \"c-{region}\" }}]\n\
+             [[load_balancers]]\nname = \"lb-{region}\"\narn = \"{}\"\nregion = \"{region}\"\nsubnets = [\"c-{region}\"]\n\
+             listeners = [{{ protocol = \"UDP\", port = 4789, target_group = \"g-{region}\" }}]\n",
+            balancer(region)
+        );
+        for account in members {
+            let name = format!("{account}-{region}");
+            let _ok = write!(
+                world,
+                "[[vpcs]]\nname = \"{name}\"\naccount = \"{account}\"\nregion = \"{region}\"\ncidr = \"10.2.0.0/16\"\n\
+                 [[subnets]]\nname = \"{name}\"\nvpc = \"{name}\"\ncidr = \"10.2.0.0/20\"\n\
+                 [[instances]]\nname = \"{name}\"\ncount = 2\ntype = \"m5.large\"\nsubnet = \"{name}\"\ntags = {{ stage = \"prod\" }}\n"
+            );
+        }
+    }
+    World::parse(&world).unwrap()
+}
+
+fn balancer(region: &str) -> String {
+    format!("arn:aws:elasticloadbalancing:{region}:111111111111:loadbalancer/net/lb/0123456789abcdef")
+}
+
+#[test]
+fn the_organization_example_lives_and_dies_in_a_simulated_company() {
+    for mut workspace in workspaces() {
+        let sim = Sim::start(organization()).unwrap();
+        workspace.copy_from(&examples().join("organization")).unwrap();
+        workspace.env("AWS_ACCESS_KEY_ID", "home").env("AWS_SECRET_ACCESS_KEY", "x");
+        let variables = format!(
+            "unit_ids = [\"{}\"]\nexternal_id = \"sesame\"\nendpoint = \"{}\"\n\
+             network_load_balancer_arns = {{ us-east-1 = \"{}\", us-west-2 = \"{}\" }}\n",
+            World::unit_id("Workloads"),
+            sim.endpoint(),
+            balancer("us-east-1"),
+            balancer("us-west-2"),
+        );
+        workspace.write("terraform.tfvars", &variables).unwrap();
+        workspace.apply().unwrap().ok().unwrap();
+        workspace.expect_no_changes().unwrap();
+        let fleet = workspace.state_of("enigma_mirror_fleet.prod").unwrap().unwrap();
+        assert_eq!(
+            fleet["sessions"].as_object().unwrap().len(),
+            12,
+            "three accounts, two Regions, two machines"
+        );
+        let written = ["CreateResourceShare", "AssumeRole", "ListAccountsForParent"];
+        let calls = sim.journal();
+        assert!(written.iter().all(|action| calls.iter().any(|call| call.action == *action)));
+
+        workspace.destroy().unwrap().ok().unwrap();
     }
 }
