@@ -62,6 +62,14 @@ impl MemoryAws {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A copy that goes its own way from here on, without faults and with an empty journal.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let world = self.lock().world.clone();
+        let shared = Shared { world, faults: Faults::default(), journal: Vec::new() };
+        Self { shared: Arc::new(Mutex::new(shared)), home: self.home.clone() }
+    }
+
     async fn enter(&self, place: &Place) -> Result<MemoryPlace, AwsError> {
         if !self.lock().world.places.contains_key(place) {
             return Err(AwsError {

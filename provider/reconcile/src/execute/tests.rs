@@ -1,5 +1,7 @@
 //! One plan at a time against the memory AWS: order, references, failures, cancellation, pacing. Time is tokio's, paused.
 
+mod company;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -68,7 +68,7 @@ impl Company {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct World {
     pub(super) places: Places,
     pub(super) quotas: Quotas,

@@ -44,7 +44,12 @@ pub enum ErrorKind {
 
 /// One failed AWS call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{operation}{} failed: {message} ({code}{})", At(place.as_ref()), RequestId(request_id.as_deref()))]
+#[error(
+    "{operation}{} failed: {message} ({}{})",
+    At(place.as_ref()),
+    code.trim_matches(['(', ')']),
+    RequestId(request_id.as_deref())
+)]
 pub struct AwsError {
     /// Where it was called; `None` while the account is not known, because the credentials did not even work for
     /// `sts:GetCallerIdentity`, and for calls that belong to no Region.

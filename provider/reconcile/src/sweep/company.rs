@@ -13,9 +13,6 @@ use rig::{Attempt, Company, Verdict, ready_for};
 
 use super::Wish;
 
-const WISHES: [(Wish, &str); 3] =
-    [(Wish::Before, "create"), (Wish::After, "update"), (Wish::Nothing, "destroy")];
-
 /// Every write that some attempt makes.
 const WRITES: [&str; 17] = [
     "AcceptResourceShareInvitation",
@@ -64,19 +61,30 @@ impl Row {
     }
 }
 
-async fn calls_of(wish: Wish) -> usize {
-    let company = ready_for(wish).await;
-    let attempt = company.attempt(wish).await.expect("everything can be read");
-    assert!(attempt.outcomes.is_complete(), "{:#?}", attempt.outcomes.incomplete().collect::<Vec<_>>());
-    company.aws.journal().len()
+/// A world just before an attempt, and how many calls the attempt makes.
+struct Start {
+    wish: Wish,
+    name: &'static str,
+    company: Company,
+    calls: usize,
 }
 
-async fn kills(wish: Wish, name: &'static str) -> Row {
-    let calls = calls_of(wish).await;
+async fn start(wish: Wish, name: &'static str) -> Start {
+    let base = ready_for(wish).await;
+    let company = base.fork();
+    let attempt = company.attempt(wish).await.expect("everything can be read");
+    assert!(attempt.outcomes.is_complete(), "{:#?}", attempt.outcomes.incomplete().collect::<Vec<_>>());
+    let calls = company.aws.journal().len();
+    assert!(calls > 100, "only {calls} calls: the sweep would prove little");
+    Start { wish, name, company: base, calls }
+}
+
+async fn kills(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
     let mut row = Row::new(name, "killed before and after each call", calls);
     for index in 0..calls {
         for when in [When::Before, When::After] {
-            let company = ready_for(wish).await;
+            let company = start.company.fork();
             company.aws.kill_at(index, when);
             if let Some(Attempt { outcomes, .. }) = company.attempt(wish).await {
                 // Within reads nothing is left; a kill after the last call leaves nothing undone.
@@ -89,11 +97,11 @@ async fn kills(wish: Wish, name: &'static str) -> Row {
     row
 }
 
-async fn cancellations(wish: Wish, name: &'static str) -> Row {
-    let calls = calls_of(wish).await;
+async fn cancellations(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
     let mut row = Row::new(name, "cancelled at each call", calls);
     for index in 0..calls {
-        let company = ready_for(wish).await;
+        let company = start.company.fork();
         company.aws.cancel_at(index, company.cancel.clone());
         if let Some(Attempt { outcomes, .. }) = company.attempt(wish).await {
             let cut = outcomes.steps.iter().find(|step| matches!(step.outcome, Outcome::Failed(_)));
@@ -104,12 +112,12 @@ async fn cancellations(wish: Wish, name: &'static str) -> Row {
     row
 }
 
-async fn expiries(wish: Wish, name: &'static str) -> Row {
-    let calls = calls_of(wish).await;
+async fn expiries(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
     let mut row = Row::new(name, "credentials of an account end at each call", calls);
     for index in 0..calls {
         for account in ["111111111111", "222222222222"] {
-            let company = ready_for(wish).await;
+            let company = start.company.fork();
             company.aws.expire_at(index, &account.parse().unwrap());
             let _attempt = company.attempt(wish).await;
             row.judge(company, wish, true, &format!("{account} ended at call {index}")).await;
@@ -119,12 +127,12 @@ async fn expiries(wish: Wish, name: &'static str) -> Row {
 }
 
 /// Each write in turn is refused, loses its reply, or is throttled.
-async fn failures(wish: Wish, name: &'static str, hit: &mut BTreeSet<&'static str>) -> Row {
-    let calls = calls_of(wish).await;
+async fn failures(start: &Start, hit: &mut BTreeSet<&'static str>) -> Row {
+    let Start { wish, name, calls, .. } = *start;
     let mut row = Row::new(name, "each kind of write fails, loses replies, is throttled", calls);
     for operation in WRITES {
         for fault in 0..4 {
-            let company = ready_for(wish).await;
+            let company = start.company.fork();
             match fault {
                 0 => company.aws.fail_next(operation, 1, ErrorKind::Unavailable),
                 1 => company.aws.fail_every(operation, 2, ErrorKind::Quota),
@@ -143,11 +151,11 @@ async fn failures(wish: Wish, name: &'static str, hit: &mut BTreeSet<&'static st
 }
 
 /// The next attempt after a kill does not see yet what was made.
-async fn stale_reads(wish: Wish, name: &'static str) -> Row {
-    let calls = calls_of(wish).await;
+async fn stale_reads(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
     let mut row = Row::new(name, "killed, and the next attempt reads the past", calls);
     for index in 0..calls {
-        let company = ready_for(wish).await;
+        let company = start.company.fork();
         let past = company.aws.freeze();
         company.aws.kill_at(index, When::After);
         let _killed = company.attempt(wish).await;
@@ -160,9 +168,10 @@ async fn stale_reads(wish: Wish, name: &'static str) -> Row {
     row
 }
 
-async fn storm(wish: Wish, name: &'static str) -> Row {
-    let mut row = Row::new(name, "another program drains AWS's buckets", calls_of(wish).await);
-    let company = ready_for(wish).await;
+async fn storm(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
+    let mut row = Row::new(name, "another program drains AWS's buckets", calls);
+    let company = start.company.fork();
     let slow = Bucket { burst: 2.0, per_second: 0.5 };
     company.aws.throttle(slow, slow);
     let attempt = company.attempt(wish).await.unwrap();
@@ -172,10 +181,11 @@ async fn storm(wish: Wish, name: &'static str) -> Row {
 }
 
 /// One account answers nothing; the others get theirs.
-async fn lost_accounts(wish: Wish, name: &'static str) -> Row {
-    let mut row = Row::new(name, "a member account refuses everything", calls_of(wish).await);
+async fn lost_accounts(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
+    let mut row = Row::new(name, "a member account refuses everything", calls);
     for account in ["222222222222", "333333333333"] {
-        let company = ready_for(wish).await;
+        let company = start.company.fork();
         for place in rig::places().iter().filter(|place| place.account.as_str() == account) {
             company.aws.deny(place);
         }
@@ -192,10 +202,11 @@ async fn lost_accounts(wish: Wish, name: &'static str) -> Row {
 }
 
 /// The world changes between the plan that a person reviewed and its apply.
-async fn vanished(wish: Wish, name: &'static str) -> Row {
-    let mut row = Row::new(name, "each source is deleted between plan and apply", calls_of(wish).await);
+async fn vanished(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
+    let mut row = Row::new(name, "each source is deleted between plan and apply", calls);
     for number in 0..rig::SOURCES {
-        let mut company = ready_for(wish).await;
+        let mut company = start.company.fork();
         let reviewed = company.aws.all_contents();
         company.delete_source(number);
         let _attempt = company.attempt_on(wish, &reviewed).await;
@@ -205,10 +216,11 @@ async fn vanished(wish: Wish, name: &'static str) -> Row {
 }
 
 /// Two applies at once, of one generation and of two.
-async fn two_writers(wish: Wish, name: &'static str) -> Row {
-    let mut row = Row::new(name, "another apply of the same fleet at the same time", calls_of(wish).await);
+async fn two_writers(start: &Start) -> Row {
+    let Start { wish, name, calls, .. } = *start;
+    let mut row = Row::new(name, "another apply of the same fleet at the same time", calls);
     for apart in [0, 1] {
-        let company = ready_for(wish).await;
+        let company = start.company.fork();
         let mut other = company.clone();
         other.generation += apart;
         for place in rig::places() {
@@ -221,29 +233,25 @@ async fn two_writers(wish: Wish, name: &'static str) -> Row {
     row
 }
 
-/// Runs every fault and prints the table of the documentation:
-/// `cargo nextest run -p enigma-reconcile the_sweep_of_a_company --no-capture`.
-#[tokio::test(start_paused = true)]
-async fn the_sweep_of_a_company() {
-    let mut rows = Vec::new();
+/// Runs every fault and prints the rows of the documentation's table: `cargo nextest run -p enigma-reconcile sweep::company --no-capture`.
+async fn sweep(wish: Wish, name: &'static str) -> BTreeSet<&'static str> {
+    let start = start(wish, name).await;
     let mut hit = BTreeSet::new();
-    for (wish, name) in WISHES {
-        rows.push(kills(wish, name).await);
-        rows.push(cancellations(wish, name).await);
-        rows.push(expiries(wish, name).await);
-        rows.push(failures(wish, name, &mut hit).await);
-        rows.push(stale_reads(wish, name).await);
-        rows.push(storm(wish, name).await);
-        rows.push(lost_accounts(wish, name).await);
-        rows.push(vanished(wish, name).await);
-        rows.push(two_writers(wish, name).await);
-    }
+    let rows = [
+        kills(&start).await,
+        cancellations(&start).await,
+        expiries(&start).await,
+        failures(&start, &mut hit).await,
+        stale_reads(&start).await,
+        storm(&start).await,
+        lost_accounts(&start).await,
+        vanished(&start).await,
+        two_writers(&start).await,
+    ];
     println!(
-        "| Attempt | Fault | Calls | Points | Converged | Duplicates | Orphans | Strangers touched | Second plans not empty |"
+        "| Attempt | Fault | Calls | Points | Converged | Duplicates | Orphans | Strangers | Not empty |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for row in &rows {
-        let Row { attempt, fault, calls, points, total } = row;
+    for Row { attempt, fault, calls, points, total } in &rows {
         println!(
             "| {attempt} | {fault} | {calls} | {points} | {} | {} | {} | {} | {} |",
             points - total.unfinished,
@@ -253,6 +261,37 @@ async fn the_sweep_of_a_company() {
             total.not_empty
         );
     }
-    let missed: Vec<&str> = WRITES.iter().filter(|one| !hit.contains(*one)).copied().collect();
-    assert_eq!(missed, Vec::<&str>::new(), "writes that no attempt made");
+    hit
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_survives_every_fault() {
+    let missed = writes_but(&sweep(Wish::Before, "create").await);
+    assert!(!missed.iter().any(|one| one.starts_with("Create") && *one != "CreateTags"), "{missed:?}");
+    assert!(!missed.contains(&"AcceptResourceShareInvitation"), "{missed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_survives_every_fault() {
+    let missed = writes_but(&sweep(Wish::After, "update").await);
+    let only_elsewhere = [
+        "AcceptResourceShareInvitation",
+        "CreateResourceShare",
+        "CreateTrafficMirrorFilter",
+        "DeleteResourceShare",
+        "DeleteTrafficMirrorTarget",
+    ];
+    let missed: Vec<_> = missed.into_iter().filter(|one| !only_elsewhere.contains(one)).collect();
+    assert_eq!(missed, Vec::<&str>::new(), "writes that the update did not make");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_survives_every_fault() {
+    let missed = writes_but(&sweep(Wish::Nothing, "destroy").await);
+    assert!(!missed.iter().any(|one| one.starts_with("Delete")), "{missed:?}");
+}
+
+/// The writes that were not made.
+fn writes_but(made: &BTreeSet<&'static str>) -> Vec<&'static str> {
+    WRITES.iter().filter(|one| !made.contains(*one)).copied().collect()
 }

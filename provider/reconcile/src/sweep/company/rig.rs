@@ -362,6 +362,13 @@ impl Company {
     }
 }
 
+impl Company {
+    /// The same company once more, for another fault.
+    pub(super) fn fork(&self) -> Self {
+        Self { aws: self.aws.fork(), cancel: CancellationToken::new(), ..self.clone() }
+    }
+}
+
 /// A world just before an attempt at `wish`.
 pub(super) async fn ready_for(wish: Wish) -> Company {
     let mut company = Company::new().await;

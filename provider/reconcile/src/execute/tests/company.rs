@@ -1,0 +1,303 @@
+//! Several accounts: shares, joining, what waits for what, and what is left out; deadlines and generations.
+
+use std::collections::BTreeSet;
+
+use enigma_fleet::ids::{InterfaceId, MemberKey, Place, ShareArn};
+use enigma_fleet::inventory::AssociationStatus;
+
+use super::*;
+use crate::generation::GENERATION_TAG;
+use crate::ports::{Cloud, OrganizationAccount};
+
+fn member_place() -> Place {
+    place("222222222222/us-east-1")
+}
+
+/// An AWS with a load balancer at home and an interface in a member account, inside the organization or not.
+fn two_accounts(inside: bool, delay: Duration) -> (MemoryAws, InterfaceId) {
+    let aws = aws();
+    let account = |id: &str| OrganizationAccount {
+        id: id.parse().unwrap(),
+        name: String::new(),
+        status: "ACTIVE".to_owned(),
+        units: vec!["r-root".parse().unwrap()],
+    };
+    aws.set_organization(vec![account("111111111111"), account("222222222222")]);
+    aws.set_sharing(inside, delay);
+    let interface = aws.launch(&member_place(), "m5.large", &Tags::new()).1;
+    (aws, interface)
+}
+
+fn in_member(label: &str) -> enigma_fleet::ids::ObjectKey {
+    enigma_fleet::ids::ObjectKey { place: member_place(), label: label.parse().unwrap() }
+}
+
+fn create_share() -> Action {
+    Action::CreateShare {
+        place: home(),
+        name: "prod".to_owned(),
+        principals: BTreeSet::from([member_place().account]),
+        targets: vec![Ref::Planned(key("t"))],
+        allows_external: true,
+        tags: Tags::new(),
+    }
+}
+
+fn join() -> Action {
+    Action::JoinShare {
+        place: member_place(),
+        share: Ref::Planned(home()),
+        sender: home().account,
+        targets: vec![Ref::Planned(key("t"))],
+    }
+}
+
+/// Target and share at home, filter and session in the member account.
+fn shared(interface: &InterfaceId) -> Plan {
+    let member = MemberKey { place: member_place(), interface: interface.clone() };
+    plan(vec![
+        (Stage::NewTargets, vec![create_target()]),
+        (Stage::Shares, vec![create_share()]),
+        (
+            Stage::NewFilters,
+            vec![Action::CreateFilter { key: in_member("f"), description: String::new(), tags: Tags::new() }],
+        ),
+        (Stage::Joins, vec![join()]),
+        (
+            Stage::NewSessions,
+            vec![Action::CreateSession {
+                key: member,
+                settings: settings(Ref::Planned(key("t")), Ref::Planned(in_member("f")), 7),
+                tags: Tags::new(),
+            }],
+        ),
+    ])
+}
+
+fn made_calls(aws: &MemoryAws, operation: &str) -> usize {
+    aws.journal().iter().filter(|call| call.operation == operation).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_joins_whether_it_is_invited_or_not() {
+    for inside in [true, false] {
+        let (aws, interface) = two_accounts(inside, Duration::from_secs(20));
+        let start = Instant::now();
+        let outcomes = run(&aws, &shared(&interface)).await;
+        assert!(outcomes.is_complete(), "{:#?}", outcomes.incomplete().collect::<Vec<_>>());
+        assert_eq!(made_calls(&aws, "AcceptResourceShareInvitation"), usize::from(!inside));
+        assert!((20..40).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        let share = &aws.contents(&home()).shares[0];
+        let target = &aws.contents(&home()).targets[0].id;
+        assert_eq!(share.targets[target], AssociationStatus::Associated);
+        assert_eq!(aws.contents(&member_place()).sessions[0].target, *target);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_invitation_of_the_own_share_is_accepted() {
+    let (aws, interface) = two_accounts(false, Duration::ZERO);
+    let stranger = place("999999999999/us-east-1");
+    aws.add_place(&stranger);
+    let ram = aws.shares(&stranger).await.unwrap();
+    let theirs = crate::ports::NewShare {
+        name: "prod".to_owned(),
+        parts: crate::ports::ShareParts {
+            principals: BTreeSet::from([member_place().account.to_string()]),
+            targets: BTreeSet::new(),
+        },
+        allows_external: true,
+        tags: Tags::new(),
+        token: crate::ports::ClientToken("x".to_owned()),
+    };
+    ram.create_share(&theirs).await.unwrap();
+    assert!(run(&aws, &shared(&interface)).await.is_complete());
+    let left = aws.shares(&member_place()).await.unwrap().invitations().await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].sender, stranger.account);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_that_never_shows_costs_its_account_alone_and_says_what_was_waited_for() {
+    let (aws, interface) = two_accounts(true, Duration::from_secs(3600));
+    let own = aws.launch(&home(), "m5.large", &Tags::new()).1;
+    let mut plan = shared(&interface);
+    plan.waves[2].actions.push(create_filter("f"));
+    plan.waves[4].actions.push(create_session(&own, "f"));
+    let start = Instant::now();
+    let outcomes = run(&aws, &plan).await;
+    let waited = start.elapsed();
+    assert!((JOIN_PATIENCE..JOIN_PATIENCE + Duration::from_secs(30)).contains(&waited), "{waited:?}");
+    let Outcome::Failed(error) = outcomes_of(&outcomes, Stage::Joins)[0] else { panic!("{outcomes:#?}") };
+    let words = error.to_string();
+    for word in
+        ["tmt-", "resource-share/", "within 30", "no invitation was waiting", "222222222222/us-east-1"]
+    {
+        assert!(words.contains(word), "{words} lacks {word}");
+    }
+    let sessions = outcomes_of(&outcomes, Stage::NewSessions);
+    assert!(matches!(sessions[0], Outcome::Skipped(Because::DependsOn(4))), "{sessions:?}");
+    assert!(matches!(sessions[1], Outcome::Done(_)), "home's own session waits for nobody: {sessions:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_may_not_look_for_invitations_still_joins_inside_the_organization() {
+    let (aws, interface) = two_accounts(true, Duration::from_secs(5));
+    aws.deny_operation(&member_place(), "GetResourceShareInvitations");
+    assert!(run(&aws, &shared(&interface)).await.is_complete());
+
+    let (aws, interface) = two_accounts(false, Duration::from_secs(5));
+    aws.deny_operation(&member_place(), "GetResourceShareInvitations");
+    let outcomes = run(&aws, &shared(&interface)).await;
+    let Outcome::Failed(error) = outcomes_of(&outcomes, Stage::Joins)[0] else { panic!("{outcomes:#?}") };
+    assert!(error.message.contains("could not be seen"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_share_leaves_out_what_needs_it() {
+    let (aws, interface) = two_accounts(true, Duration::ZERO);
+    aws.fail_next("CreateResourceShare", 1, ErrorKind::Quota);
+    let outcomes = run(&aws, &shared(&interface)).await;
+    let joins = outcomes_of(&outcomes, Stage::Joins);
+    assert!(matches!(joins[0], Outcome::Skipped(Because::DependsOn(1))), "{joins:?}");
+    let sessions = outcomes_of(&outcomes, Stage::NewSessions);
+    assert!(matches!(sessions[0], Outcome::Skipped(Because::DependsOn(3))), "{sessions:?}");
+}
+
+/// The plan that takes everything of [`shared`] away again.
+async fn withdrawal(aws: &MemoryAws, interface: &InterfaceId) -> (Plan, ShareArn) {
+    let (here, there) = (aws.contents(&home()), aws.contents(&member_place()));
+    let member = MemberKey { place: member_place(), interface: interface.clone() };
+    let share = here.shares[0].arn.clone();
+    let plan = plan(vec![
+        (
+            Stage::RemovedSessions,
+            vec![Action::DeleteSession { key: member, id: there.sessions[0].id.clone() }],
+        ),
+        (Stage::WithdrawnShares, vec![Action::DeleteShare { place: home(), share: share.clone() }]),
+        (Stage::UnusedTargets, vec![Action::DeleteTarget { key: key("t"), id: here.targets[0].id.clone() }]),
+    ]);
+    (plan, share)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_withdrawn_under_a_session() {
+    for operation in [None, Some("DeleteTrafficMirrorSession")] {
+        let (aws, interface) = two_accounts(true, Duration::ZERO);
+        assert!(run(&aws, &shared(&interface)).await.is_complete());
+        let (plan, share) = withdrawal(&aws, &interface).await;
+        // The member is slow; home must wait for it in any case.
+        aws.delay(&member_place(), "DeleteTrafficMirrorSession", Duration::from_secs(30));
+        if let Some(operation) = operation {
+            aws.fail_next(operation, 1, ErrorKind::Unavailable);
+        }
+        let outcomes = run(&aws, &plan).await;
+        let left = aws.contents(&home()).shares;
+        match operation {
+            None => {
+                assert!(outcomes.is_complete(), "{outcomes:#?}");
+                assert!(left.is_empty());
+            }
+            Some(_) => {
+                assert_eq!(left.iter().map(|one| &one.arn).collect::<Vec<_>>(), [&share]);
+                let step = &outcomes.steps[1];
+                assert_eq!(step.outcome, Outcome::Skipped(Because::StillUsed(0)));
+                assert!(outcomes.why_skipped(step).unwrap().contains("deleting session"), "{outcomes:#?}");
+                let target = &outcomes.steps[2].outcome;
+                assert_eq!(*target, Outcome::Skipped(Because::StillUsed(0)), "AWS keeps it in use");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accounts_leave_a_share_on_their_own_account_only() {
+    let (aws, interface) = two_accounts(true, Duration::ZERO);
+    assert!(run(&aws, &shared(&interface)).await.is_complete());
+    let (withdrawn, share) = withdrawal(&aws, &interface).await;
+    let remove = |account: &str| Action::RemoveFromShare {
+        place: home(),
+        share: share.clone(),
+        principals: BTreeSet::from([account.to_owned()]),
+        targets: BTreeSet::new(),
+    };
+    // The session of 222222222222 stays; 444444444444 has none.
+    let mut plan = withdrawn.clone();
+    plan.waves[1].actions = vec![remove("444444444444"), remove("222222222222")];
+    plan.waves.truncate(2);
+    aws.fail_next("DeleteTrafficMirrorSession", 1, ErrorKind::Unavailable);
+    let outcomes = run(&aws, &plan).await;
+    let removals = outcomes_of(&outcomes, Stage::WithdrawnShares);
+    assert!(matches!(removals[0], Outcome::Done(_)), "{removals:?}");
+    assert!(matches!(removals[1], Outcome::Skipped(Because::StillUsed(0))), "{removals:?}");
+    assert!(aws.contents(&home()).shares[0].principals.contains_key("222222222222"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_adopted_is_not_changed() {
+    let (aws, interfaces) = aws_with(1);
+    assert!(run(&aws, &whole(&interfaces)).await.is_complete());
+    let id = aws.contents(&home()).sessions[0].id.clone();
+    let retag = Action::Retag {
+        place: home(),
+        resource: enigma_fleet::actions::Resource::Session(id.clone()),
+        set: Tags::from([("enigma:fleet".to_owned(), "prod".to_owned())]),
+        remove: Vec::new(),
+    };
+    let change = SessionChange { description: Some("ours".to_owned()), ..SessionChange::default() };
+    let modify = Action::ModifySession { key: member(&interfaces[0]), id, change };
+    let plan = plan(vec![(Stage::Adoptions, vec![retag]), (Stage::ChangedSessions, vec![modify])]);
+    aws.fail_next("CreateTags", 1, ErrorKind::Unauthorized);
+    let outcomes = run(&aws, &plan).await;
+    assert_eq!(outcomes.steps[1].outcome, Outcome::Skipped(Because::DependsOn(0)));
+    assert_eq!(aws.contents(&home()).sessions[0].description, "");
+    assert!(run(&aws, &plan).await.is_complete());
+    assert_eq!(aws.contents(&home()).sessions[0].description, "ours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_like_a_cancellation() {
+    let (aws, interfaces) = aws_with(200);
+    let mut options = options();
+    // The burst and ten seconds of the rate.
+    options.deadline = Some(Duration::from_secs(10));
+    let start = Instant::now();
+    let outcomes =
+        execute(&whole(&interfaces), Arc::new(aws.clone()), &options, &CancellationToken::new()).await;
+    assert!((10..12).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    let Counts { done, failed, skipped, cancelled, .. } = outcomes.counts();
+    assert_eq!((failed, skipped), (0, 0), "{outcomes:#?}");
+    assert_eq!(done + cancelled, outcomes.steps.len());
+    assert_eq!(aws.contents(&home()).sessions.len(), done - 3, "every call that began is known");
+    assert!((80..110).contains(&done), "{done}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_generation_is_written_before_anything_else_and_on_new_targets() {
+    let (aws, interfaces) = aws_with(2);
+    let mut options = options();
+    options.generation = 41;
+    options.stamps = Some(Vec::new());
+    let cancel = CancellationToken::new();
+    let cloud = || Arc::new(aws.clone());
+    assert!(execute(&whole(&interfaces[..1]), cloud(), &options, &cancel).await.is_complete());
+    let target = aws.contents(&home()).targets[0].clone();
+    assert_eq!(target.tags[GENERATION_TAG], "41");
+
+    options.generation = 42;
+    options.stamps = Some(vec![(home(), target.id.clone())]);
+    aws.forget_calls();
+    let more = plan(vec![(Stage::NewFilters, vec![create_filter("g")])]);
+    assert!(execute(&more, cloud(), &options, &cancel).await.is_complete());
+    let calls: Vec<_> = aws.journal().iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["CreateTags", "CreateTrafficMirrorFilter"]);
+    assert_eq!(aws.contents(&home()).targets[0].tags[GENERATION_TAG], "42");
+
+    // A mark that cannot be written stops nothing, and an empty plan writes none.
+    aws.deny_operation(&home(), "CreateTags");
+    let rules = plan(vec![(Stage::NewFilters, vec![create_filter("h")])]);
+    assert!(execute(&rules, cloud(), &options, &cancel).await.is_complete());
+    aws.forget_calls();
+    let _nothing = execute(&plan(Vec::new()), cloud(), &options, &cancel).await;
+    assert!(aws.journal().is_empty());
+}
