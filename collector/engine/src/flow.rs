@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use enigma_wire::{IpVersion, Packet, Transport, Vlans};
+use enigma_wire::{IpVersion, Packet, Transport, TunnelKind, Vlans};
 
 use crate::{
     Timeouts, Timestamp,
@@ -67,6 +67,8 @@ pub(crate) enum Mark {
     /// The low side has sent a UDP datagram, and the high one.
     SentLow = 0x10,
     SentHigh = 0x20,
+    /// It came through a tunnel, whose number the table knows.
+    Tunnelled = 0x40,
 }
 
 impl Marks {
@@ -114,6 +116,8 @@ pub(crate) struct Flow {
     pub(crate) other_vantage: VantageId,
     pub(crate) marks: Marks,
     pub(crate) kind: Kind,
+    /// What it encloses others' packets as.
+    pub(crate) tunnel: Option<TunnelKind>,
 }
 
 impl Flow {
@@ -142,6 +146,7 @@ impl Flow {
             other_vantage: 0,
             marks: Marks::default(),
             kind,
+            tunnel: None,
         }
     }
 

@@ -28,14 +28,14 @@ mod wheel;
 
 pub use config::{Admission, EngineConfig, Timeouts};
 pub use duplicates::Duplicates;
-pub use enigma_wire::{LinkType, Vni};
+pub use enigma_wire::{LinkType, TunnelKind, Vni};
 pub use history::History;
 pub use l7::Services;
 pub use local::LocalNets;
 pub use pipeline::{Datagram, FrameMode, Pipeline};
 pub use record::{
     ConnRecord, ConnState, DnsAnswer, DnsQuestion, DnsRecord, End, Head, Part, Proto, Record, RecordBatch,
-    Stream,
+    Stream, TunnelAction, TunnelRecord,
 };
 pub use stats::{DropReason, Stats};
 pub use time::Timestamp;

@@ -12,7 +12,7 @@ use enigma_wire::{
 use crate::{
     DropReason, Duplicates, EngineConfig, Record, RecordBatch, Stats, Timestamp,
     duplicates::{Memory, Sighting},
-    flow::{Flow, Mark},
+    flow::{Flow, Kind, Mark},
     fragments::Fragments,
     icmp,
     key::{FlowKey, Side, Vantage},
@@ -24,6 +24,10 @@ use crate::{
     top::{FlowView, TopFlows},
     vantage::{PLAIN, VantageId, Vantages},
 };
+
+mod tunnels;
+
+use tunnels::Origin;
 
 /// Flows ended at most to make room for a vantage: a forged sender's have one each, a real one's are idle.
 const EVICTED_FOR_A_VANTAGE: usize = 4;
@@ -134,11 +138,11 @@ impl Pipeline {
         self.receive(at, frame.len(), out);
         let taken = packet::decode(frame, link, wire_len).map_err(DropReason::from).and_then(|outer| {
             if mode == FrameMode::Plain {
-                return self.packet(at, &outer, PLAIN, out);
+                return self.packet(at, &outer, Origin::new(PLAIN), out);
             }
             match self.find_mirrored(&outer, mode)? {
                 Some(inner) => self.encapsulated(at, inner, out),
-                None => self.packet(at, &outer, PLAIN, out),
+                None => self.packet(at, &outer, Origin::new(PLAIN), out),
             }
         });
         self.note(taken);
@@ -168,7 +172,14 @@ impl Pipeline {
 
     /// Puts out every flow as a record and forgets it, the idlest first. The pipeline can be used on.
     pub fn finish(&mut self, out: &mut RecordBatch) {
-        while self.evict(out) {}
+        while let Some(ended) = self.table.idlest().and_then(|slot| self.table.remove(slot)) {
+            // A tunnel between hosts has not ended because nobody looks any more.
+            if ended.flow.kind == Kind::Tunnel {
+                self.recorder.vantages.release(ended.flow.key.vantage);
+            } else {
+                self.emit(ended, out);
+            }
+        }
         self.stats.flows_active = 0;
     }
 
@@ -254,7 +265,7 @@ impl Pipeline {
             return Err(DropReason::VantageBudget);
         }
         let inner = packet::decode(frame, LinkType::Ethernet, wire_len)?;
-        self.packet(at, &inner, vantage, out)
+        self.packet(at, &inner, Origin::new(vantage), out)
     }
 
     /// The number of a vantage; makes room for a new one by ending the idlest flows, as a full flow table does.
@@ -276,20 +287,21 @@ impl Pipeline {
         let ended = self.table.idlest().and_then(|slot| self.table.remove(slot));
         let is_some = ended.is_some();
         if let Some(ended) = ended {
-            emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
+            self.emit(ended, out);
         }
         is_some
     }
 
-    /// Counts a decoded packet in its flow.
+    /// Counts a decoded packet in its flow; returns where that is.
     #[inline]
-    fn packet(
+    fn count(
         &mut self,
         at: Timestamp,
         packet: &Packet<'_>,
-        vantage: VantageId,
+        origin: Origin,
         out: &mut RecordBatch,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Slot, DropReason> {
+        let vantage = origin.vantage;
         let mut copy_of = None;
         let (key, side) = match packet.fragment {
             None => FlowKey::of(packet, vantage),
@@ -326,11 +338,11 @@ impl Pipeline {
             }
             Some((slot, Standing::Over)) => {
                 if let Some(ended) = self.table.remove(slot) {
-                    emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
+                    self.emit(ended, out);
                 }
-                self.begin(hash, key, side, packet, at, out)
+                self.begin(hash, (key, side), packet, at, origin.tunnel, out)
             }
-            None => self.begin(hash, key, side, packet, at, out),
+            None => self.begin(hash, (key, side), packet, at, origin.tunnel, out),
         };
         if let Some((flow, first)) = self.table.take(slot, packet, side, at) {
             let serial = flow.conn.serial();
@@ -346,7 +358,11 @@ impl Pipeline {
         self.table.settle(slot, now);
         self.stats.decoded_bytes += u64::from(packet.total_len);
         self.stats.truncated += u64::from(packet.truncated);
-        Ok(())
+        Ok(slot)
+    }
+
+    fn emit(&mut self, ended: Ended, out: &mut RecordBatch) {
+        emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
     }
 
     /// A copy of a packet of the flow in `slot` was seen under `key`: from now on that is the same flow.
@@ -379,10 +395,10 @@ impl Pipeline {
     fn begin(
         &mut self,
         hash: u64,
-        key: FlowKey,
-        side: Side,
+        (key, side): (FlowKey, Side),
         packet: &Packet<'_>,
         at: Timestamp,
+        tunnel: Option<u64>,
         out: &mut RecordBatch,
     ) -> Slot {
         if self.table.is_full() && self.evict(out) {
@@ -392,7 +408,7 @@ impl Pipeline {
         let serial = self.next_serial;
         self.next_serial += 1;
         self.stats.flows_created += 1;
-        self.table.insert(hash, Flow::new(key, side, packet, at, serial), self.now)
+        self.table.insert(hash, Flow::new(key, side, packet, at, serial), tunnel, self.now)
     }
 
     /// The key of a fragment: the first tells the ports, the others find them remembered.
@@ -431,8 +447,15 @@ fn emit(
     out: &mut RecordBatch,
 ) {
     inspector.finish(&mut ended.flow, (recorder, stats, out));
-    stats.records += 1;
-    out.push(Record::Conn(recorder.record(ended.view(), false)));
+    if ended.flow.kind != Kind::Tunnel {
+        stats.records += 1;
+        out.push(Record::Conn(recorder.record(ended.view(), false)));
+    }
+    if let Some((kind, action)) = tunnels::end_of(&ended.flow) {
+        stats.records += 1;
+        let record = recorder.tunnel(&ended.flow, kind, action, ended.flow.conn.last);
+        out.push(Record::Tunnel(Box::new(record)));
+    }
     recorder.vantages.release(ended.flow.key.vantage);
     recorder.vantages.release(ended.flow.other_vantage);
 }

@@ -7,11 +7,13 @@ mod conn;
 mod dns;
 mod head;
 mod json;
+mod tunnel;
 
 pub(crate) use conn::Recorder;
 pub use conn::{ConnRecord, ConnState, End, Part, Proto};
 pub use dns::{DnsAnswer, DnsQuestion, DnsRecord};
 pub use head::Head;
+pub use tunnel::{TunnelAction, TunnelRecord};
 
 /// A log stream; each is a file, table or topic of its own.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -20,17 +22,20 @@ pub enum Stream {
     Conn,
     /// One record a query, with its answer.
     Dns,
+    /// Two records a tunnel.
+    Tunnel,
 }
 
 impl Stream {
     /// Every stream.
-    pub const ALL: [Self; 2] = [Self::Conn, Self::Dns];
+    pub const ALL: [Self; 3] = [Self::Conn, Self::Dns, Self::Tunnel];
 
     /// Zeek's name of the stream, as in `conn.log`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Conn => "conn",
             Self::Dns => "dns",
+            Self::Tunnel => "tunnel",
         }
     }
 }
@@ -44,6 +49,8 @@ pub enum Record {
     Conn(ConnRecord),
     /// A DNS query, answered or not.
     Dns(Box<DnsRecord>),
+    /// A tunnel.
+    Tunnel(Box<TunnelRecord>),
 }
 
 impl Record {
@@ -60,6 +67,7 @@ impl Record {
         match self {
             Self::Conn(_) => Stream::Conn,
             Self::Dns(_) => Stream::Dns,
+            Self::Tunnel(_) => Stream::Tunnel,
         }
     }
 
@@ -69,6 +77,7 @@ impl Record {
         match self {
             Self::Conn(conn) => conn.write_json(out),
             Self::Dns(dns) => dns.write_json(out),
+            Self::Tunnel(tunnel) => tunnel.write_json(out),
         }
     }
 }

@@ -109,6 +109,8 @@ pub struct Stats {
     pub truncated: u64,
     /// Decoded packets that were fragments behind the first.
     pub fragments: u64,
+    /// Packets inside UDP tunnels that were counted in flows of their own, beside the packet that enclosed them.
+    pub inner: u64,
     /// Packets dropped, by position in [`DropReason::ALL`].
     pub drops: [u64; DropReason::ALL.len()],
     /// Flows begun.
@@ -153,6 +155,7 @@ impl Stats {
         self.decoded_bytes += other.decoded_bytes;
         self.truncated += other.truncated;
         self.fragments += other.fragments;
+        self.inner += other.inner;
         for (sum, value) in self.drops.iter_mut().zip(other.drops) {
             *sum += value;
         }

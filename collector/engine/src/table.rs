@@ -99,6 +99,8 @@ pub(crate) struct View<'a> {
     pub(crate) flow: &'a Flow,
     pub(crate) tcp: Option<&'a TcpFlow>,
     pub(crate) extra: Option<&'a Extra>,
+    /// Number of the flow that it came through.
+    pub(crate) tunnel: Option<u64>,
 }
 
 impl View<'_> {
@@ -110,7 +112,7 @@ impl View<'_> {
             let (index, count) = (side as usize, self.flow.counts[side as usize]);
             let low = [count.packets, count.ip_bytes, payload[index]];
             let [packets, ip_bytes, payload] =
-                self.extra.map_or(low.map(u64::from), |extra| extra.widen(index, low));
+                self.extra.map_or_else(|| low.map(u64::from), |extra| extra.widen(index, low));
             (totals.packets[index], totals.ip_bytes[index]) = (packets, ip_bytes);
             totals.bytes[index] = self.tcp.map_or(payload, |tcp| tcp.bytes(side));
             totals.retransmits[index] = self.tcp.map_or(0, |tcp| u64::from(tcp.end(side).retransmits));
@@ -125,15 +127,18 @@ pub(crate) struct Ended {
     pub(crate) flow: Flow,
     tcp: Option<TcpFlow>,
     extra: Option<Box<Extra>>,
+    tunnel: Option<u64>,
 }
 
 impl Ended {
     pub(crate) fn view(&self) -> View<'_> {
-        View { flow: &self.flow, tcp: self.tcp.as_ref(), extra: self.extra.as_deref() }
+        View { flow: &self.flow, tcp: self.tcp.as_ref(), extra: self.extra.as_deref(), tunnel: self.tunnel }
     }
 }
 
 /// What time brings.
+// Made where it is used up: a box would cost more than the move.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Due<'a> {
     /// The flow is over.
     End(Ended),
@@ -158,6 +163,8 @@ pub(crate) struct Table {
     tcp: Slab<TcpFlow>,
     /// Of the few flows that have one.
     extras: HashMap<Slot, Box<Extra>, FixedState>,
+    /// Of flows that came through tunnels, the tunnels' numbers.
+    tunnels: HashMap<Slot, u64, FixedState>,
     idlest: Slot,
     busiest: Slot,
     wheel: Wheel,
@@ -177,6 +184,7 @@ impl Table {
             entries: Slab::new(capacity),
             tcp: Slab::new(capacity),
             extras: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
+            tunnels: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             idlest: NONE,
             busiest: NONE,
             wheel: Wheel::new(),
@@ -214,7 +222,8 @@ impl Table {
         let flow = self.flow(slot)?;
         let tcp = flow.tcp_slot().and_then(|slot| self.tcp.get(slot));
         let extra = if flow.marks.has(Mark::Extra) { self.extras.get(&slot) } else { None };
-        Some(View { flow, tcp, extra: extra.map(AsRef::as_ref) })
+        let tunnel = flow.marks.has(Mark::Tunnelled).then(|| self.tunnels.get(&slot).copied()).flatten();
+        Some(View { flow, tcp, extra: extra.map(AsRef::as_ref), tunnel })
     }
 
     #[inline]
@@ -230,7 +239,10 @@ impl Table {
     }
 
     /// Adds a flow that is not in the table, which must not be full. Its timer is set by [`Self::settle`].
-    pub(crate) fn insert(&mut self, hash: u64, mut flow: Flow, now: Timestamp) -> Slot {
+    pub(crate) fn insert(&mut self, hash: u64, mut flow: Flow, tunnel: Option<u64>, now: Timestamp) -> Slot {
+        if tunnel.is_some() {
+            flow.marks.set(Mark::Tunnelled);
+        }
         if flow.kind == Kind::Tcp {
             let slot = self.tcp.insert(TcpFlow::default());
             flow.set_tcp_slot(slot);
@@ -243,6 +255,9 @@ impl Table {
             relinked: relink_time(now),
         };
         let slot = self.entries.insert(entry);
+        if let Some(tunnel) = tunnel {
+            self.tunnels.insert(slot, tunnel);
+        }
         self.add_to_index(hash, slot);
         self.link_busiest(slot);
         self.live += 1;
@@ -294,7 +309,8 @@ impl Table {
             tcp
         });
         let extra = if flow.marks.has(Mark::Extra) { self.extras.remove(&slot) } else { None };
-        Some(Ended { flow, tcp, extra })
+        let tunnel = flow.marks.has(Mark::Tunnelled).then(|| self.tunnels.remove(&slot)).flatten();
+        Some(Ended { flow, tcp, extra, tunnel })
     }
 
     fn remove_from_index(&mut self, found: Slot, key: &FlowKey) {

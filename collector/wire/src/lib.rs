@@ -13,6 +13,7 @@ mod ip;
 mod link;
 pub mod packet;
 mod transport;
+pub mod tunnel;
 pub mod vxlan;
 
 pub use decap::Encapsulated;
@@ -21,4 +22,5 @@ pub use ip::{Fragment, IpVersion};
 pub use link::{LinkType, Vlans};
 pub use packet::Packet;
 pub use transport::{Icmp, Ports, Tcp, Transport, Udp, tcp_flags};
+pub use tunnel::TunnelKind;
 pub use vxlan::Vni;

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use enigma_wire::{Vlans, packet::ip_addr};
+use enigma_wire::{TunnelKind, Vlans, packet::ip_addr};
 
 use crate::{
     History, Timestamp,
@@ -154,6 +154,8 @@ pub struct ConnRecord {
     pub rtt: Option<Duration>,
     /// The tunnel it went through: the innermost, if there are several.
     pub tunnel: Option<Uid>,
+    /// What it encloses others' packets as, if it is a tunnel in UDP: a `service` of its own.
+    pub encloses: Option<TunnelKind>,
     /// Which part of a long flow it tells.
     pub part: Part,
 }
@@ -250,7 +252,8 @@ impl Recorder {
             truncated: flow.marks.has(Mark::Truncated),
             duplicate: flow.marks.has(Mark::Duplicate),
             rtt: view.tcp.and_then(TcpFlow::round_trip),
-            tunnel: None,
+            tunnel: view.tunnel.map(|serial| Uid::new(self.uid_seed, serial)),
+            encloses: flow.tunnel,
             part,
         }
     }

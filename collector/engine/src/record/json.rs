@@ -4,6 +4,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::io::Write as _;
 
+use enigma_wire::TunnelKind;
+
 use super::conn::{ConnRecord, Part, Proto};
 use crate::{Timestamp, uid::Uid};
 
@@ -203,7 +205,8 @@ impl ConnRecord {
         object.address("id.resp_h", responder.address);
         object.number("id.resp_p", u64::from(responder.port));
         object.plain("proto", self.proto.as_str().as_bytes());
-        let mut services = self.services.names();
+        let enclosing = self.encloses.and_then(TunnelKind::service);
+        let mut services = self.services.names().chain(enclosing);
         if let Some(first) = services.next() {
             let out = object.name("service");
             out.push(b'"');

@@ -38,6 +38,7 @@ fn wrapped_packets_give_the_same_records_with_the_vantage_added() {
             let seen_from = match record {
                 Record::Conn(conn) => &mut conn.vantage,
                 Record::Dns(dns) => &mut dns.head.vantage,
+                Record::Tunnel(tunnel) => &mut tunnel.head.vantage,
             };
             assert_eq!(seen_from.take(), Some(vantage), "{name}");
         }

@@ -52,7 +52,9 @@ fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usiz
                         (distance + 10 * strange.count(), row, record)
                     })
                 });
-                let Some((_, row, record)) = pairs.min() else { break };
+                let Some((_, row, record)) = pairs.min() else {
+                    break;
+                };
                 let (their, our) = (theirs.remove(row), ours.remove(record));
                 compared += 1;
                 let different = differing(&their, &our, skipped);
@@ -79,4 +81,9 @@ fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usiz
 #[test]
 fn dns_records_equal_zeeks() {
     compare("dns", &["auth", "addl"], &["id.orig_p", "trans_id", "query", "qtype"], 11);
+}
+
+#[test]
+fn tunnel_records_equal_zeeks() {
+    compare("tunnel", &[], &["id.orig_h", "id.orig_p", "tunnel_type", "action"], 10);
 }

@@ -1,0 +1,146 @@
+//! Packets inside packets: the inner ones are counted in flows of their own that know the tunnel they came through.
+//!
+//! As in Zeek, a tunnel in UDP is a flow like any other and has a `service`; one between two hosts (IP in IP, GRE) is
+//! no conversation and has only its `tunnel` records.
+
+use enigma_wire::{
+    Packet, Transport, TunnelKind, packet,
+    tunnel::{self, Inside},
+};
+
+use super::Pipeline;
+use crate::{
+    DropReason, Record, RecordBatch, Timestamp, TunnelAction, flow::Flow, key::FlowKey, slab::Slot,
+    table::Standing, vantage::VantageId,
+};
+
+/// Tunnels inside tunnels that are followed. Zeek's `Tunnel::max_depth` is 2; overlays over links between sites, mirrored
+/// once more by a switch, make four. More are only seen in attacks.
+const MAX_DEPTH: u8 = 4;
+
+/// Where a packet came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) vantage: VantageId,
+    /// Number of the flow that it came through.
+    pub(super) tunnel: Option<u64>,
+    /// Layers that were taken off.
+    depth: u8,
+}
+
+impl Origin {
+    pub(super) const fn new(vantage: VantageId) -> Self {
+        Self { vantage, tunnel: None, depth: 0 }
+    }
+
+    const fn through(self, serial: u64) -> Self {
+        Self { tunnel: Some(serial), depth: self.depth + 1, ..self }
+    }
+}
+
+impl Pipeline {
+    /// Counts a decoded packet, and what is inside it.
+    #[inline]
+    pub(super) fn packet(
+        &mut self,
+        at: Timestamp,
+        packet: &Packet<'_>,
+        origin: Origin,
+        out: &mut RecordBatch,
+    ) -> Result<(), DropReason> {
+        match tunnel::inside(packet) {
+            Some(inside) if origin.depth < MAX_DEPTH => self.tunnelled(at, packet, inside, origin, out),
+            _ => self.count(at, packet, origin, out).map(drop),
+        }
+    }
+
+    fn tunnelled(
+        &mut self,
+        at: Timestamp,
+        outer: &Packet<'_>,
+        Inside { kind, link, data }: Inside<'_>,
+        origin: Origin,
+        out: &mut RecordBatch,
+    ) -> Result<(), DropReason> {
+        let Ok(inner) = packet::decode(data, link, data.len() as u32) else {
+            // Not what it seemed to be, or nothing that makes a flow: the outer packet is all there is.
+            return self.count(at, outer, origin, out).map(drop);
+        };
+        let is_udp = matches!(outer.transport, Transport::Udp(_));
+        if !is_udp {
+            let slot = self.tunnel(at, outer, kind, origin, out);
+            let origin = origin.through(self.serial(slot));
+            return self.packet(at, &inner, origin, out);
+        }
+        let slot = self.count(at, outer, origin, out)?;
+        let serial = if kind.service().is_some() {
+            if let Some(flow) = self.table.flow_mut(slot)
+                && flow.tunnel.replace(kind).is_none()
+            {
+                self.tell(slot, kind, at, out);
+            }
+            self.serial(slot)
+        } else {
+            // GRE in UDP: a flow for every inner one, but one tunnel.
+            let slot = self.tunnel(at, outer, kind, origin, out);
+            self.serial(slot)
+        };
+        // The outer packet is the one that was received and counted; what happens to the inner does not change that.
+        if self.packet(at, &inner, origin.through(serial), out).is_ok() {
+            self.stats.inner += 1;
+        }
+        Ok(())
+    }
+
+    fn serial(&mut self, slot: Slot) -> u64 {
+        self.table.flow_mut(slot).map_or(0, |flow| flow.conn.serial())
+    }
+
+    /// The tunnel between the two hosts of `outer`, which it has now seen.
+    fn tunnel(
+        &mut self,
+        at: Timestamp,
+        outer: &Packet<'_>,
+        kind: TunnelKind,
+        origin: Origin,
+        out: &mut RecordBatch,
+    ) -> Slot {
+        let (key, side) = FlowKey::of_tunnel(outer, origin.vantage);
+        let hash = self.table.hash(&key);
+        let known = self.table.find(hash, &key);
+        let slot = match known {
+            Some(slot) if self.table.standing(slot, outer, at) != Standing::Over => slot,
+            over => {
+                if let Some(ended) = over.and_then(|slot| self.table.remove(slot)) {
+                    self.emit(ended, out);
+                }
+                let slot = self.begin(hash, (key, side), outer, at, origin.tunnel, out);
+                if let Some(flow) = self.table.flow_mut(slot) {
+                    flow.tunnel = Some(kind);
+                }
+                self.tell(slot, kind, at, out);
+                slot
+            }
+        };
+        self.table.take(slot, outer, side, at);
+        self.table.settle(slot, self.now);
+        slot
+    }
+
+    fn tell(&mut self, slot: Slot, kind: TunnelKind, at: Timestamp, out: &mut RecordBatch) {
+        let Some(view) = self.table.view(slot) else { return };
+        self.stats.records += 1;
+        let record = self.recorder.tunnel(view.flow, kind, TunnelAction::Discover, at);
+        out.push(Record::Tunnel(Box::new(record)));
+    }
+}
+
+/// What the end of a flow means for the tunnel it was.
+pub(super) fn end_of(flow: &Flow) -> Option<(TunnelKind, TunnelAction)> {
+    let kind = flow.tunnel?;
+    let action = if kind.service().is_some() { TunnelAction::Close } else { TunnelAction::Expire };
+    Some((kind, action))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use crate::{
+    ConnRecord, Datagram, EngineConfig, Pipeline, Record, RecordBatch, Stats, Timestamp, TunnelAction,
+    TunnelKind, TunnelRecord,
+};
+
+fn ipv4(protocol: u8, hosts: (u8, u8), payload: &[u8]) -> Vec<u8> {
+    let len = (20 + payload.len() as u16).to_be_bytes();
+    let head = [0x45, 0, len[0], len[1], 0, 1, 0, 0, 64, protocol, 0, 0];
+    [&head[..], &[10, 0, 0, hosts.0], &[10, 0, 0, hosts.1], payload].concat()
+}
+
+fn udp(hosts: (u8, u8), ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+    let len = (8 + payload.len() as u16).to_be_bytes();
+    let (source, destination) = (ports.0.to_be_bytes(), ports.1.to_be_bytes());
+    ipv4(17, hosts, &[&source[..], &destination, &len, &[0, 0], payload].concat())
+}
+
+fn ethernet(packet: &[u8]) -> Vec<u8> {
+    [&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00][..], packet].concat()
+}
+
+fn vxlan(packet: &[u8]) -> Vec<u8> {
+    [&[8, 0, 0, 0, 0, 0, 9, 0][..], &ethernet(packet)].concat()
+}
+
+/// The records of packets a second apart, as one session mirrors them.
+fn run(packets: &[Vec<u8>]) -> (Vec<ConnRecord>, Vec<TunnelRecord>, Stats) {
+    let mut pipeline = Pipeline::new(EngineConfig { flow_memory: 1 << 20, ..EngineConfig::default() });
+    let mut out = RecordBatch::new();
+    for (second, packet) in packets.iter().enumerate() {
+        let at = Timestamp::from_parts(1_700_000_000 + second as i64, 0);
+        let payload = vxlan(packet);
+        pipeline.datagram(
+            &Datagram { at, source: [10, 9, 8, 7].into(), source_port: 1, payload: &payload },
+            &mut out,
+        );
+    }
+    pipeline.finish(&mut out);
+    let (mut conns, mut tunnels) = (Vec::new(), Vec::new());
+    for record in out.take() {
+        match record {
+            Record::Conn(conn) => conns.push(conn),
+            Record::Tunnel(tunnel) => tunnels.push(*tunnel),
+            other => panic!("{other:?}"),
+        }
+    }
+    conns.sort_by_key(|conn| (conn.responder.port, conn.originator.port));
+    (conns, tunnels, *pipeline.stats())
+}
+
+#[test]
+fn a_tunnel_between_hosts_is_no_conversation_and_its_flows_name_it() {
+    let inner = |port| udp((1, 2), (40_000, port), b"x");
+    let gre = |packet: &[u8]| ipv4(47, (3, 4), &[&[0, 0, 0x08, 0][..], packet].concat());
+    let (conns, tunnels, stats) = run(&[gre(&inner(1)), gre(&inner(2)), ipv4(4, (5, 6), &gre(&inner(2)))]);
+    assert_eq!((conns.len(), stats.received, stats.decoded, stats.inner), (2, 3, 3, 0));
+    let told: Vec<_> =
+        tunnels.iter().map(|tunnel| (tunnel.kind, tunnel.action, tunnel.head.originator)).collect();
+    let (gre_end, ip_end) = (([10, 0, 0, 3].into(), 0), ([10, 0, 0, 5].into(), 0));
+    assert_eq!(
+        told,
+        [
+            (TunnelKind::Gre, TunnelAction::Discover, gre_end),
+            (TunnelKind::Ip, TunnelAction::Discover, ip_end),
+        ]
+    );
+    assert!(conns.iter().all(|conn| conn.tunnel == Some(tunnels[0].head.uid)));
+    assert_eq!(conns.iter().map(|conn| conn.originator.packets).collect::<Vec<_>>(), [1, 2]);
+    let mut line = Vec::new();
+    Record::Tunnel(Box::new(tunnels[0].clone())).write_json(&mut line);
+    let line = String::from_utf8(line).unwrap();
+    assert!(line.contains(r#""tunnel_type":"Tunnel::GRE","action":"Tunnel::DISCOVER""#), "{line}");
+}
+
+#[test]
+fn a_tunnel_in_udp_is_a_flow_with_a_service_and_the_inner_packets_count_once_more() {
+    let inner = udp((1, 2), (40_000, 7), b"x");
+    let outer = udp((3, 4), (50_000, 4789), &vxlan(&inner));
+    let (conns, tunnels, stats) = run(&[outer.clone(), outer]);
+    assert_eq!((conns.len(), stats.decoded, stats.inner), (2, 2, 2));
+    let [inside, outside] = &conns[..] else { panic!("{conns:?}") };
+    assert_eq!((inside.originator.packets, outside.originator.packets), (2, 2));
+    assert_eq!((inside.tunnel, outside.tunnel), (Some(outside.uid), None));
+    let actions: Vec<_> = tunnels.iter().map(|tunnel| (tunnel.kind, tunnel.action)).collect();
+    assert_eq!(
+        actions,
+        [(TunnelKind::Vxlan, TunnelAction::Discover), (TunnelKind::Vxlan, TunnelAction::Close)]
+    );
+    let mut line = Vec::new();
+    Record::Conn(outside.clone()).write_json(&mut line);
+    assert!(String::from_utf8(line).unwrap().contains(r#""service":"vxlan""#));
+}
+
+#[test]
+fn nesting_ends_at_a_depth_and_nonsense_inside_is_the_outer_packet() {
+    let mut packet = udp((1, 2), (40_000, 7), b"x");
+    for level in 0..6 {
+        packet = ipv4(4, (10 + level, 20 + level), &packet);
+    }
+    let (conns, tunnels, stats) = run(&[packet]);
+    // Four tunnels, then the fifth is a packet like any other.
+    assert_eq!((conns.len(), tunnels.len(), stats.decoded), (1, 4, 1));
+    assert_eq!((conns[0].ip_proto, conns[0].tunnel), (4, Some(tunnels[3].head.uid)));
+    let nonsense = ipv4(4, (1, 2), &[0x45, 0, 0, 1]);
+    let (conns, tunnels, stats) = run(&[nonsense]);
+    assert_eq!((conns.len(), tunnels.len(), stats.decoded, stats.dropped_total()), (1, 0, 1, 0));
+}
