@@ -7,16 +7,16 @@ mod convert;
 mod result;
 mod schema;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use enigma_fleet::finding::FindingKind;
-use enigma_fleet::ids::{AccountId, Place};
+use enigma_fleet::finding::{Finding, FindingKind};
+use enigma_fleet::ids::{AccountId, Label, Place};
 use enigma_fleet::inventory::Inventory;
 use enigma_fleet::reach as core;
-use enigma_fleet::selection;
+use enigma_fleet::selection::{self, Outcome, Rule, SelectionSpec};
 use enigma_reconcile::observe::{Scope, observe};
-use enigma_tfplugin::{Context, DataSource, Diagnostic, Diagnostics, Dynamic, Found, Schema};
+use enigma_tfplugin::{AttributePath, Context, DataSource, Diagnostic, Diagnostics, Dynamic, Found, Schema};
 
 use self::result::Seen;
 use crate::diagnostics;
@@ -72,9 +72,14 @@ impl DataSource for Interfaces {
         let mut told = unread(&territory.reach, &wanted, &inventory)?;
         inventory.unread.retain(|place, _| wanted.contains(place));
         let found = selection::select(&spec, &within(&wanted, &inventory));
-        let findings =
-            found.findings.iter().filter(|finding| !matches!(finding.kind, FindingKind::PlaceUnread { .. }));
-        told.extend(findings.map(diagnostics::finding));
+        let astray = astray(&spec, &territory.reach);
+        let is_told = |finding: &&Finding| match &finding.kind {
+            FindingKind::PlaceUnread { .. } => true,
+            FindingKind::RuleDecidesNothing { rule } => astray.contains(rule),
+            _ => false,
+        };
+        told.extend(astray.iter().map(|rule| nowhere(rule, &territory.reach)));
+        told.extend(found.findings.iter().filter(|finding| !is_told(finding)).map(diagnostics::finding));
         if told.has_errors() {
             return Err(told);
         }
@@ -139,6 +144,37 @@ fn unread(
     });
     let told: Diagnostics = told.collect();
     told.clone().into_result(told)
+}
+
+/// Rules that mean places which nobody reads.
+fn astray(spec: &SelectionSpec, reach: &core::Reach) -> BTreeSet<Label> {
+    let alone = |(label, rule): (&Label, &Rule)| SelectionSpec {
+        rules: BTreeMap::from([(label.clone(), rule.clone())]),
+        ..SelectionSpec::default()
+    };
+    spec.rules
+        .iter()
+        .filter(|(_, rule)| matches!(rule.outcome, Outcome::Mirror { .. }))
+        .filter(|one| reach.places_for(&alone(*one)).is_empty())
+        .map(|(label, _)| label.clone())
+        .collect()
+}
+
+fn nowhere(rule: &Label, reach: &core::Reach) -> Diagnostic {
+    let places = reach.places();
+    let mut names: Vec<String> = places.iter().take(3).map(|place| reach.name_of(place)).collect();
+    if places.len() > names.len() {
+        names.push(format!("and {} more", places.len() - names.len()));
+    }
+    Diagnostic::warning(
+        format!("Rule {rule} means no place that is read"),
+        format!(
+            "It selects nothing: no account and Region that the provider reads fits its accounts, Regions and zones. Read are: {}. Correct \
+             the rule, or add the account or its Region to the provider block.",
+            names.join(", ")
+        ),
+    )
+    .at(AttributePath::of("rules").key(rule.as_str()))
 }
 
 fn still_unknown() -> Diagnostics {

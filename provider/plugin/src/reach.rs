@@ -152,6 +152,15 @@ impl Reach {
         Ok((configured, cloud))
     }
 
+    /// The account with a key of the provider block, or with that id. Asks nobody.
+    pub(crate) fn account(&self, written: &str, home: &Place) -> Option<AccountId> {
+        let terms = self.terms();
+        let named = written.parse::<Label>().ok().and_then(|key| terms.accounts.get(&key).cloned());
+        named
+            .map(|account| account.id.unwrap_or_else(|| home.account.clone()))
+            .or_else(|| written.parse().ok())
+    }
+
     /// AWS, and every account and Region that the provider block means. Asks the organization, where there is one, for its accounts.
     ///
     /// # Errors

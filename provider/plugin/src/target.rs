@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{AccountId, Place, Region};
 use enigma_fleet::inventory::Destination;
-use enigma_reconcile::ports::{AwsError, InterfaceScope, MirrorPlace, MirrorScope};
+use enigma_reconcile::ports::{AwsError, Cloud, InterfaceScope, MirrorPlace, MirrorScope};
 use enigma_tfplugin::{AttributePath, Context, DataSource, Diagnostic, Diagnostics, Dynamic, Found, Schema};
 
 use self::judge::{Interfaced, Seen};
 use crate::diagnostics;
-use crate::reach::{Reach, Territory};
+use crate::reach::Reach;
 use crate::written;
 
 /// The attributes of which exactly one says where packets go.
@@ -30,6 +30,36 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(reach: Reach) -> Self {
         Self { reach }
+    }
+}
+
+impl Target {
+    /// Where the destination has to be looked for.
+    fn place(&self, config: &Dynamic, destination: &Destination, home: &Place) -> Result<Place, Diagnostics> {
+        if let Destination::NetworkLoadBalancer(arn) = destination
+            && let Some(place) = owner(arn)
+        {
+            return Ok(place);
+        }
+        let wrong = |name: &str, why: String| {
+            Diagnostics::from(Diagnostic::error("Invalid value", why).at(AttributePath::of(name)))
+        };
+        let region = written::text(config, "region")
+            .known()
+            .map(|text| text.parse::<Region>().map_err(|error| wrong("region", format!("{error}."))));
+        let account: Option<Result<AccountId, Diagnostics>> =
+            written::text(config, "account").known().map(|text| {
+                self.reach.account(text, home).ok_or_else(|| {
+                    wrong(
+                        "account",
+                        format!("{text:?} is neither an account id nor a key of the provider's accounts."),
+                    )
+                })
+            });
+        Ok(Place {
+            account: account.transpose()?.unwrap_or_else(|| home.account.clone()),
+            region: region.transpose()?.unwrap_or_else(|| home.region.clone()),
+        })
     }
 }
 
@@ -54,9 +84,9 @@ impl DataSource for Target {
                 "The destination was not read: Terraform passed an unknown value to the read. Please report this as a defect.",
             ))
         })?;
-        let territory = self.reach.territory(doing).await?;
-        let place = place(&config, &destination, &territory)?;
-        let reading = read(&territory, &place, &destination);
+        let (cloud, home) = self.reach.home(doing).await?;
+        let place = self.place(&config, &destination, &home)?;
+        let reading = read(cloud.as_ref(), &home, &place, &destination);
         let seen = tokio::select! {
             seen = reading => seen.map_err(|error| diagnostics::aws(doing, &error))?,
             () = cx.stop().cancelled() => {
@@ -68,7 +98,7 @@ impl DataSource for Target {
         };
         let mut state = config;
         if let Dynamic::Map(attributes) = &mut state {
-            let computed = judge::judge(&destination, territory.reach.home(), &place, &seen);
+            let computed = judge::judge(&destination, &home, &place, &seen);
             attributes.extend(computed.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         Ok(Found::new(state))
@@ -123,38 +153,14 @@ fn owner(arn: &str) -> Option<Place> {
         .flatten()
 }
 
-fn place(config: &Dynamic, destination: &Destination, territory: &Territory) -> Result<Place, Diagnostics> {
-    if let Destination::NetworkLoadBalancer(arn) = destination
-        && let Some(place) = owner(arn)
-    {
-        return Ok(place);
-    }
-    let home = territory.reach.home();
-    let wrong = |name: &str, why: String| {
-        Diagnostics::from(Diagnostic::error("Invalid value", why).at(AttributePath::of(name)))
-    };
-    let region = written::text(config, "region")
-        .known()
-        .map(|text| text.parse::<Region>().map_err(|error| wrong("region", format!("{error}."))));
-    let account: Option<Result<AccountId, Diagnostics>> =
-        written::text(config, "account").known().map(|text| {
-            territory.reach.account(text).ok_or_else(|| {
-                wrong(
-                    "account",
-                    format!("{text:?} is neither an account id nor a key of the provider's accounts."),
-                )
-            })
-        });
-    Ok(Place {
-        account: account.transpose()?.unwrap_or_else(|| home.account.clone()),
-        region: region.transpose()?.unwrap_or_else(|| home.region.clone()),
-    })
-}
-
-async fn read(territory: &Territory, place: &Place, destination: &Destination) -> Result<Seen, AwsError> {
-    let cloud = territory.cloud.as_ref();
+async fn read(
+    cloud: &dyn Cloud,
+    home: &Place,
+    place: &Place,
+    destination: &Destination,
+) -> Result<Seen, AwsError> {
     // Targets of other accounts' load balancers and interfaces cannot be made, so there is nothing to read.
-    let is_foreign = place.account != territory.reach.home().account;
+    let is_foreign = place.account != home.account;
     if is_foreign && !matches!(destination, Destination::GatewayLoadBalancerEndpoint(_)) {
         return Ok(Seen::default());
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -151,6 +152,7 @@ fn the_organization_example_lives_and_dies_in_a_simulated_company() {
         workspace.apply().unwrap().ok().unwrap();
         workspace.expect_no_changes().unwrap();
         let fleet = workspace.state_of("enigma_mirror_fleet.prod").unwrap().unwrap();
+        let policy = workspace.state_of("data.enigma_iam_policy.prod").unwrap().unwrap();
         assert_eq!(
             fleet["sessions"].as_object().unwrap().len(),
             12,
@@ -161,5 +163,32 @@ fn the_organization_example_lives_and_dies_in_a_simulated_company() {
         assert!(written.iter().all(|action| calls.iter().any(|call| call.action == *action)));
 
         workspace.destroy().unwrap().ok().unwrap();
+        expect_least_privilege(&sim, &policy);
     }
+}
+
+/// Nothing was called, from the first plan to the destroy, that the policies of `enigma_iam_policy` do not allow.
+fn expect_least_privilege(sim: &Sim, policy: &serde_json::Value) {
+    let rows = policy["statements"].as_array().unwrap();
+    let allowed = |name: &str| -> BTreeSet<&str> {
+        let of_policy = rows.iter().filter(|row| row["policy"] == name);
+        of_policy
+            .flat_map(|row| row["actions"].as_array().unwrap())
+            .map(|action| action.as_str().unwrap())
+            .collect()
+    };
+    let (home, member) = (allowed("collector_account"), allowed("member_role"));
+    let called: BTreeSet<(bool, String)> = sim
+        .journal()
+        .into_iter()
+        // AWS asks no permission for it.
+        .filter(|call| call.action != "GetCallerIdentity")
+        .map(|call| (call.account == "111111111111", format!("{}:{}", call.service, call.action)))
+        .collect();
+    let forbidden: Vec<_> = called
+        .iter()
+        .filter(|(is_home, action)| !if *is_home { &home } else { &member }.contains(action.as_str()))
+        .collect();
+    assert!(forbidden.is_empty(), "{forbidden:?}");
+    assert!(called.len() > 20, "{called:?}");
 }

@@ -153,6 +153,24 @@ async fn rules_name_accounts_by_key_or_id_and_others_are_not_read() {
 }
 
 #[tokio::test]
+async fn a_rule_for_places_that_nobody_reads_is_told_once() {
+    let (aws, _) = world();
+    let rules = r#"{
+        "all": { "interface_types": ["interface"] },
+        "far": { "accounts": ["web"], "regions": ["us-west-2"], "priority": 1 },
+        "never": { "accounts": ["999999999999"], "mirror": false, "priority": 2 }
+    }"#;
+    let found = read(&aws, terms(), rules).await.unwrap();
+    let told: Vec<_> =
+        found.told.iter().filter(|told| told.attribute.to_string() == "rules[\"far\"]").collect();
+    assert!(
+        matches!(told.as_slice(), [one] if one.detail.contains("web (333333333333) in us-east-1")),
+        "{told:?}"
+    );
+    assert_eq!(found.places().len(), 3);
+}
+
+#[tokio::test]
 async fn a_broken_role_is_one_warning_and_its_places_are_kept() {
     let (aws, interfaces) = world();
     for region in ["us-east-1", "us-west-2"] {
