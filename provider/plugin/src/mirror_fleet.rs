@@ -7,8 +7,10 @@ mod applying;
 mod convert;
 mod cost;
 mod directory;
+mod looking;
 mod memory;
 mod planning;
+mod preflight;
 mod reading;
 mod result;
 mod rules;
@@ -20,19 +22,19 @@ mod tags;
 mod timeouts;
 mod unread;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use enigma_fleet::expand::Expansion;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place};
-use enigma_fleet::inventory::Inventory;
+use enigma_fleet::ids::{FleetName, ObjectKey, Place};
 use enigma_fleet::ownership::own;
+use enigma_reconcile::generation;
 use enigma_reconcile::observe::{Scope, observe};
 use enigma_reconcile::pacing::Pacer;
-use enigma_reconcile::ports::{Cloud, InterfaceScope};
+use enigma_reconcile::ports::Cloud;
+use enigma_reconcile::progress::{Progress, ProgressFile};
 use enigma_tfplugin::{
     Context, Create, Delete, Diagnostic, Diagnostics, Dynamic, Imported, NewState, Plan, Planned, Read,
     Resource, Schema, Update, Value,
@@ -47,31 +49,42 @@ use self::timeouts::Deadline;
 use crate::diagnostics;
 use crate::reach::{Reach, Territory};
 
-/// EC2's describe calls may lag behind its writes. A session that seems to be missing is looked for once more after this long
-/// before anyone is told that it was deleted; it costs a second in plans that show such a drift and nothing in others.
-/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// Names a file that holds how far an apply is, as JSON, for people and programs that watch.
+const PROGRESS: &str = "ENIGMA_PROGRESS";
 
 /// The resource type.
 pub(crate) struct MirrorFleet {
     reach: Reach,
     pacer: Arc<Pacer>,
+    progress: Option<Arc<dyn Progress>>,
 }
 
 impl MirrorFleet {
     pub(crate) fn new(reach: Reach) -> Self {
-        Self { reach, pacer: Arc::new(Pacer::new()) }
+        let file = std::env::var_os(PROGRESS).filter(|path| !path.is_empty());
+        let progress = file.map(|path| Arc::new(ProgressFile::new(path.into())) as Arc<dyn Progress>);
+        Self { reach, pacer: Arc::new(Pacer::new()), progress }
     }
 
     fn means<'a>(
         &self,
         cloud: Arc<dyn Cloud>,
         home: &'a Place,
-        deadline: &'a Deadline,
+        cx: &'a Context,
+        deadline: &Deadline,
         memory: &Memory,
     ) -> Means<'a> {
-        let generation = memory.generation.unwrap_or_else(applying::new_generation);
-        Means { cloud, home, pacer: Arc::clone(&self.pacer), stop: deadline.stop(), generation }
+        Means {
+            // What an apply sees is what there is when it begins.
+            cloud: self.reach.direct().unwrap_or(cloud),
+            home,
+            pacer: Arc::clone(&self.pacer),
+            stop: cx.stop(),
+            limit: deadline.limit,
+            generation: memory.generation.unwrap_or_else(applying::new_generation),
+            seen: memory.seen,
+            progress: self.progress.clone(),
+        }
     }
 
     /// AWS, home, and every place that the provider block means. What exists must still be looked after where the organization cannot
@@ -149,8 +162,17 @@ impl Resource for MirrorFleet {
                 planning::undecided(prior.as_ref(), request.config.get("name").and_then(Dynamic::as_str));
             return Ok(Planned::new(computed.write(request.proposed)?).with(diagnostics));
         };
-        let computed = planning::planned(&question, &decision);
-        Ok(Planned::new(computed.write(request.proposed)?).with(diagnostics))
+        let planned = planning::planned(&question, &decision).write(request.proposed)?;
+        let is_empty = request.prior.as_ref() == Some(&planned);
+        if !is_empty && !self.reach.is_postponed() {
+            let (cloud, _) = self.reach.home("The fleet was not planned").await?;
+            diagnostics
+                .extend(preflight::look(&cloud, &question, &decision, &convert::describe(&planned)).await);
+            if diagnostics.has_errors() {
+                return Err(diagnostics);
+            }
+        }
+        Ok(Planned::new(planned).with(diagnostics))
     }
 
     async fn create(
@@ -161,8 +183,8 @@ impl Resource for MirrorFleet {
         let Territory { cloud, reach } = self.reach.territory("The fleet was not made").await?;
         let (home, places) = (reach.home().clone(), reach.places());
         let memory = Memory::read(&request.planned_private);
-        let deadline = Deadline::start(&request.config, "create", cx.stop());
-        let means = self.means(cloud, &home, &deadline, &memory);
+        let deadline = Deadline::of(&request.config, "create");
+        let means = self.means(cloud, &home, cx, &deadline, &memory);
         let question = Question {
             config: &request.config,
             prior: None,
@@ -193,15 +215,16 @@ impl Resource for MirrorFleet {
         let mut told = applied.diagnostics;
         told.extend(unread::untouched(&applied.unread, true));
         told.extend(diagnostics::outcomes(&applied.outcomes, true));
-        told.extend(deadline.exceeded(cx.stop()));
+        told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         if counts.failed + counts.skipped + counts.cancelled == 0 && applied.unread.is_empty() {
             let ids = computed.target_ids.clone().known().unwrap_or_default().into_iter();
             let targets = ids.filter_map(|(key, id)| Some((key.parse().ok()?, id.known()?.parse().ok()?)));
             told.extend(applying::mark_complete(&means, targets).await);
         }
-        Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(
-            memory.after_apply(applying::next_generation(means.generation), &applied.outcomes).write(),
-        ))
+        self.reach.forget();
+        Ok(NewState::of(computed.write(request.planned)?)
+            .with(told)
+            .with_private(memory.after_apply(means.generation, &applied.outcomes).write()))
     }
 
     async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -215,8 +238,9 @@ impl Resource for MirrorFleet {
         let before = Computed::read(&request.state)?;
         let fleet = name(&request.state)?;
         let (cloud, home, mut places, mut told) = self.within_reach("The fleet was not refreshed").await?;
-        places.extend(places_of(&before, &home));
-        let (owned, inventory) = look(cloud.as_ref(), &fleet, &places, &before, cx).await?;
+        places.extend(looking::places_of(&before, &home));
+        let (owned, inventory) =
+            looking::look(cloud.as_ref(), &self.reach, &fleet, &places, &before, cx).await?;
         let remembered = Memory::read(&request.private);
         let seen = reading::Seen {
             fleet: &fleet,
@@ -239,6 +263,7 @@ impl Resource for MirrorFleet {
             stranger_vnis: owned.stranger_vnis(),
             unread: inventory.unread.keys().cloned().collect(),
             unfinished_filters: BTreeSet::new(),
+            seen: generation::newest(&fleet, &inventory.places).or(remembered.seen),
             ..remembered
         };
         Ok(NewState::of(computed.write(request.state)?).with(told).with_private(memory.write()))
@@ -251,8 +276,8 @@ impl Resource for MirrorFleet {
     ) -> Result<NewState<Dynamic>, Diagnostics> {
         let (cloud, home) = self.reach.home("The fleet was not changed").await?;
         let memory = Memory::read(&request.planned_private);
-        let deadline = Deadline::start(&request.config, "update", cx.stop());
-        let means = self.means(cloud, &home, &deadline, &memory);
+        let deadline = Deadline::of(&request.config, "update");
+        let means = self.means(cloud, &home, cx, &deadline, &memory);
         let question = Question {
             config: &request.config,
             prior: Some(&request.prior),
@@ -266,6 +291,8 @@ impl Resource for MirrorFleet {
         let before = decision.prior;
         let occasion = Occasion::Update {
             reviewed: before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
+            known: &looking::places_of(&before, &home),
+            shared: &looking::shared(&before),
             former_tags: tags::former(&before.tags_all),
         };
         let description = convert::describe(&request.planned);
@@ -284,30 +311,34 @@ impl Resource for MirrorFleet {
         let mut told = applied.diagnostics;
         told.extend(unread::untouched(&applied.unread, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
-        told.extend(deadline.exceeded(cx.stop()));
-        Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(
-            memory.after_apply(applying::next_generation(means.generation), &applied.outcomes).write(),
-        ))
+        told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
+        self.reach.forget();
+        Ok(NewState::of(computed.write(request.planned)?)
+            .with(told)
+            .with_private(memory.after_apply(means.generation, &applied.outcomes).write()))
     }
 
     async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
         let before = Computed::read(&request.prior)?;
         let fleet = name(&request.prior)?;
         let (cloud, home, reached, mut told) = self.within_reach("The fleet was not destroyed").await?;
-        let occasion = Occasion::Destroy { known: &places_of(&before, &home), reached: &reached };
-        let deadline = Deadline::start(&request.prior, "delete", cx.stop());
-        let means = self.means(cloud, &home, &deadline, &Memory::read(&request.prior_private));
+        let occasion = Occasion::Destroy {
+            known: &looking::places_of(&before, &home),
+            shared: &looking::shared(&before),
+            reached: &reached,
+        };
+        let deadline = Deadline::of(&request.prior, "delete");
+        let means = self.means(cloud, &home, cx, &deadline, &Memory::read(&request.prior_private));
         let (_, applied) = applying::apply(&means, Expansion::nothing(fleet), "", &occasion).await?;
         told.extend(applied.diagnostics);
         told.extend(unread::untouched(&applied.unread, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
-        told.extend(deadline.exceeded(cx.stop()));
+        told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         if applied.outcomes.is_complete() && applied.unread.is_empty() {
             return Ok(NewState::gone().with(told));
         }
         let computed = result::left(&before, &applied.owned, &applied.outcomes, &applied.unread);
-        let memory = Memory::read(&request.prior_private)
-            .after_apply(applying::next_generation(means.generation), &applied.outcomes);
+        let memory = Memory::read(&request.prior_private).after_apply(means.generation, &applied.outcomes);
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
 
@@ -353,71 +384,6 @@ impl Resource for MirrorFleet {
         inputs.extend(tags.iter().flat_map(|json| convert::described(json)));
         Ok(vec![Imported::new(computed.write(Dynamic::map(inputs))?)])
     }
-}
-
-/// Reads what the fleet has, and of sessions that seem to be missing or are new whatever tells why.
-async fn look(
-    cloud: &dyn Cloud,
-    fleet: &FleetName,
-    places: &BTreeSet<Place>,
-    before: &Computed,
-    cx: &Context,
-) -> Result<(enigma_fleet::ownership::Owned, Inventory), Diagnostics> {
-    let scope = Scope::Mirroring { interfaces: BTreeMap::new() };
-    let mut inventory = observe(cloud, places, &scope).await;
-    let mut owned = own(fleet, &inventory.places);
-    let rows = before.rows();
-    let is_active = |key: &MemberKey| {
-        rows.get(&key.to_string())
-            .is_some_and(|row| row.state() == Some(enigma_fleet::expand::PriorState::Active))
-    };
-    if reading::vanished(before, &owned).iter().any(is_active) {
-        tokio::select! {
-            () = tokio::time::sleep(SECOND_LOOK) => {}
-            () = cx.stop().cancelled() => {
-                return Err(Diagnostic::error(
-                    "Interrupted",
-                    "The fleet was not refreshed to the end, because Terraform was told to stop. The stored state is kept.",
-                ).into());
-            }
-        }
-        inventory = observe(cloud, places, &scope).await;
-        owned = own(fleet, &inventory.places);
-    }
-    let new = reading::unknown_to_state(before, &owned);
-    let questions: Vec<MemberKey> =
-        reading::vanished(before, &owned).into_iter().chain(new.iter().cloned()).collect();
-    for place in places.iter().filter(|place| !inventory.unread.contains_key(place)) {
-        let ids: Vec<_> =
-            questions.iter().filter(|key| key.place == *place).map(|key| key.interface.clone()).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        let open =
-            cloud.open(place).await.map_err(|e| diagnostics::aws("The fleet was not refreshed", &e))?;
-        let failed = |e| diagnostics::aws("The fleet was not refreshed", &e);
-        let interfaces = open.interfaces(&InterfaceScope::Ids(ids)).await.map_err(failed)?;
-        let has_new = new.iter().any(|key| key.place == *place);
-        let instances = if has_new { open.instances().await.map_err(failed)? } else { Vec::new() };
-        if let Some(seen) = inventory.places.get_mut(place) {
-            seen.interfaces = interfaces;
-            seen.instances = instances;
-        }
-    }
-    Ok((owned, inventory))
-}
-
-/// Where the state says that something of the fleet is, and home.
-fn places_of(before: &Computed, home: &Place) -> BTreeSet<Place> {
-    let sources =
-        before.rows().into_keys().filter_map(|key| key.parse().ok()).map(|key: MemberKey| key.place);
-    let mut places: BTreeSet<Place> = sources.collect();
-    for ids in [&before.target_ids, &before.filter_ids] {
-        let keys = ids.as_ref().known().into_iter().flat_map(BTreeMap::keys);
-        places.extend(keys.filter_map(|key| key.parse().ok()).map(|key: ObjectKey| key.place));
-    }
-    places.insert(home.clone());
-    places
 }
 
 fn name(state: &Dynamic) -> Result<FleetName, Diagnostics> {

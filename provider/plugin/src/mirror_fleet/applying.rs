@@ -5,25 +5,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use enigma_fleet::actions::Resource;
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::Expansion;
+use enigma_fleet::finding::Finding;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place, TargetId};
-use enigma_fleet::inventory::Tags;
+use enigma_fleet::inventory::{Inventory, Tags};
 use enigma_fleet::ownership::{Owned, own};
 use enigma_fleet::plan::Plan;
 use enigma_reconcile::execute::{Options, execute};
-use enigma_reconcile::observe::{Scope, observe};
+use enigma_reconcile::generation::{self, Superseded};
 use enigma_reconcile::outcome::Outcomes;
 use enigma_reconcile::pacing::Pacer;
 use enigma_reconcile::ports::Cloud;
+use enigma_reconcile::progress::Progress;
 use enigma_tfplugin::{Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
 
+use super::looking::see;
 use super::spec_tags;
 use crate::diagnostics;
 
@@ -37,8 +40,14 @@ pub(super) struct Means<'a> {
     pub(super) home: &'a Place,
     pub(super) pacer: Arc<Pacer>,
     pub(super) stop: &'a CancellationToken,
-    /// Part of every client token.
+    /// How long it may take; then it is as if Terraform had said stop.
+    pub(super) limit: Duration,
+    /// Part of every client token, and written on targets.
     pub(super) generation: u64,
+    /// The newest generation that the plan knows.
+    pub(super) seen: Option<u64>,
+    /// Who watches.
+    pub(super) progress: Option<Arc<dyn Progress>>,
 }
 
 /// What came of it.
@@ -60,6 +69,10 @@ pub(super) enum Occasion<'a> {
     Update {
         /// Keys of the prior state.
         reviewed: BTreeSet<MemberKey>,
+        /// The state says that these places hold some of the fleet.
+        known: &'a BTreeSet<Place>,
+        /// And that these of them share targets.
+        shared: &'a BTreeSet<Place>,
         /// Tag keys.
         former_tags: BTreeSet<String>,
     },
@@ -67,32 +80,55 @@ pub(super) enum Occasion<'a> {
     Destroy {
         /// The state says that these places hold some of it.
         known: &'a BTreeSet<Place>,
+        /// And that these of them share targets.
+        shared: &'a BTreeSet<Place>,
         /// The provider reaches these, so that another writer may have made some of it there.
         reached: &'a BTreeSet<Place>,
     },
 }
 
-/// Brings `expansion` about.
+/// Everything decided, and nothing done yet.
+pub(super) struct Ready {
+    /// What was asked for, without what cannot be had now, and with descriptions.
+    pub(super) expansion: Expansion,
+    /// What was seen.
+    pub(super) inventory: Inventory,
+    /// What of it is the fleet's.
+    pub(super) owned: Owned,
+    /// What is to be done.
+    pub(super) plan: Plan,
+    /// Of the difference and the check; with an error nothing may be done.
+    pub(super) findings: Vec<Finding>,
+    /// See [`Applied::unread`].
+    pub(super) unread: BTreeMap<Place, String>,
+}
+
+/// Looks at what exists, finds the difference and has it checked.
 ///
 /// # Errors
-/// Nothing was done.
-pub(super) async fn apply(
-    means: &Means<'_>,
+/// Nothing may be done: what exists could not be seen, or the fleet is another's.
+pub(super) async fn prepare(
+    cloud: &dyn Cloud,
+    home: &Place,
     mut expansion: Expansion,
     description: &str,
     occasion: &Occasion<'_>,
-) -> Result<(Expansion, Applied), Diagnostics> {
+) -> Result<Ready, Diagnostics> {
     let fleet = expansion.fleet.clone();
-    let places = places(means.home, &expansion, occasion);
-    let inventory =
-        observe(means.cloud.as_ref(), &places, &Scope::Mirroring { interfaces: BTreeMap::new() }).await;
-    let needed = expansion.targets.keys().map(|key| &key.place).chain([means.home]);
+    let places = places(home, &expansion, occasion);
+    let nowhere = BTreeSet::new();
+    let shared = match occasion {
+        Occasion::Create(_) => &nowhere,
+        Occasion::Update { shared, .. } | Occasion::Destroy { shared, .. } => shared,
+    };
+    let inventory = see(cloud, &places, shared).await;
+    let needed = expansion.targets.keys().map(|key| &key.place).chain([home]);
     for place in needed {
         // Without the targets no session can be made, and none of theirs be told from others'.
         if let Some(why) = inventory.unread.get(place) {
             return Err(Diagnostic::error(
                 format!("Fleet {fleet} was not touched"),
-                format!("What exists in {place} could not be read, so nothing was changed anywhere: {why}. Correct that, then apply again."),
+                format!("What exists in {place} could not be read, so nothing was changed anywhere: {why}. Correct that, then try again."),
             )
             .into());
         }
@@ -109,7 +145,7 @@ pub(super) async fn apply(
             }
             describe(&mut expansion, description, false);
         }
-        Occasion::Update { reviewed, former_tags } => {
+        Occasion::Update { reviewed, former_tags, .. } => {
             leave_unreviewed(&mut owned, &expansion, reviewed);
             around.former_tags = former_tags.clone();
             around.former_tags.extend(spec_tags::keys());
@@ -118,14 +154,54 @@ pub(super) async fn apply(
         Occasion::Destroy { .. } => {}
     }
     let plan = diff(&expansion, &owned, &around);
-    let mut findings: Diagnostics = plan.findings.iter().map(diagnostics::finding).collect();
-    findings.extend(check::plan(&plan, &owned).iter().map(diagnostics::finding));
+    let mut findings = plan.findings.clone();
+    findings.extend(check::plan(&plan, &owned));
+    Ok(Ready { expansion, inventory, owned, plan, findings, unread })
+}
+
+/// Brings `expansion` about.
+///
+/// # Errors
+/// Nothing was done.
+pub(super) async fn apply(
+    means: &Means<'_>,
+    expansion: Expansion,
+    description: &str,
+    occasion: &Occasion<'_>,
+) -> Result<(Expansion, Applied), Diagnostics> {
+    let ready = prepare(means.cloud.as_ref(), means.home, expansion, description, occasion).await?;
+    let findings: Diagnostics = ready.findings.iter().map(diagnostics::finding).collect();
     if findings.has_errors() {
         return Err(findings);
     }
-    let options = Options::new(means.generation, Arc::clone(&means.pacer));
+    let Ready { expansion, inventory, owned, plan, unread, .. } = ready;
+    if !matches!(occasion, Occasion::Create(_)) {
+        // A create resumes what an earlier one left, so there a generation says nothing.
+        let newest = generation::newest(&expansion.fleet, &inventory.places);
+        generation::guard(&expansion.fleet, means.seen, newest).map_err(|stale| superseded(&stale))?;
+    }
+    let options = options(means, occasion, &owned, &plan);
     let outcomes = execute(&plan, Arc::clone(&means.cloud), &options, means.stop).await;
     Ok((expansion, Applied { owned, plan, outcomes, unread, diagnostics: findings }))
+}
+
+fn options(means: &Means<'_>, occasion: &Occasion<'_>, owned: &Owned, plan: &Plan) -> Options {
+    let mut options = Options::new(means.generation, Arc::clone(&means.pacer));
+    options.deadline = Some(means.limit);
+    options.progress.clone_from(&means.progress);
+    // A plan without actions undoes nothing, and what a destroy leaves is found again by its tags.
+    if !plan.is_empty() && !matches!(occasion, Occasion::Destroy { .. }) {
+        let targets = owned.targets.iter().flat_map(|(key, list)| list.iter().map(move |one| (key, one)));
+        options.stamps = Some(targets.map(|(key, one)| (key.place.clone(), one.id.clone())).collect());
+    }
+    options
+}
+
+fn superseded(stale: &Superseded) -> Diagnostic {
+    Diagnostic::error(
+        format!("The plan of fleet {} is stale", stale.fleet),
+        format!("Nothing was changed: {stale}."),
+    )
 }
 
 /// Marks a fleet whose create ended as complete.
@@ -163,9 +239,8 @@ fn places(home: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> BTree
     places.extend(expansion.sessions.keys().map(|key| key.place.clone()));
     places.extend(expansion.targets.keys().map(|key| key.place.clone()));
     match occasion {
-        Occasion::Create(more) => places.extend(more.iter().cloned()),
-        Occasion::Update { reviewed, .. } => places.extend(reviewed.iter().map(|key| key.place.clone())),
-        Occasion::Destroy { known, reached } => places.extend(known.union(reached).cloned()),
+        Occasion::Create(more) | Occasion::Update { known: more, .. } => places.extend(more.iter().cloned()),
+        Occasion::Destroy { known, reached, .. } => places.extend(known.union(reached).cloned()),
     }
     places
 }

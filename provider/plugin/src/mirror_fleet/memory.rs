@@ -11,6 +11,8 @@ use enigma_reconcile::outcome::Outcomes;
 use enigma_tfplugin::Private;
 use serde::{Deserialize, Serialize};
 
+use super::applying::next_generation;
+
 /// Bytes are JSON; unknown fields of newer versions are ignored, and bytes that cannot be read count as none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -22,6 +24,9 @@ pub(super) struct Memory {
     /// Part of every client token of the next apply; changes when an apply has ended. So an apply that is repeated after a kill asks
     /// for the same objects again even where EC2 does not show the first ones yet, and a later one never gets an old answer.
     pub(super) generation: Option<u64>,
+    /// The generation that the last refresh saw on the fleet's targets, or that the last apply put there. Where AWS has a newer one
+    /// when an apply begins, somebody applied since, and the plan is stale.
+    pub(super) seen: Option<u64>,
     /// Actions of the last apply that were not done and that no row of the state shows: changed sessions, rules, tags, targets that
     /// nobody needs. While there are some, a plan is not empty.
     pub(super) unfinished: usize,
@@ -34,10 +39,11 @@ impl Memory {
         serde_json::from_slice(private).unwrap_or_default()
     }
 
-    /// The same once an apply has ended so, with the tokens of the next one.
+    /// The same once an apply of this generation has ended so.
     pub(super) fn after_apply(self, generation: u64, outcomes: &Outcomes) -> Self {
         Self {
-            generation: Some(generation),
+            generation: Some(next_generation(generation)),
+            seen: Some(generation).max(self.seen),
             unfinished: unfinished(outcomes),
             unfinished_filters: unfinished_filters(outcomes).iter().map(ToString::to_string).collect(),
             ..self

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use enigma_fleet::expand::{DesiredSession, Expansion, Facts, Prior, PriorSession, PriorState, expand};
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{MemberKey, ObjectKey, Place};
+use enigma_fleet::ids::{ObjectKey, Place};
 use enigma_fleet::selection::Member;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Value};
@@ -145,7 +145,7 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         estimated_monthly_cost_usd: cost::monthly(question.config, rows.len()),
         directory_json: Value::Known(directory::json(&decision.expansion.fleet, &rows, &whereabouts)),
         spec_json: convert::description(&decision.expansion.fleet, question.config),
-        coverage: before.coverage.clone(),
+        coverage: before.coverage,
         tags_all: tags::all(tags::merged(question.config, question.default_tags)),
         shares: Value::Known(shares::planned(&decision.expansion, &before.shares)),
         sessions: Value::Known(rows),

@@ -59,7 +59,7 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         id: before.id.clone(),
         shares: Value::Known(shares),
         tags_all: before.tags_all.clone(),
-        coverage: before.coverage.clone(),
+        coverage: before.coverage,
         estimated_monthly_cost_usd: cost::monthly(inputs, rows.len()),
         directory_json: Value::Known(directory::json(seen.fleet, &rows, &whereabouts(before, seen))),
         spec_json: convert::description(seen.fleet, inputs),

@@ -116,6 +116,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
     };
     if !ended.is_create {
         correct_rules(ended, &mut after);
+        keep_undeleted(ended, &mut after);
     }
     after.count();
     after.count_more(unfinished(ended.outcomes));
@@ -205,6 +206,29 @@ fn shares(ended: &Ended<'_>) -> Shares {
         share.arn = promised(std::mem::take(&mut share.arn), arn.into());
     }
     shares
+}
+
+/// Targets and filters that were to go and are still there stay in the state, which may be all that knows where they are.
+fn keep_undeleted(ended: &Ended<'_>, after: &mut Computed) {
+    let mut targets: BTreeSet<String> = BTreeSet::new();
+    let mut filters: BTreeSet<String> = BTreeSet::new();
+    for (_, step) in ended.outcomes.incomplete() {
+        match &step.action {
+            Action::DeleteTarget { key, .. } => drop(targets.insert(key.to_string())),
+            Action::DeleteFilter { key, .. } => drop(filters.insert(key.to_string())),
+            _ => {}
+        }
+    }
+    let is_unread =
+        |text: &str| text.parse::<ObjectKey>().is_ok_and(|key| ended.unread.contains_key(&key.place));
+    let keep = |before: &Value<Ids>, after: &mut Value<Ids>, undeleted: &BTreeSet<String>| {
+        let (Value::Known(before), Value::Known(after)) = (before, after) else { return };
+        for (key, id) in before.iter().filter(|(key, _)| undeleted.contains(*key) || is_unread(key)) {
+            after.entry(key.clone()).or_insert_with(|| id.clone());
+        }
+    };
+    keep(&ended.before.target_ids, &mut after.target_ids, &targets);
+    keep(&ended.before.filter_ids, &mut after.filter_ids, &filters);
 }
 
 /// Filters whose rules are not as planned say what is in AWS: the failure is reported as an error, so they may.

@@ -3,6 +3,7 @@
 //! What the real command line does with the answers is proved elsewhere; here are the cases that it cannot reach one by one.
 
 mod applying;
+mod company;
 mod expect;
 mod lab;
 mod planning;

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use enigma_reconcile::outcome::{Outcome, Outcomes};
 use enigma_tfplugin::{Attribute, AttributePath, Diagnostic, Dynamic, Nesting, Object, Validator};
 use jiff::SignedDuration;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 /// Where nobody says another limit. AWS allows 10,000 sessions in a place and 5 calls a second after a burst of 50, so the largest place
 /// takes 33 minutes; the rest is for throttling by other programs. What is longer hangs, and a person should hear of it.
@@ -38,41 +39,25 @@ fn parse(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).ok().filter(|limit| !limit.is_zero()).ok_or_else(wrong)
 }
 
-/// A stop of its own: cancelled by Terraform's, or when the time is over.
+/// The limit of one operation.
 pub(super) struct Deadline {
-    stop: CancellationToken,
     operation: &'static str,
-    limit: Duration,
-    /// Ends the clock with the apply.
-    _clock: DropGuard,
+    pub(super) limit: Duration,
 }
 
 impl Deadline {
-    /// The limit of `operation` (`create`, `update` or `delete`) in these arguments, counted from now.
-    pub(super) fn start(arguments: &Dynamic, operation: &'static str, stop: &CancellationToken) -> Self {
+    /// The limit of `operation` (`create`, `update` or `delete`) in these arguments.
+    pub(super) fn of(arguments: &Dynamic, operation: &'static str) -> Self {
         let written = arguments.get("timeouts").and_then(|timeouts| timeouts.get(operation)?.as_str());
         // A text that is no duration was refused in validation.
         let limit = written.and_then(|text| parse(text).ok()).unwrap_or(DEFAULT);
-        let stop = stop.child_token();
-        let ended = CancellationToken::new();
-        let (at_end, clock) = (stop.clone(), ended.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = tokio::time::sleep(limit) => at_end.cancel(),
-                () = clock.cancelled() => {}
-            }
-        });
-        Self { stop, operation, limit, _clock: ended.drop_guard() }
-    }
-
-    /// What stops the apply.
-    pub(super) fn stop(&self) -> &CancellationToken {
-        &self.stop
+        Self { operation, limit }
     }
 
     /// What to tell if it was this and not Terraform that stopped the apply.
-    pub(super) fn exceeded(&self, terraform: &CancellationToken) -> Option<Diagnostic> {
-        (self.stop.is_cancelled() && !terraform.is_cancelled()).then(|| {
+    pub(super) fn exceeded(&self, outcomes: &Outcomes, terraform: &CancellationToken) -> Option<Diagnostic> {
+        let is_cut = outcomes.steps.iter().any(|step| matches!(step.outcome, Outcome::Cancelled));
+        (is_cut && !terraform.is_cancelled()).then(|| {
             let minutes = self.limit.as_secs().div_ceil(60);
             Diagnostic::warning(
                 format!("The time limit of {minutes} minutes was reached"),
@@ -101,19 +86,11 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_limit_stops_once_and_tells_itself_from_a_person() {
-        let terraform = CancellationToken::new();
+    #[test]
+    fn a_limit_is_of_its_operation() {
         let arguments = Dynamic::map([("timeouts", Dynamic::map([("create", Dynamic::from("2m"))]))]);
-        let deadline = Deadline::start(&arguments, "create", &terraform);
-        tokio::time::sleep(Duration::from_secs(119)).await;
-        assert!(!deadline.stop().is_cancelled());
-        deadline.stop().cancelled().await;
-        let told = deadline.exceeded(&terraform).unwrap();
-        assert!(told.summary.contains("2 minutes") && told.attribute.to_string() == "timeouts.create");
-
-        let deadline = Deadline::start(&arguments, "update", &terraform);
-        terraform.cancel();
-        assert!(deadline.stop().is_cancelled() && deadline.exceeded(&terraform).is_none());
+        assert_eq!(Deadline::of(&arguments, "create").limit, Duration::from_secs(120));
+        assert_eq!(Deadline::of(&arguments, "update").limit, DEFAULT);
+        assert_eq!(Deadline::of(&Dynamic::map([("timeouts", Dynamic::Null)]), "delete").limit, DEFAULT);
     }
 }

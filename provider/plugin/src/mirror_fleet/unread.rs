@@ -8,12 +8,12 @@ use enigma_tfplugin::{Diagnostic, Diagnostics};
 /// Of a refresh: sessions there are kept.
 pub(super) fn kept(unread: &BTreeMap<Place, String>) -> Diagnostics {
     accounts(unread)
-        .map(|(account, regions, why)| {
+        .map(|(account, why)| {
             Diagnostic::warning(
                 format!("Account {account} could not be read"),
                 format!(
-                    "The fleet's sessions there ({regions}) are kept as the state knows them, and none of them is removed: {why}. If the account \
-                     has left for good, let the provider reach it until an apply has removed them, or delete them there by hand."
+                    "The fleet's sessions there are kept as the state knows them, and none of them is removed. If the account has left for \
+                     good, let the provider reach it until an apply has removed them, or delete them there by hand.\n{why}"
                 ),
             )
         })
@@ -24,25 +24,28 @@ pub(super) fn kept(unread: &BTreeMap<Place, String>) -> Diagnostics {
 pub(super) fn untouched(unread: &BTreeMap<Place, String>, as_warning: bool) -> Diagnostics {
     let make = if as_warning { Diagnostic::warning } else { Diagnostic::error };
     accounts(unread)
-        .map(|(account, regions, why)| {
+        .map(|(account, why)| {
             make(
                 format!("Account {account} could not be reached"),
                 format!(
-                    "Nothing was changed there ({regions}), and the other accounts went on without it: {why}. What the state says of it is as \
-                     before; the next apply tries again."
+                    "Nothing was changed there, and the other accounts went on without it. What the state says of it is as before; the next \
+                     apply tries again.\n{why}"
                 ),
             )
         })
         .collect()
 }
 
-/// Account, its Regions and why; reasons that differ between Regions are told apart.
-fn accounts(unread: &BTreeMap<Place, String>) -> impl Iterator<Item = (&AccountId, String, &str)> {
-    let mut regions: BTreeMap<(&AccountId, &str), Vec<&str>> = BTreeMap::new();
+/// Accounts with a line for each reason, which begins with the Regions that have it.
+fn accounts(unread: &BTreeMap<Place, String>) -> impl Iterator<Item = (&AccountId, String)> {
+    let mut reasons: BTreeMap<&AccountId, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for (place, why) in unread {
-        regions.entry((&place.account, why)).or_default().push(place.region.as_str());
+        reasons.entry(&place.account).or_default().entry(why).or_default().push(place.region.as_str());
     }
-    regions.into_iter().map(|((account, why), regions)| (account, regions.join(", "), why))
+    reasons.into_iter().map(|(account, reasons)| {
+        let lines = reasons.into_iter().map(|(why, regions)| format!("\n  - {}: {why}", regions.join(", ")));
+        (account, lines.collect())
+    })
 }
 
 #[cfg(test)]

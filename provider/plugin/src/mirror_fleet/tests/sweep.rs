@@ -4,7 +4,8 @@
 use enigma_reconcile::memory::When;
 use serde_json::{Value as Json, json};
 
-use super::lab::{ARN, Lab, OTHER_ARN, fleet, fleet_with, home, key};
+use super::company::{COMPANY, accounts, company, company_fleet, without};
+use super::lab::{ARN, Lab, OTHER_ARN, fleet, fleet_with, key};
 use crate::mirror_fleet::applying::COMPLETE_TAG;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,22 @@ enum Step {
     Retarget,
     Refilter,
     Destroy,
+    /// Two accounts in two Regions begin, the targets shared.
+    Found,
+    /// One of them leaves.
+    Leave,
+    /// All of it goes.
+    Dissolve,
+}
+
+impl Step {
+    fn is_create(self) -> bool {
+        matches!(self, Self::Create | Self::Found)
+    }
+
+    fn is_destroy(self) -> bool {
+        matches!(self, Self::Destroy | Self::Dissolve)
+    }
 }
 
 /// Whether Terraform lived to store the answer.
@@ -41,6 +58,18 @@ async fn ready(step: Step) -> (Lab, Json) {
     if step == Step::Create {
         return (Lab::new().await, fleet_with(&with_two));
     }
+    if matches!(step, Step::Found | Step::Leave | Step::Dissolve) {
+        let mut lab = company();
+        lab.terms = accounts(&COMPANY[..2]);
+        if step != Step::Found {
+            lab.settle(&company_fleet()).await;
+        }
+        if step == Step::Leave {
+            lab.members = Some(without(&lab.discover().await, COMPANY[1].1));
+        }
+        lab.aws.forget_calls();
+        return (lab, company_fleet());
+    }
     let mut lab = Lab::applied(&fleet()).await;
     let arguments = match step {
         Step::Add => {
@@ -66,7 +95,7 @@ async fn ready(step: Step) -> (Lab, Json) {
             "session": { "packet_length": 256 },
             "tags": { "team": "secops" },
         })),
-        Step::Create | Step::Destroy => fleet(),
+        _ => fleet(),
     };
     lab.aws.forget_calls();
     (lab, arguments)
@@ -75,7 +104,7 @@ async fn ready(step: Step) -> (Lab, Json) {
 /// Carries the step out, with a kill at that call if any.
 async fn attempt(lab: &mut Lab, step: Step, arguments: &Json, kill: Option<(usize, When)>, answer: Answer) {
     drop(lab.refresh().await);
-    let reviewed = if step == Step::Destroy { None } else { Some(lab.plan(arguments).await.unwrap()) };
+    let reviewed = if step.is_destroy() { None } else { Some(lab.plan(arguments).await.unwrap()) };
     lab.aws.forget_calls();
     if let Some((index, when)) = kill {
         lab.aws.kill_at(index, when);
@@ -105,14 +134,16 @@ async fn sweep(step: Step, answer: Answer) -> Tally {
                 "{step:?} killed at call {index} of {}, {when:?} its effect, answer {answer:?}",
                 tally.calls
             );
-            let is_marked =
-                lab.aws.contents(&home()).targets.iter().any(|t| t.tags.contains_key(COMPLETE_TAG));
-            if step == Step::Destroy {
+            let everything = lab.aws.all_contents();
+            let mut targets = everything.values().flat_map(|seen| &seen.targets);
+            println!("{at}");
+            let is_marked = targets.any(|target| target.tags.contains_key(COMPLETE_TAG));
+            if step.is_destroy() {
                 let told = lab.destroy().await;
                 assert!(!told.has_errors() && lab.stored.is_none(), "{at}: {told:?}");
-                assert_eq!(lab.objects(), [0, 0, 0], "{at}");
-            } else if step == Step::Create && lab.stored.is_none() && is_marked {
-                let why = lab.run(&arguments).await.unwrap();
+                lab.expect_nothing_left();
+            } else if step.is_create() && lab.stored.is_none() && is_marked {
+                let why = lab.run(&arguments).await.unwrap_err();
                 assert!(why.iter().any(|d| d.detail.contains("terraform import")), "{at}: {why:?}");
                 lab.import("prod").await.unwrap();
                 // Import reads what the targets' tags describe, so nothing is left to change.
@@ -170,4 +201,20 @@ async fn a_change_of_filters_killed_at_every_call_converges() {
 #[tokio::test(start_paused = true)]
 async fn a_destroy_killed_at_every_call_converges() {
     assert!(report(Step::Destroy).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_killed_at_every_call_of_its_founding_converges() {
+    let [lost, stored] = report(Step::Found).await;
+    assert_eq!((lost.imported, stored.imported), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_leaves_a_company_leaves_wholly_wherever_it_is_killed() {
+    assert!(report(Step::Leave).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_killed_at_every_call_of_its_end_converges() {
+    assert!(report(Step::Dissolve).await.iter().all(|tally| tally.imported == 0));
 }

@@ -1,0 +1,65 @@
+//! What AWS says about a plan before anything is made: quotas that others use, load balancers, permissions, time.
+//!
+//! The answer becomes diagnostics and nothing else, because planned values must be a function of what was written and stored. It
+//! looks at the world as an apply would, so that what would stop an apply stops the plan. A plan without changes is not looked at.
+
+use std::sync::Arc;
+
+use enigma_fleet::check::{self, Scene};
+use enigma_fleet::finding::FindingKind;
+use enigma_reconcile::ports::Cloud;
+use enigma_reconcile::preflight::gather;
+use enigma_tfplugin::{Diagnostic, Diagnostics};
+
+use super::applying::{self, Occasion};
+use super::looking;
+use super::planning::{Decision, Question};
+use super::tags;
+use crate::diagnostics;
+
+/// Looks at a plan that has something to do; `description` is what its targets will carry.
+pub(super) async fn look(
+    cloud: &Arc<dyn Cloud>,
+    question: &Question<'_>,
+    decision: &Decision,
+    description: &str,
+) -> Diagnostics {
+    let known = looking::places_of(&decision.prior, question.home);
+    let shared = looking::shared(&decision.prior);
+    let occasion = match question.prior {
+        None => Occasion::Create(&known),
+        Some(_) => Occasion::Update {
+            reviewed: decision.prior.rows().keys().filter_map(|key| key.parse().ok()).collect(),
+            known: &known,
+            shared: &shared,
+            former_tags: tags::former(&decision.prior.tags_all),
+        },
+    };
+    let expansion = decision.expansion.clone();
+    let ready =
+        match applying::prepare(cloud.as_ref(), question.home, expansion, description, &occasion).await {
+            Ok(ready) => ready,
+            Err(why) => return why,
+        };
+    let asked = gather(cloud.as_ref(), &decision.spec, question.home, &ready.plan).await;
+    let scene = Scene {
+        spec: &decision.spec,
+        home: question.home,
+        members: &decision.observation.members,
+        expansion: &decision.expansion,
+        places: &ready.inventory.places,
+        facts: &decision.facts,
+        answers: &asked.answers,
+    };
+    let seen = check::preflight(&scene);
+    // What is made in the same apply is unknown here, and known there.
+    let is_told = |kind: &FindingKind| !matches!(kind, FindingKind::ValueUnknown { .. });
+    let findings = ready.findings.iter().chain(&seen.findings).filter(|finding| is_told(&finding.kind));
+    let unanswered = asked.unanswered.iter().map(|error| {
+        Diagnostic::warning(
+            "Not everything could be checked before the apply",
+            format!("Whether something is wrong there shows in the apply: {error}."),
+        )
+    });
+    findings.map(diagnostics::finding).chain(unanswered).collect()
+}
