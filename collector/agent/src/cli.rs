@@ -31,6 +31,10 @@ pub(crate) enum Command {
     CheckConfig(CheckArgs),
     /// Print the reference page of the configuration file (Markdown)
     ConfigReference,
+    /// Print the reference page of the records (Markdown)
+    RecordsReference,
+    /// Print the JSON Schema of the records
+    RecordsSchema,
 }
 
 /// `run`.

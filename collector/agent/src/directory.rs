@@ -142,6 +142,7 @@ pub(crate) fn vantage(record: &Record) -> Option<Vantage> {
     match record {
         Record::Conn(conn) => conn.vantage,
         Record::Dns(dns) => dns.head.vantage,
+        Record::Tunnel(tunnel) => tunnel.head.vantage,
         _ => None,
     }
 }

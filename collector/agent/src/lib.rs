@@ -16,6 +16,7 @@ mod receive;
 mod replay;
 mod report;
 mod run;
+mod schema;
 mod send;
 mod top;
 #[doc(hidden)]

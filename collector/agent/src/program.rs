@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::http::token::Token;
 use crate::logging::{self, Level};
 use crate::run::{self, Reload};
-use crate::{replay, report, send};
+use crate::{replay, report, schema, send};
 
 /// What the environment says. Nothing in the library reads it by itself.
 #[derive(Debug, Clone, Default)]
@@ -30,13 +30,18 @@ pub fn main(environment: Environment) -> ExitCode {
         Command::Replay(args) => replay(&args, &environment),
         Command::Send(args) => send(&args),
         Command::CheckConfig(args) => check_config(&args.file),
-        Command::ConfigReference => {
-            // A closed pipe is the reader's choice.
-            drop(io::stdout().write_all(config::reference::page().as_bytes()));
-            Ok(Exit::Whole)
-        }
+        Command::ConfigReference => print(&config::reference::page()),
+        Command::RecordsReference => print(&schema::page()),
+        Command::RecordsSchema => print(&schema::schema()),
     };
     exit.unwrap_or_else(|exit| exit).into()
+}
+
+/// A page on standard output.
+fn print(page: &str) -> Result<Exit, Exit> {
+    // A closed pipe is the reader's choice.
+    drop(io::stdout().write_all(page.as_bytes()));
+    Ok(Exit::Whole)
 }
 
 /// Reads and checks a configuration file. Without a path: the usual one where it exists, else the defaults.

@@ -49,6 +49,16 @@ const PAGES: &[Page] = &[
         arguments: &["config-reference"],
     },
     Page {
+        path: "docs/reference/records.md",
+        program: "enigma-collector",
+        arguments: &["records-reference"],
+    },
+    Page {
+        path: "docs/reference/records.schema.json",
+        program: "enigma-collector",
+        arguments: &["records-schema"],
+    },
+    Page {
         path: "docs/resources/mirror_fleet.md",
         program: PROVIDER,
         arguments: &["docs", "enigma_mirror_fleet"],

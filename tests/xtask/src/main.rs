@@ -5,6 +5,7 @@
 mod demo;
 mod docs;
 mod fuzz;
+mod scorecard;
 mod setup;
 mod shell;
 mod test;
@@ -35,6 +36,8 @@ enum Command {
     Docs(docs::Options),
     /// Run the fuzz targets and print how often each was executed
     Fuzz(fuzz::Options),
+    /// Compare records with other tools' expectations, and write docs/reference/scorecard.md
+    Scorecard(scorecard::Options),
     /// Find or install what the demo and the tests need, into target/tools
     Setup(setup::Options),
     /// Check format, lints, the repository's own rules, every test and the documentation; a table at the end
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Docs(options) => docs::run(options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Scorecard(options) => scorecard::run(options),
         Command::Setup(options) => setup::run(&options),
         Command::Test(options) => match test::run(options) {
             Ok(true) => Ok(()),

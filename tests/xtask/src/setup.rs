@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let _lock = lock()?;
     step("Terraform 1.11", || terraform::provide(&terraform::OLD));
     step("Terraform 1.15", || terraform::provide(&terraform::NEW));
-    step("Python with awscli, boto3, moto", python::provide_environment);
+    step("Python with awscli, boto3, moto, zat", python::provide_environment);
     step("provider hashicorp/aws", aws_provider::provide);
     for package in debian::PACKAGES {
         step(package.program, || debian::provide(package, !options.no_debian));

@@ -232,18 +232,30 @@ fn compare(capture: &Path, datagrams: &[(u16, Vec<u8>)]) {
 
 #[test]
 fn tunnelled_ipv6_meets_too() {
-    // IPv6 in IPv4 (protocol 41) and in UDP (Teredo, 3544): the packet that was mirrored is the outer of the two.
-    let (a, b) = ("[2001:db8::1]:4000".parse().unwrap(), "[2001:db8::2]:443".parse().unwrap());
+    // IPv6 in IPv4 (protocol 41) and in UDP (Teredo, 3544): what is steered by is the packet that was mirrored, and flows
+    // inside go with their tunnel.
     let mut capture = Capture::default();
     let mut sent = Vec::new();
     for n in 1..60_u8 {
         let hosts = [format!("10.3.0.{n}"), "10.4.0.1".to_owned()];
-        for (from, to, inner) in [(0, 1, udp(a, b, b"ask")), (1, 0, udp(b, a, b"answer"))] {
+        for (from, to) in [(0, 1), (1, 0)] {
+            // A flow of its own in each tunnel.
+            let inside = |port: u16| {
+                let ends = [format!("[2001:db8::{n:x}]:{port}"), "[2001:db8:1::1]:443".to_owned()];
+                udp(ends[from].parse().unwrap(), ends[to].parse().unwrap(), b"inside")
+            };
             let [from, to] = [from, to].map(|end: usize| hosts[end].clone());
-            let in_ip =
-                enigma_test_support::packets::ip(from.parse().unwrap(), to.parse().unwrap(), 41, &inner);
-            let in_udp =
-                udp(format!("{from}:3544").parse().unwrap(), format!("{to}:3544").parse().unwrap(), &inner);
+            let in_ip = enigma_test_support::packets::ip(
+                from.parse().unwrap(),
+                to.parse().unwrap(),
+                41,
+                &inside(4_000),
+            );
+            let in_udp = udp(
+                format!("{from}:3544").parse().unwrap(),
+                format!("{to}:3544").parse().unwrap(),
+                &inside(4_001),
+            );
             for packet in [in_ip, in_udp] {
                 let payload = vxlan(9, &ethernet(&packet));
                 let port = 65_408 + u16::try_from(sent.len() % 17).unwrap();

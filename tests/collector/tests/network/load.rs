@@ -153,6 +153,7 @@ fn without_the_privilege_a_ring_becomes_sockets_and_one_warning() {
         less.extend(words);
         less
     });
+    wait::until(LIMIT, "the warning", || collector.said().contains("CAP_NET_RAW"));
     let said = collector.said();
     assert_eq!(said.matches("CAP_NET_RAW").count(), 1, "{said}");
     assert!(said.contains("sockets are read instead"), "{said}");
