@@ -4,14 +4,29 @@
 //! after that: state is freed at once, and packets of a flow that is done cost one comparison. Parsers see
 //! in-order bytes and give back records; they know no sockets, no clock, and no ports but as hints.
 
+mod certificate;
+mod dhcp;
 mod dns;
+mod fingerprint;
+mod handshake;
+mod http;
+mod mime;
+mod named;
 pub(crate) mod names;
+mod ntp;
+mod quic;
+mod service;
+mod ssh;
+mod ssl;
 mod stream;
 mod tcp;
 mod udp;
 
 use enigma_wire::{Packet, Transport};
 
+pub(crate) use self::service::Service;
+pub use self::service::Services;
+use self::{certificate::Known, dhcp::Transactions};
 use crate::{
     Record, RecordBatch, Stats, Timestamp,
     flow::{Flow, Kind, Mark},
@@ -22,29 +37,6 @@ use crate::{
 /// Content kept for one direction until its parser has enough. Every hello, banner and header that is of
 /// interest fits; what does not is given up and counted.
 pub(crate) const BUDGET: usize = 8 << 10;
-
-/// A protocol that was recognised in a flow.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Service {
-    Dns = 1,
-}
-
-/// What was recognised in a flow: a set, because one protocol may carry another.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Services(u8);
-
-impl Services {
-    const ALL: [(Service, &'static str); 1] = [(Service::Dns, "dns")];
-
-    pub(crate) fn insert(&mut self, service: Service) {
-        self.0 |= service as u8;
-    }
-
-    /// Zeek's names of them.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::ALL.into_iter().filter(move |(service, _)| self.0 & *service as u8 != 0).map(|(_, name)| name)
-    }
-}
 
 /// What looking into a flow has brought so far. A flow has none before its first content and once it is decided.
 #[derive(Debug)]
@@ -75,10 +67,13 @@ pub(crate) enum Progress {
 /// Where parsers leave what they found, and what they may know of the flow.
 pub(crate) struct Sink<'a> {
     recorder: &'a Recorder,
-    flow: &'a Flow,
+    flow: &'a mut Flow,
     stats: &'a mut Stats,
     out: &'a mut RecordBatch,
     services: Services,
+    memory: &'a mut Memory,
+    /// Behind what a parser is shown something was cut off: waiting for more of it is in vain.
+    is_cut: bool,
     /// Time of the packet that is looked at.
     pub(crate) at: Timestamp,
 }
@@ -98,6 +93,28 @@ impl Sink<'_> {
         self.services.insert(service);
     }
 
+    /// The other end is the originator after all.
+    fn flip(&mut self) {
+        self.flow.conn.flip();
+    }
+
+    fn is_originator(&self, side: Side) -> bool {
+        self.flow.conn.is_originator(side)
+    }
+
+    /// Zeek's `Direction`, of flows that cross the border of the local networks.
+    fn direction(&self) -> Option<&'static str> {
+        let nets = &self.recorder.local_nets;
+        let is_local = |side: Side| nets.contains(self.flow.key.version(), self.flow.key.end(side).0);
+        let originator = self.flow.conn.originator();
+        match (is_local(originator), is_local(originator.other())) {
+            _ if nets.is_empty() => None,
+            (true, false) => Some("OUTBOUND"),
+            (false, true) => Some("INBOUND"),
+            _ => None,
+        }
+    }
+
     fn port(&self, side: Side) -> u16 {
         self.flow.key.end(side).1
     }
@@ -107,11 +124,19 @@ impl Sink<'_> {
 pub(crate) struct Inspector {
     limit: usize,
     used: usize,
+    memory: Memory,
+}
+
+/// What is remembered across flows, each within a bound of its own.
+#[derive(Default)]
+struct Memory {
+    known: Known,
+    transactions: Transactions,
 }
 
 impl Inspector {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, used: 0 }
+        Self { limit, used: 0, memory: Memory::default() }
     }
 
     /// Looks into a packet that `side` of `flow` sent and that has been counted in it. `first` is the number of the
@@ -162,7 +187,8 @@ impl Inspector {
                 }
             }),
         };
-        let mut sink = Sink { recorder, flow, stats, out, services: Services::default(), at };
+        let (services, memory) = (Services::default(), &mut self.memory);
+        let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
         let progress = match (&mut *state, &packet.transport) {
             (Inspection::Tcp(state), Transport::Tcp(tcp)) => {
                 state.segment(side, first, tcp, packet.payload, &mut sink)
@@ -174,7 +200,7 @@ impl Inspector {
             _ => Progress::Done,
         };
         let services = sink.services;
-        flow.services.0 |= services.0;
+        flow.services.add(services);
         if progress == Progress::More {
             self.used += state.bytes();
             flow.l7 = Some(state);
@@ -189,17 +215,19 @@ impl Inspector {
         flow: &mut Flow,
         (recorder, stats, out): (&Recorder, &mut Stats, &mut RecordBatch),
     ) {
-        let Some(mut state) = flow.l7.take() else {
-            return;
-        };
+        let Some(mut state) = flow.l7.take() else { return };
         self.used = self.used.saturating_sub(state.bytes());
         let at = flow.conn.last;
-        let mut sink = Sink { recorder, flow, stats, out, services: Services::default(), at };
+        let (services, memory) = (Services::default(), &mut self.memory);
+        let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
         match &mut *state {
             Inspection::Tcp(state) => state.finish(&mut sink),
             Inspection::Udp(state) => state.finish(&mut sink),
         }
         let services = sink.services;
-        flow.services.0 |= services.0;
+        flow.services.add(services);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,8 @@ pub use l7::Services;
 pub use local::LocalNets;
 pub use pipeline::{Datagram, FrameMode, Pipeline};
 pub use record::{
-    ConnRecord, ConnState, DnsAnswer, DnsQuestion, DnsRecord, End, Head, Part, Proto, Record, RecordBatch,
-    Stream, TunnelAction, TunnelRecord,
+    ConnRecord, ConnState, DhcpRecord, DnsAnswer, DnsQuestion, DnsRecord, End, Head, HttpBody, HttpRecord,
+    NtpRecord, Part, Proto, QuicRecord, Record, RecordBatch, SshRecord, SslRecord, Stream, TunnelAction, TunnelRecord, X509Record,
 };
 pub use stats::{DropReason, Stats};
 pub use time::Timestamp;

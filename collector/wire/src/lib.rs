@@ -6,15 +6,22 @@
 extern crate std;
 
 pub mod decap;
+pub mod dhcp;
 pub mod dns;
 mod error;
 pub mod geneve;
+pub mod http;
 mod ip;
 mod link;
+pub mod ntp;
 pub mod packet;
+pub mod quic;
+pub mod ssh;
+pub mod tls;
 mod transport;
 pub mod tunnel;
 pub mod vxlan;
+pub mod x509;
 
 pub use decap::Encapsulated;
 pub use error::{DecodeError, Layer, Malformed, Problem};

@@ -7,7 +7,7 @@ use enigma_wire::IpVersion;
 use enigma_wire::dns::{Header, Message, Name, Question, Resource};
 use enigma_wire::packet::ip_addr;
 
-use super::{Progress, Service, Sink, names, stream::Stream, tcp::Guess};
+use super::{Service, Sink, named::Guess, names, tcp::Fed};
 use crate::{DnsAnswer, DnsQuestion, DnsRecord, Record, Timestamp};
 
 /// Queries a flow that may wait for an answer; when it is full the oldest is written without one. A resolver that
@@ -94,14 +94,15 @@ impl Exchange {
     }
 
     /// Takes the messages that are whole in a stream.
-    pub(super) fn stream(&mut self, stream: &mut Stream, sink: &mut Sink<'_>) -> Progress {
-        while let Some((len, rest)) = stream.ready().split_first_chunk::<2>() {
+    pub(super) fn stream(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Fed {
+        let mut left = data;
+        while let Some((len, rest)) = left.split_first_chunk::<2>() {
             let len = usize::from(u16::from_be_bytes(*len));
-            let Some(message) = rest.get(..len) else { break };
+            let Some((message, behind)) = rest.split_at_checked(len) else { break };
             self.message(message, sink);
-            stream.consume(len as u64 + 2);
+            left = behind;
         }
-        Progress::More
+        Fed::more((data.len() - left.len()) as u64)
     }
 
     /// Takes one message.

@@ -118,3 +118,219 @@ pub(crate) fn dns_opcode(code: u8) -> Cow<'static, str> {
         _ => format!("opcode-{code}").into(),
     }
 }
+
+/// A version of TLS.
+pub(crate) fn tls_version(version: u16) -> Cow<'static, str> {
+    let name = match version {
+        0x0300 => "SSLv3",
+        0x0301 => "TLSv10",
+        0x0302 => "TLSv11",
+        0x0303 => "TLSv12",
+        0x0304 => "TLSv13",
+        0xfeff => "DTLSv10",
+        0xfefd => "DTLSv12",
+        0xfefc => "DTLSv13",
+        other => return format!("unknown-{other}").into(),
+    };
+    name.into()
+}
+
+/// A cipher suite of TLS, by IANA's name.
+pub(crate) fn tls_cipher(cipher: u16) -> Cow<'static, str> {
+    match rustls::CipherSuite::from(cipher).as_str() {
+        // Its names tell the version of suites that are for TLS 1.3 alone; IANA's do not.
+        Some(name) => match name.strip_prefix("TLS13_") {
+            Some(rest) => format!("TLS_{rest}").into(),
+            None => name.into(),
+        },
+        None => format!("unknown-{cipher}").into(),
+    }
+}
+
+/// A group of TLS's key exchange.
+pub(crate) fn tls_curve(group: u16) -> Cow<'static, str> {
+    let name = match group {
+        19 => "secp192r1",
+        21 => "secp224r1",
+        22 => "secp256k1",
+        23 => "secp256r1",
+        24 => "secp384r1",
+        25 => "secp521r1",
+        26 => "brainpoolP256r1",
+        27 => "brainpoolP384r1",
+        28 => "brainpoolP512r1",
+        29 => "x25519",
+        30 => "x448",
+        256 => "ffdhe2048",
+        257 => "ffdhe3072",
+        258 => "ffdhe4096",
+        4587 => "SecP256r1MLKEM768",
+        4588 => "X25519MLKEM768",
+        4589 => "SecP384r1MLKEM1024",
+        other => return format!("unknown-{other}").into(),
+    };
+    name.into()
+}
+
+/// The description of an alert of TLS (Zeek: `scripts/base/protocols/ssl/consts.zeek`).
+pub(crate) fn tls_alert(description: u8) -> Cow<'static, str> {
+    let name = match description {
+        0 => "close_notify",
+        10 => "unexpected_message",
+        20 => "bad_record_mac",
+        21 => "decryption_failed",
+        22 => "record_overflow",
+        30 => "decompression_failure",
+        40 => "handshake_failure",
+        41 => "no_certificate",
+        42 => "bad_certificate",
+        43 => "unsupported_certificate",
+        44 => "certificate_revoked",
+        45 => "certificate_expired",
+        46 => "certificate_unknown",
+        47 => "illegal_parameter",
+        48 => "unknown_ca",
+        49 => "access_denied",
+        50 => "decode_error",
+        51 => "decrypt_error",
+        60 => "export_restriction",
+        70 => "protocol_version",
+        71 => "insufficient_security",
+        80 => "internal_error",
+        86 => "inappropriate_fallback",
+        90 => "user_canceled",
+        100 => "no_renegotiation",
+        109 => "missing_extension",
+        110 => "unsupported_extension",
+        111 => "certificate_unobtainable",
+        112 => "unrecognized_name",
+        113 => "bad_certificate_status_response",
+        114 => "bad_certificate_hash_value",
+        115 => "unknown_psk_identity",
+        116 => "certificate_required",
+        120 => "no_application_protocol",
+        other => return format!("unknown-{other}").into(),
+    };
+    name.into()
+}
+
+/// An algorithm of a key or signature, by OpenSSL's name; others as a dotted identifier.
+pub(crate) fn algorithm(kind: &[u8]) -> Cow<'static, str> {
+    const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
+    const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d];
+    const NIST: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3];
+    let rest = |prefix: &[u8]| kind.strip_prefix(prefix);
+    let name = if let Some(rest) = rest(RSA) {
+        match rest {
+            [1] => "rsaEncryption",
+            [2] => "md2WithRSAEncryption",
+            [4] => "md5WithRSAEncryption",
+            [5] => "sha1WithRSAEncryption",
+            [10] => "rsassaPss",
+            [11] => "sha256WithRSAEncryption",
+            [12] => "sha384WithRSAEncryption",
+            [13] => "sha512WithRSAEncryption",
+            [14] => "sha224WithRSAEncryption",
+            _ => "",
+        }
+    } else if let Some(rest) = rest(ECDSA) {
+        match rest {
+            [2, 1] => "id-ecPublicKey",
+            [4, 1] => "ecdsa-with-SHA1",
+            [4, 3, 1] => "ecdsa-with-SHA224",
+            [4, 3, 2] => "ecdsa-with-SHA256",
+            [4, 3, 3] => "ecdsa-with-SHA384",
+            [4, 3, 4] => "ecdsa-with-SHA512",
+            _ => "",
+        }
+    } else if let Some(rest) = rest(NIST) {
+        match rest {
+            [1] => "dsa_with_SHA224",
+            [2] => "dsa_with_SHA256",
+            [17] => "ML-DSA-44",
+            [18] => "ML-DSA-65",
+            [19] => "ML-DSA-87",
+            _ => "",
+        }
+    } else {
+        match kind {
+            [0x2b, 0x65, 0x70] => "ED25519",
+            [0x2b, 0x65, 0x71] => "ED448",
+            [0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1] => "dsaEncryption",
+            [0x2a, 0x86, 0x48, 0xce, 0x38, 4, 3] => "dsaWithSHA1",
+            [0x2b, 0x0e, 3, 2, 0x1d] => "sha1WithRSA",
+            _ => "",
+        }
+    };
+    if name.is_empty() { dotted(kind).into() } else { name.into() }
+}
+
+/// A curve by the identifier of its key's parameters, with the bits of a key.
+pub(crate) fn curve(kind: &[u8]) -> Option<(&'static str, u32)> {
+    Some(match kind {
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7] => ("prime256v1", 256),
+        [0x2b, 0x81, 4, 0, 0x0a] => ("secp256k1", 256),
+        [0x2b, 0x81, 4, 0, 0x21] => ("secp224r1", 224),
+        [0x2b, 0x81, 4, 0, 0x22] => ("secp384r1", 384),
+        [0x2b, 0x81, 4, 0, 0x23] => ("secp521r1", 521),
+        _ => return None,
+    })
+}
+
+/// The type of a part of a distinguished name, by OpenSSL's short name.
+pub(crate) fn attribute(kind: &[u8]) -> Cow<'static, str> {
+    let name = match kind {
+        [0x55, 4, kind] => match kind {
+            3 => "CN",
+            4 => "SN",
+            5 => "serialNumber",
+            6 => "C",
+            7 => "L",
+            8 => "ST",
+            9 => "street",
+            10 => "O",
+            11 => "OU",
+            12 => "title",
+            13 => "description",
+            15 => "businessCategory",
+            17 => "postalCode",
+            41 => "name",
+            42 => "GN",
+            43 => "initials",
+            46 => "dnQualifier",
+            65 => "pseudonym",
+            97 => "organizationIdentifier",
+            _ => "",
+        },
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1] => "emailAddress",
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 2] => "unstructuredName",
+        [9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1] => "UID",
+        [9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25] => "DC",
+        [0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 1] => "jurisdictionL",
+        [0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 2] => "jurisdictionST",
+        [0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x3c, 2, 1, 3] => "jurisdictionC",
+        _ => "",
+    };
+    if name.is_empty() { dotted(kind).into() } else { name.into() }
+}
+
+/// An object identifier in dotted decimal; numbers that are too large end it.
+fn dotted(kind: &[u8]) -> String {
+    let (mut text, mut number) = (String::new(), 0_u64);
+    for &byte in kind.iter().take(64) {
+        let Some(shifted) = number.checked_mul(128) else { break };
+        number = shifted | u64::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        if text.is_empty() {
+            let first = (number / 40).min(2);
+            text = format!("{first}.{}", number - first * 40);
+        } else {
+            text.push('.');
+            text.push_str(&number.to_string());
+        }
+        number = 0;
+    }
+    text
+}

@@ -1,16 +1,32 @@
 //! One direction of a TCP connection put in order: the bytes that nobody has consumed yet.
 //!
-//! Holds at most [`BUDGET`](super::BUDGET) bytes ready and as many that arrived too early; what a parser is
-//! going to ignore is skipped without being held. A byte that cannot come any more, or too much of them, ends it.
+//! What arrives in turn is handed on from the packet itself and only what a parser leaves is kept: at most
+//! [`BUDGET`](super::BUDGET) bytes, and as many that arrived too early. What a parser is going to ignore is skipped,
+//! whether it arrives or not. A wanted byte that cannot come any more, or too much of them, ends it.
 
 use super::BUDGET;
 
 /// Segments held that arrived before their turn. A window's worth of one lost packet, at usual sizes, is less.
 const MAX_HELD: usize = 16;
 
+/// A buffer that is empty keeps no more than this: connections rest between messages, and their memory is wanted.
+const KEPT: usize = 512;
+
 /// Content is missing for good, or there is more of it than the budget.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Lost;
+
+/// What a segment brought.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Taken<'a> {
+    /// Nothing that could be looked at now.
+    Nothing,
+    /// These bytes of the segment, with nothing before them: answer with [`Stream::leave`]. None at all, when all that
+    /// was to be skipped has gone by.
+    Direct(&'a [u8]),
+    /// More is [`Stream::ready`] than before: answer with [`Stream::consume`].
+    Ready,
+}
 
 #[derive(Clone, Debug)]
 struct Held {
@@ -29,6 +45,8 @@ pub(crate) struct Stream {
     held_bytes: usize,
     /// Bytes to come that nobody wants.
     skip: u64,
+    /// Bytes behind those that are ready which the capture cut off.
+    cut: u64,
 }
 
 impl Stream {
@@ -41,64 +59,118 @@ impl Stream {
         self.ready.capacity() + self.held_bytes + self.held.capacity() * size_of::<Held>()
     }
 
-    /// Forgets the first `count` bytes, those that have not come yet too.
-    pub(crate) fn consume(&mut self, count: u64) {
-        let here = (self.ready.len() as u64).min(count);
-        self.ready.drain(..here as usize);
-        self.skip += count - here;
+    /// Bytes still to come of those that were consumed ahead.
+    pub(crate) fn skipped_ahead(&self) -> u64 {
+        self.skip
+    }
+
+    /// Whether something was cut off behind what has just been taken.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut > 0
     }
 
     /// Takes a segment: `first` is the number of the direction's first byte, `sequence` that of the segment's,
-    /// which had `wire_len` bytes. Says whether more is [`ready`](Self::ready) than before.
-    pub(crate) fn take(
+    /// which had `wire_len` bytes.
+    pub(crate) fn take<'a>(
         &mut self,
         first: u32,
         sequence: u32,
-        data: &[u8],
+        data: &'a [u8],
         wire_len: u32,
-    ) -> Result<bool, Lost> {
+    ) -> Result<Taken<'a>, Lost> {
         let next = *self.next.get_or_insert(first);
         let ahead = sequence.wrapping_sub(next) as i32;
+        let mut was_skipping = self.skip > 0;
         if ahead > 0 {
-            let bytes = self.held_bytes + data.len();
-            if self.held.len() == MAX_HELD || bytes > BUDGET {
-                return Err(Lost);
+            if ahead as u64 > self.skip {
+                return self.hold(sequence, data, wire_len);
             }
-            self.held_bytes = bytes;
-            self.held.push(Held { sequence, data: data.into(), wire_len });
-            return Ok(false);
+            // What is missing would have been ignored.
+            was_skipping = true;
+            self.skip -= ahead as u64;
+            self.next = Some(sequence);
+        }
+        let new = self.advance(sequence, data, wire_len);
+        let has_skipped = was_skipping && self.skip == 0;
+        if self.ready.is_empty() && self.held.is_empty() {
+            let is_news = !new.is_empty() || self.cut > 0 || has_skipped;
+            return Ok(if is_news { Taken::Direct(new) } else { Taken::Nothing });
         }
         let before = self.ready.len();
-        self.append(sequence, data, wire_len)?;
-        while !self.held.is_empty() {
+        self.ready.extend_from_slice(new);
+        while self.cut == 0 && !self.held.is_empty() {
             let next = self.next.unwrap_or(first);
             let in_turn = |held: &Held| held.sequence.wrapping_sub(next) as i32 <= 0;
             let Some(index) = self.held.iter().position(in_turn) else { break };
             let held = self.held.swap_remove(index);
             self.held_bytes -= held.data.len();
-            self.append(held.sequence, &held.data, held.wire_len)?;
+            let new = self.advance(held.sequence, &held.data, held.wire_len);
+            self.ready.extend_from_slice(new);
         }
-        Ok(self.ready.len() > before)
+        if self.ready.len() > before || self.cut > 0 || has_skipped {
+            Ok(Taken::Ready)
+        } else {
+            Ok(Taken::Nothing)
+        }
     }
 
-    /// Adds a segment that begins at or before the next number.
-    fn append(&mut self, sequence: u32, data: &[u8], wire_len: u32) -> Result<(), Lost> {
+    fn hold<'a>(&mut self, sequence: u32, data: &[u8], wire_len: u32) -> Result<Taken<'a>, Lost> {
+        let bytes = self.held_bytes + data.len();
+        if self.held.len() == MAX_HELD || bytes > BUDGET {
+            return Err(Lost);
+        }
+        self.held_bytes = bytes;
+        self.held.push(Held { sequence, data: data.into(), wire_len });
+        Ok(Taken::Nothing)
+    }
+
+    /// Moves on behind a segment that begins at or before the next number; returns what is new and wanted of it.
+    fn advance<'a>(&mut self, sequence: u32, data: &'a [u8], wire_len: u32) -> &'a [u8] {
         let next = self.next.unwrap_or(sequence);
         let known = next.wrapping_sub(sequence);
         if known >= wire_len {
-            return Ok(());
+            return &[];
         }
         self.next = Some(sequence.wrapping_add(wire_len));
         let new = data.get(known as usize..).unwrap_or(&[]);
+        let new = &new[..new.len().min((wire_len - known) as usize)];
+        let missing = u64::from(wire_len - known) - new.len() as u64;
         let skipped = self.skip.min(new.len() as u64);
         self.skip -= skipped;
-        self.ready.extend_from_slice(&new[skipped as usize..]);
-        // What the capture cut off never comes; it does not matter where nobody looks.
-        let cut = u64::from(wire_len - known) - new.len() as u64;
-        if cut > self.skip || self.ready.len() > BUDGET {
+        let new = &new[skipped as usize..];
+        // Cut off, and not to be skipped as it stands; whoever looks at what is before it may still want to.
+        let ignored = if new.is_empty() { self.skip.min(missing) } else { 0 };
+        self.skip -= ignored;
+        self.cut += missing - ignored;
+        new
+    }
+
+    /// Answers [`Taken::Direct`]: `count` bytes were consumed of `new`, or more that are still to come.
+    pub(crate) fn leave(&mut self, new: &[u8], count: u64) -> Result<(), Lost> {
+        let here = (new.len() as u64).min(count);
+        self.ready.extend_from_slice(&new[here as usize..]);
+        self.skip = self.skip.saturating_add(count - here);
+        self.settle()
+    }
+
+    /// Forgets the first `count` bytes that are ready, those that have not come yet too.
+    pub(crate) fn consume(&mut self, count: u64) -> Result<(), Lost> {
+        let here = (self.ready.len() as u64).min(count);
+        self.ready.drain(..here as usize);
+        self.skip = self.skip.saturating_add(count - here);
+        if self.ready.is_empty() && self.ready.capacity() > KEPT {
+            self.ready = Vec::new();
+        }
+        self.settle()
+    }
+
+    /// Whether one can go on: what is missing must be behind what is skipped, and the rest within the budget.
+    fn settle(&mut self) -> Result<(), Lost> {
+        if self.ready.len() > BUDGET || self.cut > self.skip {
             return Err(Lost);
         }
-        self.skip -= cut;
+        self.skip -= self.cut;
+        self.cut = 0;
         Ok(())
     }
 }

@@ -40,10 +40,7 @@ impl Head {
     }
 
     pub(super) fn end(&self, mut object: Object<'_>) {
-        if let Some(vantage) = self.vantage {
-            object.number("enigma.vni", u64::from(vantage.vni.get()));
-            object.address("enigma.source_ip", vantage.source);
-        }
+        object.vantage(self.vantage);
         object.end();
     }
 }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use enigma_wire::TunnelKind;
 
 use super::conn::{ConnRecord, Part, Proto};
-use crate::{Timestamp, uid::Uid};
+use crate::{Timestamp, key::Vantage, uid::Uid};
 
 /// Writes the members of one object; a comma stands before every member but the first.
 pub(super) struct Object<'a> {
@@ -144,9 +144,33 @@ impl<'a> Object<'a> {
         out.push(b']');
     }
 
+    pub(super) fn optional_text(&mut self, name: &str, value: Option<&[u8]>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    pub(super) fn hexadecimal(&mut self, name: &str, bytes: &[u8]) {
+        self.plain(name, hexadecimal_text(bytes).as_bytes());
+    }
+
+    /// From where it was seen.
+    pub(super) fn vantage(&mut self, vantage: Option<Vantage>) {
+        if let Some(vantage) = vantage {
+            self.number("enigma.vni", u64::from(vantage.vni.get()));
+            self.address("enigma.source_ip", vantage.source);
+        }
+    }
+
     pub(super) fn end(self) {
         self.out.push(b'}');
     }
+}
+
+/// Two digits a byte, in lower case.
+pub(super) fn hexadecimal_text(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn write_number(out: &mut Vec<u8>, value: u64) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use enigma_engine::{EngineConfig, FrameMode, Pipeline, RecordBatch};
 use serde_json::Value;
 
+use crate::scorecard::Score;
 use crate::{captures, conns, differences, facts, fields, reader, replay};
 
 /// Lists in the index stop at so many entries.
@@ -13,7 +14,7 @@ const LIST_LIMIT: usize = 24;
 #[test]
 fn identifiers_equal_those_of_tshark() {
     let Some(folder) = captures() else { return };
-    let (mut found, mut equal) = (BTreeSet::new(), 0);
+    let (mut found, mut expected, mut equal) = (BTreeSet::new(), 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let theirs: BTreeSet<&str> =
@@ -22,6 +23,7 @@ fn identifiers_equal_those_of_tshark() {
         let fields: Vec<_> = conns(&records).iter().map(|record| fields(record)).collect();
         let ours: BTreeSet<&str> =
             fields.iter().filter_map(|fields| fields["community_id"].as_str()).collect();
+        expected += theirs.len();
         for id in &theirs {
             if ours.contains(id) {
                 equal += 1;
@@ -35,8 +37,10 @@ fn identifiers_equal_those_of_tshark() {
             }
         }
     }
-    println!("{equal} identifiers equal, {} different", found.len());
-    differences::compare("community_ids.txt", &found);
+    let (list, different) = ("community_ids.txt", found.len());
+    let what = "Community IDs";
+    Score { stream: "conn", source: "tshark", what, expected, equal, different, list }.report();
+    differences::compare(list, &found);
 }
 
 /// The specification's own captures and expectations, with seeds 0 and 1.

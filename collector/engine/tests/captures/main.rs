@@ -11,6 +11,7 @@ mod differences;
 mod duplicates;
 mod hostile;
 mod reader;
+mod scorecard;
 mod wrapped;
 mod zeek_conn;
 mod zeek_streams;

@@ -1,8 +1,6 @@
 //! A packet means the same plain and mirrored: each capture again, wrapped as a mirror session wraps it.
 
-use enigma_engine::{
-    Datagram, EngineConfig, FrameMode, LinkType, Pipeline, Record, RecordBatch, Vantage, Vni,
-};
+use enigma_engine::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, RecordBatch, Vantage, Vni};
 
 use crate::{captures, facts, reader, replay};
 
@@ -35,12 +33,7 @@ fn wrapped_packets_give_the_same_records_with_the_vantage_added() {
         assert_eq!(pipeline.stats().drops, plain_stats.drops, "{name}");
         let mut mirrored = out.take();
         for record in &mut mirrored {
-            let seen_from = match record {
-                Record::Conn(conn) => &mut conn.vantage,
-                Record::Dns(dns) => &mut dns.head.vantage,
-                Record::Tunnel(tunnel) => &mut tunnel.head.vantage,
-            };
-            assert_eq!(seen_from.take(), Some(vantage), "{name}");
+            assert_eq!(record.vantage_mut().take(), Some(vantage), "{name}");
         }
         assert_eq!(mirrored, plain, "{name}");
     }

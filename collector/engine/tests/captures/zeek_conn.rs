@@ -6,6 +6,7 @@ use std::path::Path;
 use enigma_engine::FrameMode;
 use serde_json::Value;
 
+use crate::scorecard::Score;
 use crate::{captures, conns, differences, facts, fields, reader, replay};
 
 /// Fields that are compared when the baseline has them.
@@ -87,7 +88,9 @@ pub(crate) fn zeek_text(value: Option<&Value>, raw: &str) -> String {
     match value {
         None => "-".to_owned(),
         Some(Value::Bool(flag)) => if *flag { "T" } else { "F" }.to_owned(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) if text.is_empty() => "(empty)".to_owned(),
+        Some(Value::String(text)) => escaped(text),
+        Some(Value::Array(values)) if values.is_empty() => "(empty)".to_owned(),
         Some(Value::Array(values)) => {
             values.iter().map(|value| zeek_text(Some(value), raw)).collect::<Vec<_>>().join(",")
         }
@@ -98,11 +101,24 @@ pub(crate) fn zeek_text(value: Option<&Value>, raw: &str) -> String {
     }
 }
 
+/// Control characters as Zeek's log writes them.
+fn escaped(text: &str) -> String {
+    let escape = |c: char| if c < ' ' { format!("\\x{:02x}", c as u32) } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+/// Sets of services in the order that Zeek's log happens to have.
+fn sorted(ours: &str, theirs: &str) -> String {
+    let set = |text: &str| text.split(',').map(str::to_owned).collect::<BTreeSet<_>>();
+    if set(ours) == set(theirs) { theirs.to_owned() } else { ours.to_owned() }
+}
+
 fn differing<'a>(row: &'a Row, ours: &serde_json::Map<String, Value>) -> Vec<(&'a str, String, String)> {
     row.iter()
         .filter(|(name, _)| COMPARED.contains(&name.as_str()))
         .filter_map(|(name, theirs)| {
             let ours = zeek_text(ours.get(name), theirs);
+            let ours = if name == "service" { sorted(&ours, theirs) } else { ours };
             (ours != *theirs).then(|| (name.as_str(), theirs.clone(), ours))
         })
         .collect()
@@ -125,7 +141,7 @@ fn title(text: impl Fn(&str) -> String) -> String {
 fn records_equal_zeeks() {
     let Some(folder) = captures() else { return };
     let mut found = BTreeSet::new();
-    let (mut logs, mut equal, mut compared) = (0, 0, 0);
+    let (mut logs, mut expected, mut equal, mut compared) = (0, 0, 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let expectations = fact["expect"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -136,6 +152,7 @@ fn records_equal_zeeks() {
             let mut theirs = rows(&path);
             assert!(!theirs.is_empty(), "{log} has no rows");
             logs += 1;
+            expected += theirs.len();
             let label = log.trim_start_matches(name.split('/').next_back().unwrap_or_default());
             let label = format!("{name}{}", label.trim_end_matches(".cut").trim_end_matches(".conn.log"));
             for column in theirs.iter().flat_map(|row| row.keys()) {
@@ -170,9 +187,11 @@ fn records_equal_zeeks() {
             }
         }
     }
-    println!("{logs} logs, {compared} records compared, {equal} equal, {} differences", found.len());
+    println!("{logs} logs, {compared} records compared");
     assert!(logs > 80);
-    differences::compare("zeek_conn.txt", &found);
+    let (list, different) = ("zeek_conn.txt", found.len());
+    Score { stream: "conn", source: "Zeek", what: "records", expected, equal, different, list }.report();
+    differences::compare(list, &found);
 }
 
 const NO_MATCH: usize = 1000;

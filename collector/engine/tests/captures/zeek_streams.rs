@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use enigma_engine::FrameMode;
 use serde_json::{Map, Value};
 
+use crate::scorecard::Score;
 use crate::zeek_conn::{Row, rows, zeek_text};
 use crate::{captures, differences, facts, fields, of_stream, reader, replay};
 
@@ -16,7 +17,9 @@ fn differing(row: &Row, ours: &Map<String, Value>, skipped: &[&str]) -> Vec<(Str
         .filter(|(name, _)| !skipped.contains(&name.as_str()) && !MASKED.contains(&name.as_str()))
         .filter_map(|(name, theirs)| {
             let ours = zeek_text(ours.get(name), theirs);
-            (ours != *theirs).then(|| (name.clone(), theirs.clone(), ours))
+            // QUIC's: Zeek goes on with letters for some of the data packets.
+            let begin = if name == "history" { theirs.get(..ours.len()) } else { None };
+            (ours != begin.unwrap_or(theirs)).then(|| (name.clone(), theirs.clone(), ours))
         })
         .collect()
 }
@@ -25,7 +28,7 @@ fn differing(row: &Row, ours: &Map<String, Value>, skipped: &[&str]) -> Vec<(Str
 fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usize) {
     let Some(folder) = captures() else { return };
     let mut found = BTreeSet::new();
-    let (mut logs, mut compared, mut equal) = (0, 0, 0);
+    let (mut logs, mut expected, mut compared, mut equal) = (0, 0, 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let expectations = fact["expect"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -35,6 +38,7 @@ fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usiz
             let (records, _) = replay(&reader::read(&folder.join(name)), FrameMode::Auto);
             let mut ours: Vec<_> = of_stream(&records, stream).iter().map(|record| fields(record)).collect();
             logs += 1;
+            expected += theirs.len();
             let label = log.trim_end_matches(".cut").trim_end_matches(&suffix);
             let title = |text: &dyn Fn(&str) -> String| {
                 title_fields.iter().map(|field| text(field)).collect::<Vec<_>>().join(" ")
@@ -52,9 +56,7 @@ fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usiz
                         (distance + 10 * strange.count(), row, record)
                     })
                 });
-                let Some((_, row, record)) = pairs.min() else {
-                    break;
-                };
+                let Some((_, row, record)) = pairs.min() else { break };
                 let (their, our) = (theirs.remove(row), ours.remove(record));
                 compared += 1;
                 let different = differing(&their, &our, skipped);
@@ -75,12 +77,49 @@ fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usiz
         }
     }
     assert!(logs >= at_least && equal > 0, "{logs} logs of {stream}, {equal} of {compared} records equal");
-    differences::compare(&format!("zeek_{stream}.txt"), &found);
+    let list = format!("zeek_{stream}.txt");
+    let (what, different) = ("records", found.len());
+    Score { stream, source: "Zeek", what, expected, equal, different, list: &list }.report();
+    differences::compare(&list, &found);
 }
 
 #[test]
 fn dns_records_equal_zeeks() {
     compare("dns", &["auth", "addl"], &["id.orig_p", "trans_id", "query", "qtype"], 11);
+}
+
+/// Whether a chain of certificates is trusted is not for a sensor to say.
+#[test]
+fn ssl_records_equal_zeeks() {
+    compare("ssl", &["validation_status"], &["id.orig_p", "server_name"], 20);
+}
+
+/// The algorithm that is named inside the certificate is told by an optional script.
+#[test]
+fn x509_records_equal_zeeks() {
+    compare("x509", &["certificate.tbs_sig_alg"], &["fingerprint"], 7);
+}
+
+#[test]
+fn quic_records_equal_zeeks() {
+    compare("quic", &[], &["id.orig_p", "server_name"], 9);
+}
+
+#[test]
+fn ntp_records_equal_zeeks() {
+    compare("ntp", &[], &["id.orig_p", "mode", "xmt_time"], 3);
+}
+
+/// File identifiers are of a stream that does not exist here, and passwords are never kept.
+#[test]
+fn http_records_equal_zeeks() {
+    compare("http", &["orig_fuids", "resp_fuids", "password"], &["id.orig_p", "trans_depth", "uri"], 20);
+}
+
+/// Zeek guesses from the lengths of encrypted packets whether somebody logged in.
+#[test]
+fn ssh_records_equal_zeeks() {
+    compare("ssh", &["auth_success", "auth_attempts"], &["id.orig_p", "client", "server"], 4);
 }
 
 #[test]

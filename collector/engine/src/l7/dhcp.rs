@@ -1,0 +1,123 @@
+//! DHCP as Zeek's `dhcp` records: one for each transaction, which may run over several flows.
+//!
+//! Clients without an address send to everybody, and servers answer from their own address: two flows, one number. A
+//! record is written when one of the flows ends, or when there are too many transactions.
+
+use std::collections::VecDeque;
+
+use enigma_wire::dhcp::Message;
+
+use super::Sink;
+use crate::{DhcpRecord, Record, key::Side};
+
+/// Transactions at a time; the oldest is written when there are more. A network that starts up has some hundreds.
+const MAX_TRANSACTIONS: usize = 1024;
+
+/// Messages whose types are kept of a transaction; a complete one has four.
+const MAX_TYPES: usize = 32;
+
+/// Flows a transaction runs over.
+const MAX_FLOWS: usize = 8;
+
+/// A transaction that is silent for so long is over: Zeek's `DHCP::max_txid_watch_time`.
+const WAIT: core::time::Duration = core::time::Duration::from_secs(30);
+
+/// Whether a datagram is a message of DHCP: its cookie says so.
+pub(super) fn looks_like(data: &[u8]) -> bool {
+    Message::decode(data).is_ok_and(|message| message.options().any(|(kind, _)| kind == 53))
+}
+
+/// What goes on, of all flows.
+#[derive(Default)]
+pub(crate) struct Transactions {
+    /// The one that was begun first, first.
+    open: VecDeque<Transaction>,
+}
+
+struct Transaction {
+    number: u32,
+    record: Box<DhcpRecord>,
+}
+
+impl Transactions {
+    /// Takes a message that `side` sent.
+    fn message(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) {
+        let Ok(message) = Message::decode(data) else { return };
+        let head = sink.head(sink.at);
+        let now = sink.at;
+        let is_over = |open: &Transaction| now.since(open.record.last) > WAIT;
+        while self.open.len() >= MAX_TRANSACTIONS || self.open.front().is_some_and(is_over) {
+            let Some(oldest) = self.open.pop_front() else { break };
+            sink.push(Record::Dhcp(oldest.record));
+        }
+        let is_its =
+            |open: &Transaction| open.number == message.transaction && open.record.vantage == head.vantage;
+        let index = self.open.iter().position(is_its).unwrap_or_else(|| {
+            let record = DhcpRecord { ts: sink.at, vantage: head.vantage, ..DhcpRecord::default() };
+            self.open.push_back(Transaction { number: message.transaction, record: Box::new(record) });
+            self.open.len() - 1
+        });
+        let Some(Transaction { record, .. }) = self.open.get_mut(index) else { return };
+        record.last = record.last.max(sink.at);
+        if !record.uids.contains(&head.uid) && record.uids.len() < MAX_FLOWS {
+            record.uids.push(head.uid);
+        }
+        let source = if sink.is_originator(side) { head.originator.0 } else { head.responder.0 };
+        if !source.is_unspecified() {
+            let address = if message.is_reply { &mut record.server } else { &mut record.client };
+            *address = Some(source);
+        }
+        record.hardware = message.hardware.or(record.hardware);
+        let mut kind = 0;
+        for (option, data) in message.options() {
+            let text = || Some(data.into());
+            let address = || data.first_chunk::<4>().map(|address| (*address).into());
+            match option {
+                12 if !message.is_reply => record.host_name = text(),
+                15 if message.is_reply => record.domain = text(),
+                50 => record.requested = address(),
+                51 if message.is_reply => {
+                    record.lease = data.first_chunk::<4>().map(|time| u32::from_be_bytes(*time))
+                }
+                53 => kind = data.first().copied().unwrap_or(0),
+                56 if message.is_reply => record.server_message = text(),
+                56 => record.client_message = text(),
+                // Flags and two codes of results stand before the name (RFC 4702 section 2).
+                81 if !message.is_reply => record.client_fqdn = data.get(3..).map(Into::into),
+                _ => {}
+            }
+        }
+        if kind == ACK && !message.yours.is_unspecified() {
+            record.assigned = Some(message.yours);
+        }
+        if record.types.len() < MAX_TYPES {
+            record.types.push(kind);
+        }
+    }
+
+    /// Writes those that ran over a flow that ends.
+    fn finish(&mut self, sink: &mut Sink<'_>) {
+        let uid = sink.head(sink.at).uid;
+        while let Some(index) = self.open.iter().position(|open| open.record.uids.contains(&uid)) {
+            if let Some(open) = self.open.remove(index) {
+                sink.push(Record::Dhcp(open.record));
+            }
+        }
+    }
+}
+
+const ACK: u8 = 5;
+
+/// Takes a message that `side` sent.
+pub(super) fn message(side: Side, data: &[u8], sink: &mut Sink<'_>) {
+    let mut transactions = core::mem::take(&mut sink.memory.transactions);
+    transactions.message(side, data, sink);
+    sink.memory.transactions = transactions;
+}
+
+/// Writes what a flow that ends was part of.
+pub(super) fn finish(sink: &mut Sink<'_>) {
+    let mut transactions = core::mem::take(&mut sink.memory.transactions);
+    transactions.finish(sink);
+    sink.memory.transactions = transactions;
+}

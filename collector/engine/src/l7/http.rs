@@ -1,0 +1,325 @@
+//! HTTP/1 as Zeek's `http` records: one for each request, with its response.
+//!
+//! Heads are read whole; content is counted and skipped, but for its first bytes, which tell its kind. Requests may be
+//! sent before their predecessors are answered. After an upgrade or CONNECT the connection is something else.
+
+mod exchange;
+
+use enigma_wire::http;
+
+use self::exchange::Exchange;
+use super::{
+    BUDGET, Service, Sink, mime,
+    tcp::{Fed, Next},
+};
+use crate::{HttpBody, key::Side};
+
+/// Requests that may wait for their responses; browsers that did this at all sent six. The oldest goes without its
+/// response when there are more.
+const MAX_WAITING: usize = 16;
+
+/// A head that is not complete by then is read as far as it is there, and the connection left alone.
+const MAX_HEAD: usize = BUDGET - 2048;
+
+/// Bytes of content that tell its kind, if there are so many.
+const TELLING: u64 = 64;
+
+/// Content that ends with the connection. No content is so long.
+const UNTIL_CLOSE: u64 = 1 << 62;
+
+/// Where one direction is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Place {
+    /// Before or within a head, of which so much was looked through.
+    Head { seen: usize },
+    /// Before content of this length whose kind is not known yet.
+    Content { len: u64 },
+    /// The content's bytes are being skipped, all of them.
+    Skipping,
+    /// Before or within the line that says how long the next chunk is.
+    Chunk,
+    /// Behind the last chunk: lines up to an empty one.
+    Trailer,
+    #[default]
+    Start,
+}
+
+/// A connection's exchanges.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Http {
+    places: [Place; 2],
+    client: Option<Side>,
+    /// Requests without a complete response, and the one that is being answered, in their order.
+    waiting: Vec<Exchange>,
+    depth: u32,
+}
+
+impl Http {
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.waiting.iter().map(Exchange::bytes).sum::<usize>()
+    }
+
+    /// Reads what `side` sent. Empty data says that what was skipped has ended.
+    pub(super) fn data(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) -> Fed {
+        if self.client.is_none() {
+            self.client = Some(if data.starts_with(b"HTTP/") { side.other() } else { side });
+        }
+        let is_request = self.client == Some(side);
+        let mut at = 0;
+        loop {
+            let rest = data.get(at..).unwrap_or_default();
+            let step = match self.places[side as usize] {
+                Place::Start | Place::Head { .. } => self.head(side, is_request, rest, sink),
+                Place::Content { len } => self.content(side, is_request, len, rest, sink),
+                Place::Skipping => {
+                    self.end(side, is_request, sink);
+                    Step::Took(0)
+                }
+                Place::Chunk => self.chunk(side, is_request, rest, sink),
+                Place::Trailer => match line_end(rest) {
+                    Some(end) => {
+                        if http::split_line(rest).0.is_empty() {
+                            self.end(side, is_request, sink);
+                        }
+                        Step::Took(end as u64)
+                    }
+                    // Nobody's trailer is so long.
+                    None if rest.len() > MAX_HEAD => Step::Stop,
+                    None => Step::Wait,
+                },
+            };
+            match step {
+                Step::Took(count) => {
+                    let behind = at as u64 + count;
+                    if behind > data.len() as u64 || (behind == data.len() as u64 && self.rests(side)) {
+                        return Fed::more(behind);
+                    }
+                    at = behind as usize;
+                }
+                Step::Wait => return Fed::more(at as u64),
+                Step::Stop => return Fed { consumed: at as u64, next: Next::Done },
+                Step::Again(count) => return Fed { consumed: at as u64 + count, next: Next::Again },
+            }
+        }
+    }
+
+    /// Whether nothing is to be done before more bytes come.
+    fn rests(&self, side: Side) -> bool {
+        self.places[side as usize] != Place::Skipping
+    }
+
+    fn head(&mut self, side: Side, is_request: bool, data: &[u8], sink: &mut Sink<'_>) -> Step {
+        let place = &mut self.places[side as usize];
+        // Empty lines before a request are forgiven (RFC 9112 section 2.2).
+        let blank = data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if blank > 0 && matches!(place, Place::Start) {
+            return Step::Took(blank as u64);
+        }
+        if data.is_empty() {
+            return Step::Wait;
+        }
+        if !is_request && !is_status(data) {
+            return self.headless(side, sink);
+        }
+        let seen = if let Place::Head { seen } = *place { seen } else { 0 };
+        // HTTP/0.9 has one line.
+        let is_old = |line: &usize| is_request && http::request_line(&data[..*line]).version.is_none();
+        let end = line_end(data).filter(is_old).or_else(|| http::head_end(data, seen));
+        let Some(end) = end else {
+            if data.len() > MAX_HEAD {
+                self.part(side, data, sink);
+                return Step::Stop;
+            }
+            *place = Place::Head { seen: data.len() };
+            return Step::Wait;
+        };
+        let head = &data[..end];
+        if is_request { self.request(side, head, sink) } else { self.response(side, head, sink) }
+    }
+
+    fn request(&mut self, side: Side, head: &[u8], sink: &mut Sink<'_>) -> Step {
+        let (line, block) = http::split_line(head);
+        if http::request_line(line).method.is_empty() {
+            return Step::Stop;
+        }
+        if self.waiting.len() == MAX_WAITING {
+            let oldest = self.waiting.remove(0);
+            oldest.write(sink);
+        }
+        self.depth += 1;
+        let mut exchange = Exchange::new(sink.head(sink.at), self.depth);
+        let framing = exchange.request(line, block);
+        self.waiting.push(exchange);
+        self.frame(side, framing, head.len())
+    }
+
+    fn response(&mut self, side: Side, head: &[u8], sink: &mut Sink<'_>) -> Step {
+        let (line, block) = http::split_line(head);
+        if self.waiting.is_empty() {
+            self.depth += 1;
+            self.waiting.push(Exchange::new(sink.head(sink.at), self.depth));
+        }
+        let Some(exchange) = self.waiting.first_mut() else { return Step::Stop };
+        let reply = exchange.response(line, block);
+        if reply.becomes_other {
+            if reply.is_websocket {
+                sink.confirm(Service::Websocket);
+            }
+            return Step::Again(head.len() as u64);
+        }
+        if reply.is_interim {
+            self.places[side as usize] = Place::Start;
+            return Step::Took(head.len() as u64);
+        }
+        self.frame(side, reply.framing, head.len())
+    }
+
+    /// A response without a head: HTTP/0.9, if that is what was asked.
+    fn headless(&mut self, side: Side, sink: &Sink<'_>) -> Step {
+        let Some(exchange) = self.waiting.first_mut() else { return Step::Stop };
+        if !exchange.answer_headless(sink.at) {
+            return Step::Stop;
+        }
+        self.places[side as usize] = Place::Content { len: UNTIL_CLOSE };
+        Step::Took(0)
+    }
+
+    /// Goes on behind a head of `len` bytes.
+    fn frame(&mut self, side: Side, framing: Framing, len: usize) -> Step {
+        self.places[side as usize] = match framing {
+            // Nothing comes: what would be behind it is at its end now.
+            Framing::Length(0) => Place::Skipping,
+            Framing::Length(len) => Place::Content { len },
+            Framing::UntilClose => Place::Content { len: UNTIL_CLOSE },
+            Framing::Chunks => Place::Chunk,
+        };
+        Step::Took(len as u64)
+    }
+
+    /// Content begins: its kind is told, and the rest passed over.
+    fn content(&mut self, side: Side, is_request: bool, len: u64, data: &[u8], sink: &Sink<'_>) -> Step {
+        if (data.len() as u64) < len.min(TELLING) && !sink.is_cut {
+            return Step::Wait;
+        }
+        let begin = &data[..data.len().min(len.min(TELLING) as usize)];
+        if let Some(body) = self.body(is_request) {
+            body.len += len;
+            mime::note(body, begin);
+        }
+        self.places[side as usize] = Place::Skipping;
+        Step::Took(len)
+    }
+
+    fn chunk(&mut self, side: Side, is_request: bool, data: &[u8], sink: &Sink<'_>) -> Step {
+        let Some(end) = line_end(data) else {
+            // A line that does not end is no size.
+            return if data.len() > 256 { Step::Stop } else { Step::Wait };
+        };
+        let (line, behind) = data.split_at(end);
+        let taken = end as u64;
+        let size = http::chunk_size(line).unwrap_or(0);
+        if size == 0 {
+            self.places[side as usize] = Place::Trailer;
+            return Step::Took(taken);
+        }
+        let Some(body) = self.body(is_request) else { return Step::Stop };
+        if body.len == 0 {
+            if (behind.len() as u64) < size.min(TELLING) && !sink.is_cut {
+                return Step::Wait;
+            }
+            mime::note(body, &behind[..behind.len().min(size.min(TELLING) as usize)]);
+        }
+        body.len += size;
+        // The chunk, and the line's end behind it.
+        Step::Took(taken + size + 2)
+    }
+
+    /// The content that `side` is sending.
+    fn body(&mut self, is_request: bool) -> Option<&mut HttpBody> {
+        if is_request {
+            self.waiting.last_mut().map(Exchange::request_body)
+        } else {
+            self.waiting.first_mut().map(Exchange::response_body)
+        }
+    }
+
+    /// A message has ended.
+    fn end(&mut self, side: Side, is_request: bool, sink: &mut Sink<'_>) {
+        self.places[side as usize] = Place::Start;
+        let exchange = if is_request { self.waiting.last_mut() } else { self.waiting.first_mut() };
+        let Some(exchange) = exchange else { return };
+        if exchange.end(is_request) {
+            let done =
+                self.waiting.iter().position(Exchange::is_complete).map(|index| self.waiting.remove(index));
+            if let Some(done) = done {
+                done.write(sink);
+            }
+        }
+    }
+
+    /// Reads a head that will not become whole.
+    pub(super) fn part(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) {
+        if !matches!(self.places[side as usize], Place::Start | Place::Head { .. }) || data.is_empty() {
+            return;
+        }
+        let is_request = self.client.is_none_or(|client| client == side) && !is_status(data);
+        // A last line that is not whole may be less than half of what it was.
+        let whole = data.iter().rposition(|byte| *byte == b'\n').map_or(data, |end| &data[..=end]);
+        let _step =
+            if is_request { self.request(side, whole, sink) } else { self.response(side, whole, sink) };
+    }
+
+    /// Writes what is left; `ahead` is what was counted of each side's content and did not come, `ready` what came and
+    /// was not counted.
+    pub(super) fn finish(&mut self, ahead: [u64; 2], ready: [&[u8]; 2], sink: &mut Sink<'_>) {
+        if let Some(client) = self.client {
+            for (side, is_request) in [(client, true), (client.other(), false)] {
+                let missing = ahead[side as usize];
+                let is_chunked = self.places[side as usize] == Place::Chunk;
+                if let Place::Content { .. } = self.places[side as usize]
+                    && let Some(body) = self.body(is_request)
+                {
+                    body.len += ready[side as usize].len() as u64;
+                    mime::note(body, ready[side as usize]);
+                }
+                if let Some(body) = self.body(is_request)
+                    && missing > 0
+                {
+                    let missing = if is_chunked { missing.saturating_sub(2) } else { missing };
+                    body.len = body.len.saturating_sub(missing);
+                }
+            }
+        }
+        for exchange in self.waiting.drain(..) {
+            exchange.write(sink);
+        }
+    }
+}
+
+/// What one part of a message was.
+enum Step {
+    /// So many bytes, also of those still to come.
+    Took(u64),
+    Wait,
+    Stop,
+    Again(u64),
+}
+
+/// How the end of content is told (RFC 9112 section 6.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Framing {
+    Length(u64),
+    Chunks,
+    UntilClose,
+}
+
+/// Behind the first line, if it has an end.
+fn line_end(data: &[u8]) -> Option<usize> {
+    data.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
+}
+
+fn is_status(data: &[u8]) -> bool {
+    let begin = b"HTTP/";
+    let len = data.len().min(begin.len());
+    data[..len] == begin[..len]
+}

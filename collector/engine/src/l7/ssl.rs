@@ -1,0 +1,115 @@
+//! TLS over TCP up to the end of its handshake. Nothing is decrypted.
+//!
+//! Records (RFC 8446 section 5.1) are taken as their bytes come; what is encrypted is skipped without being kept.
+
+use super::{
+    Sink,
+    handshake::Handshake,
+    named::Guess,
+    tcp::{Fed, Next},
+};
+use crate::key::Side;
+
+/// A record's payload, with what TLS 1.2 allows compression and ciphers to add.
+const MAX_RECORD: usize = (1 << 14) + 2048;
+
+const CHANGE_CIPHER: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const APPLICATION: u8 = 23;
+
+/// Whether a direction begins with a hello.
+pub(super) fn looks_like(data: &[u8]) -> Guess {
+    let is_prefix = |at: usize, is_right: fn(u8) -> bool| data.get(at).is_none_or(|&byte| is_right(byte));
+    let is_right = is_prefix(0, |kind| kind == HANDSHAKE)
+        && is_prefix(1, |major| major == 3)
+        && is_prefix(2, |minor| minor <= 4)
+        && is_prefix(5, |kind| matches!(kind, 1 | 2))
+        && is_prefix(6, |length| length == 0);
+    match (is_right, data.len()) {
+        (false, _) => Guess::No,
+        (true, 0..7) => Guess::Maybe,
+        (true, _) => Guess::Yes,
+    }
+}
+
+/// One direction's place in its records.
+#[derive(Clone, Debug, Default)]
+struct Half {
+    /// What is missing of the handshake record that is being read.
+    left: usize,
+    has_changed_cipher: bool,
+    has_sent_data: bool,
+}
+
+/// A connection until its handshake is over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ssl {
+    halves: [Half; 2],
+    handshake: Handshake,
+}
+
+impl Ssl {
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.handshake.bytes()
+    }
+
+    /// Reads what `side` sent.
+    pub(super) fn data(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) -> Fed {
+        let mut at = 0;
+        while at < data.len() {
+            let half = &mut self.halves[side as usize];
+            if half.left > 0 {
+                let len = half.left.min(data.len() - at);
+                half.left -= len;
+                self.handshake.take(side, &data[at..at + len], b't', sink);
+                at += len;
+                continue;
+            }
+            let Some(header) = data[at..].first_chunk::<5>() else { break };
+            let len = usize::from(u16::from_be_bytes([header[3], header[4]]));
+            let kind = header[0];
+            if header[1] != 3 || len > MAX_RECORD || !(CHANGE_CIPHER..=24).contains(&kind) {
+                return Fed::DONE;
+            }
+            // With TLS 1.3 the message is there for old boxes in between, and means nothing.
+            let is_plain = !half.has_changed_cipher || self.handshake.is_13();
+            match kind {
+                HANDSHAKE if is_plain => {
+                    half.left = len;
+                    at += 5;
+                    continue;
+                }
+                ALERT if is_plain && len == 2 => {
+                    let Some(alert) = data.get(at + 5..at + 7) else { break };
+                    self.handshake.alert(side, alert[1], sink);
+                }
+                CHANGE_CIPHER => {
+                    half.has_changed_cipher = true;
+                    self.handshake.change_cipher(side);
+                }
+                APPLICATION => half.has_sent_data = true,
+                _ => {}
+            }
+            // Encrypted, or read already.
+            at += 5 + len;
+            if self.is_established() {
+                return Fed { consumed: at as u64, next: Next::Done };
+            }
+        }
+        Fed::more(at as u64)
+    }
+
+    fn is_established(&self) -> bool {
+        let both = |has: fn(&Half) -> bool| self.halves.iter().all(has);
+        let is_13 = self.handshake.is_13();
+        self.handshake.has_server()
+            && (both(|half| half.has_sent_data) || (!is_13 && both(|half| half.has_changed_cipher)))
+    }
+
+    /// Writes the record, once.
+    pub(super) fn finish(&mut self, sink: &mut Sink<'_>) {
+        let is_established = self.is_established();
+        self.handshake.finish(is_established, sink);
+    }
+}
