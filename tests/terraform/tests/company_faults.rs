@@ -1,0 +1,422 @@
+//! Whatever goes wrong in a company: after the next apply everything is there once, nothing is left over, and the state knows it.
+//!
+//! A sample with the real command line. Every call of every phase is tried on the memory AWS in `enigma-reconcile` and
+//! `enigma-plugin`; here it is proved that processes, signals and Terraform's own files do not change the result.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use enigma_aws_sim::{Change, Fault, Outcome, Scale, Scope, Staleness, Throttle, World};
+use enigma_terraform_tests::company::Belongings;
+use enigma_terraform_tests::{Company, FLEET, onlooker, versions};
+use enigma_test_support::process::Signal;
+use enigma_test_support::wait;
+
+const LIMIT: Duration = Duration::from_secs(120);
+const RULES: &str = "all = { tags = { env = [\"prod\"] } }";
+/// Members of the small company of this suite; each has two machines in each of two Regions.
+const MEMBERS: usize = 2;
+/// Its home in the first Region.
+const HOME: &str = "111111111111/us-east-1";
+
+fn scale() -> Scale {
+    Scale {
+        members: MEMBERS,
+        regions: vec!["us-east-1".to_owned(), "eu-west-1".to_owned()],
+        instances: 2,
+        balancers: 2,
+    }
+}
+
+/// What a phase of a fleet's life is to do.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Everything is made.
+    Create,
+    /// One account leaves, another filter, another target, a new machine.
+    Update,
+    /// Everything goes.
+    Destroy,
+}
+
+/// A company with a stranger's session beside the fleet's.
+struct Lab {
+    company: Company,
+    strangers: Belongings,
+}
+
+impl Lab {
+    fn new(terraform: &Path) -> Result<Self> {
+        let company = Company::new(terraform, scale(), |world| world.sharing_milliseconds = 200)?;
+        let place = (Scale::HOME, "us-east-1");
+        let call = |action: &str, parameters: &[(&str, &str)]| {
+            onlooker::call(&company.admin(), place, action, parameters)
+        };
+        call(
+            "CreateTrafficMirrorTarget",
+            &[("NetworkLoadBalancerArn", &Scale::balancer("us-east-1", 2)), ("Description", "a stranger's")],
+        )?;
+        call("CreateTrafficMirrorFilter", &[("Description", "a stranger's")])?;
+        let strangers = company.walk()?.remove(HOME).context("the stranger's objects")?;
+        let lab = Self { company, strangers };
+        lab.write(Phase::Create)?;
+        Ok(lab)
+    }
+
+    /// The configuration that leads to what a phase wants.
+    fn write(&self, phase: Phase) -> Result<()> {
+        let arn = |region: &str, number: usize| Scale::balancer(region, number);
+        let fleet = |number: usize, filter: &str| {
+            format!(
+                r#"targets = {{
+    us = {{ network_load_balancer_arn = "{}" }}
+    eu = {{ network_load_balancer_arn = "{}", region = "eu-west-1" }}
+  }}
+  filters = {{ default = {{ rules = [{filter}] }} }}
+  safety  = {{ max_removals = "100%" }}"#,
+                arn("us-east-1", number),
+                arn("eu-west-1", 1)
+            )
+        };
+        match phase {
+            Phase::Create | Phase::Destroy => {
+                self.company.write(&self.company.organization(), RULES, &fleet(1, "{ action = \"accept\" }"))
+            }
+            Phase::Update => {
+                let filter = "{ action = \"reject\", protocol = \"tcp\", remote_cidrs = [\"10.9.0.0/16\"] }, { action = \"accept\", protocol = \"tcp\" }";
+                let rules = format!(
+                    "gone = {{ accounts = [\"{}\"], mirror = false, priority = 1 }}\n    {RULES}",
+                    Scale::member(2)
+                );
+                self.company.write(&self.company.organization(), &rules, &fleet(2, filter))
+            }
+        }
+    }
+
+    /// Runs a phase from a reviewed plan, killed where the writes stand at `at` percent of `writes`.
+    fn killed(&self, phase: Phase, writes: usize, at: usize, effect: bool) -> Result<()> {
+        self.review(phase)?;
+        let skip = writes * at / 100;
+        self.company.admin().fault(Fault::Freeze { scope: Scope::writes(), skip: skip as u64, effect });
+        let mut apply = self.company.workspace.start(&["apply", "-lock=false", "reviewed.tfplan"])?;
+        wait::until(LIMIT, "the call that gets no reply", || {
+            self.journal().is_some_and(|outcome| is_frozen(&outcome))
+        });
+        apply.signal_group(Signal::KILL)?;
+        ensure!(!apply.wait(LIMIT)?.success());
+        self.company.admin().clear_faults();
+        self.finish(phase)
+            .with_context(|| format!("{phase:?} killed at write {skip} of {writes}, effect {effect}"))
+    }
+
+    /// Runs a phase from a reviewed plan, interrupted as by Ctrl-C once `at` percent of `writes` are done.
+    fn interrupted(&self, phase: Phase, writes: usize, at: usize) -> Result<()> {
+        self.review(phase)?;
+        let count = (writes * at / 100).max(1);
+        self.company.admin().fault(Fault::Delay { scope: Scope::writes(), milliseconds: 150 });
+        let mut apply = self.company.workspace.start(&["apply", "reviewed.tfplan"])?;
+        wait::until(LIMIT, "the writes before Ctrl-C", || self.writes() >= count);
+        apply.signal_group(Signal::INT)?;
+        apply.wait(LIMIT)?;
+        self.company.admin().clear_faults();
+        let cut: Vec<_> = self
+            .company
+            .sim
+            .journal()
+            .into_iter()
+            .filter(|call| call.outcome == Outcome::RequestLost)
+            .collect();
+        ensure!(cut.is_empty(), "no call was cut in half: {cut:?}");
+        // What Terraform wrote down when it was stopped is what there is.
+        if let Phase::Create | Phase::Update = phase {
+            let stated = onlooker::stated(&self.company.fleet()?)?;
+            let real = self.company.sessions()?.iter().map(onlooker::identity).collect();
+            onlooker::expect_same(stated, real)?;
+        }
+        self.finish(phase).with_context(|| format!("{phase:?} interrupted after {count} of {writes} writes"))
+    }
+
+    fn review(&self, phase: Phase) -> Result<()> {
+        self.write(phase)?;
+        let destroy: &[&str] =
+            if matches!(phase, Phase::Destroy) { &["-destroy", "-lock=false"] } else { &["-lock=false"] };
+        self.company.workspace.plan(destroy)?;
+        self.company.admin().clear_journal();
+        Ok(())
+    }
+
+    /// The run after the accident, and what must hold then.
+    fn finish(&self, phase: Phase) -> Result<()> {
+        let arguments: &[&str] = match phase {
+            Phase::Create | Phase::Update => &["apply", "-auto-approve", "-lock=false"],
+            Phase::Destroy => &["destroy", "-auto-approve", "-lock=false"],
+        };
+        let ran = self.company.workspace.run(arguments)?;
+        if matches!(phase, Phase::Create) && ran.folded().contains("terraform import") {
+            // Killed when all was made and before Terraform heard of it: a finished fleet that the state does not know, which a
+            // person takes over.
+            self.company.workspace.run(&["import", "-lock=false", FLEET, "prod"])?.ok()?;
+            self.company.workspace.run(arguments)?.ok()?;
+        } else {
+            ran.ok()?;
+        }
+        self.expect_converged(phase)
+    }
+
+    fn expect_converged(&self, phase: Phase) -> Result<()> {
+        let mut walk = self.company.walk()?;
+        let home = walk.get_mut(HOME).context("the stranger's objects")?;
+        let is_strange = |item: &onlooker::Item| !item.contains_key("tag:enigma:fleet");
+        ensure!(
+            home.targets.iter().any(is_strange) && home.filters == self.strangers.filters,
+            "strangers: {home:#?}"
+        );
+        let strange: Vec<_> = home.targets.iter().filter(|item| is_strange(item)).cloned().collect();
+        ensure!(strange == self.strangers.targets, "the stranger's target was touched: {strange:?}");
+        if let Phase::Destroy = phase {
+            let left = self.company.admin().shares();
+            ensure!(
+                walk.len() == 1 && walk[HOME] == self.strangers && left.is_empty(),
+                "left behind: {walk:#?} {left:#?}"
+            );
+            return Ok(());
+        }
+        let members = if matches!(phase, Phase::Update) { 1 } else { MEMBERS };
+        ensure!(self.company.sessions()?.len() == members * 4, "one session for each interface");
+        self.company.expect_state_is_world()?;
+        let ran = self.company.workspace.run(&["plan", "-detailed-exitcode", "-lock=false"])?;
+        ensure!(ran.code == Some(0), "the plan after it is not empty: {}", ran.folded());
+        Ok(())
+    }
+
+    /// Runs a phase undisturbed, and gives the number of its writes.
+    fn undisturbed(&self, phase: Phase) -> Result<usize> {
+        self.review(phase)?;
+        self.company.workspace.apply_plan()?.ok()?;
+        let writes = self.writes();
+        self.expect_converged(phase)?;
+        Ok(writes)
+    }
+
+    fn writes(&self) -> usize {
+        self.company.sim.journal().iter().filter(|call| call.is_write()).count()
+    }
+
+    /// How the latest write ended.
+    fn journal(&self) -> Option<Outcome> {
+        let journal = self.company.sim.journal();
+        journal
+            .into_iter()
+            .rev()
+            .find(|call| call.is_write() && is_frozen(&call.outcome))
+            .map(|call| call.outcome)
+    }
+}
+
+fn is_frozen(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::RequestLost | Outcome::ReplyLost)
+}
+
+/// Writes of each phase when nothing goes wrong.
+fn counted(terraform: &Path) -> Result<[usize; 3]> {
+    let lab = Lab::new(terraform)?;
+    Ok([lab.undisturbed(Phase::Create)?, lab.undisturbed(Phase::Update)?, lab.undisturbed(Phase::Destroy)?])
+}
+
+#[test]
+fn a_provider_killed_at_sampled_calls_loses_doubles_and_forgets_nothing() {
+    versions(|terraform| {
+        let [create, update, destroy] = counted(terraform)?;
+        // Early, in the middle and late; before and after the call takes effect.
+        for (at, effect) in [(5, true), (55, false), (95, true)] {
+            let lab = Lab::new(terraform)?;
+            lab.killed(Phase::Create, create, at, effect)?;
+            lab.killed(Phase::Update, update, 100 - at, !effect)?;
+            lab.killed(Phase::Destroy, destroy, at, effect)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn ctrl_c_at_sampled_calls_leaves_a_state_that_is_true() {
+    versions(|terraform| {
+        let [create, update, destroy] = counted(terraform)?;
+        for at in [25, 75] {
+            let lab = Lab::new(terraform)?;
+            lab.interrupted(Phase::Create, create, at)?;
+            lab.interrupted(Phase::Update, update, 100 - at)?;
+            lab.interrupted(Phase::Destroy, destroy, at)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn lost_replies_stale_reads_and_throttling_are_not_seen_by_people() {
+    versions(|terraform| {
+        let lab = Lab::new(terraform)?;
+        let weather = |lab: &Lab| {
+            let admin = lab.company.admin();
+            admin.clear_faults();
+            for skip in [0, 7, 15, 21] {
+                admin.fault(Fault::Lose { scope: Scope::writes(), times: 1, effect: skip % 2 == 1, skip });
+            }
+            admin.fault(Fault::FailEvery {
+                scope: Scope::action("*"),
+                code: "RequestLimitExceeded".to_owned(),
+                every: 9,
+                seen: 0,
+            });
+            admin.staleness(Staleness { milliseconds: 300, reads: 0 });
+        };
+        for phase in [Phase::Create, Phase::Update, Phase::Destroy] {
+            lab.write(phase)?;
+            weather(&lab);
+            let run = if matches!(phase, Phase::Destroy) {
+                lab.company.workspace.destroy()?
+            } else {
+                lab.company.workspace.apply()?
+            };
+            run.ok().with_context(|| format!("{phase:?} in bad weather"))?;
+            lab.company.admin().clear_faults();
+            lab.company.admin().staleness(Staleness::default());
+            lab.expect_converged(phase)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn awss_buckets_of_every_service_are_enough() {
+    versions(|terraform| {
+        let lab = Lab::new(terraform)?;
+        // AWS's own sizes in time that runs twenty times as fast.
+        lab.company.admin().throttle(Throttle { enabled: true, time_scale: 20.0, ..Throttle::default() });
+        lab.company.workspace.apply()?.ok()?;
+        lab.expect_converged(Phase::Create)?;
+        lab.company.workspace.destroy()?.ok()?;
+        lab.expect_converged(Phase::Destroy)
+    });
+}
+
+#[test]
+fn credentials_that_end_half_way_lose_nothing() {
+    versions(|terraform| {
+        let lab = Lab::new(terraform)?;
+        for phase in [Phase::Create, Phase::Update, Phase::Destroy] {
+            lab.review(phase)?;
+            for (member, skip) in [(1, 3), (2, 9)] {
+                let scope = Scope::action("*").of_account(Scale::member(member));
+                lab.company.admin().fault(Fault::Expire { scope, times: 1, skip });
+            }
+            // Whether it gets through or says what is left: the next run finishes, and no session was lost or doubled.
+            let ran = lab.company.workspace.apply_plan()?;
+            lab.company.admin().clear_faults();
+            let expired = ran.folded().contains("expired");
+            ensure!(ran.code == Some(0) || expired, "{}", ran.folded());
+            lab.finish(phase).with_context(|| format!("{phase:?} with credentials that ended"))?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_denied_account_and_a_vanished_interface_are_said_and_survived() {
+    versions(|terraform| {
+        let lab = Lab::new(terraform)?;
+        let company = &lab.company;
+        company.workspace.plan::<&str>(&[])?;
+        // Between review and apply.
+        let denied = Scope::action("CreateTrafficMirrorSession").of_account(Scale::member(2));
+        company.admin().fault(Fault::Deny { scope: denied });
+        company.admin().change(Change::Terminate { instance: Scale::instance(1, "us-east-1", 1) })?;
+        let ran = company.workspace.apply_plan()?;
+        ensure!(ran.code == Some(1), "{}", ran.folded());
+        ensure!(
+            ran.folded().contains(&Scale::member(2)) && ran.folded().contains("CreateTrafficMirrorSession"),
+            "{}",
+            ran.folded()
+        );
+        ensure!(!ran.folded().contains("inconsistent"), "{}", ran.folded());
+        company.admin().clear_faults();
+        company.workspace.apply()?.ok()?;
+        ensure!(company.sessions()?.len() == MEMBERS * 4 - 1, "all but the interface that is gone");
+        company.expect_state_is_world()?;
+        company.workspace.expect_no_changes()
+    });
+}
+
+#[test]
+fn another_writer_who_takes_a_number_loses_nothing_and_stops_nothing_for_long() {
+    versions(|terraform| {
+        let lab = Lab::new(terraform)?;
+        let company = &lab.company;
+        company.workspace.plan::<&str>(&[])?;
+        // Between review and apply somebody takes the session number that one interface was to get.
+        let raced = World::id_of("eni", &Scale::instance(1, "eu-west-1", 1));
+        let place = (Scale::member(1), "eu-west-1".to_owned());
+        let stranger = stranger(company, (&place.0, &place.1), &raced)?;
+        let ran = company.workspace.apply_plan()?;
+        ensure!(
+            ran.code == Some(1) && ran.folded().contains(&raced),
+            "names the interface: {}",
+            ran.folded()
+        );
+        ensure!(!ran.folded().contains("inconsistent"), "{}", ran.folded());
+
+        company.workspace.apply()?.ok()?;
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            company.sessions()?.into_iter().partition(|session| session.contains_key("tag:enigma:fleet"));
+        onlooker::expect_same(
+            onlooker::stated(&company.fleet()?)?,
+            ours.iter().map(onlooker::identity).collect(),
+        )?;
+        ensure!(ours.len() == MEMBERS * 4, "{ours:?}");
+        let number = ours
+            .iter()
+            .find(|one| one["networkInterfaceId"] == raced)
+            .map(|one| one["sessionNumber"].as_str());
+        ensure!(number == Some("101"), "{number:?}");
+        ensure!(theirs.len() == 1 && theirs[0]["trafficMirrorSessionId"] == stranger, "{theirs:?}");
+        company.workspace.expect_no_changes()
+    });
+}
+
+/// A session that somebody else makes on an interface with the number that the fleet wants; its id.
+fn stranger(company: &Company, place: (&str, &str), interface: &str) -> Result<String> {
+    let call = |action: &str, parameters: &[(&str, &str)]| {
+        onlooker::call(&company.admin(), place, action, parameters)
+    };
+    let text = |xml: String, tag: &str| -> Result<String> {
+        let (_, rest) = xml.split_once(&format!("<{tag}>")).context("no such element")?;
+        Ok(rest.split('<').next().unwrap_or_default().to_owned())
+    };
+    let own = World::id_of("eni", &Scale::instance(1, "eu-west-1", 2));
+    let receiver = company.walk()?; // the receiver must be an interface that nobody mirrors
+    ensure!(!receiver.values().flat_map(|there| &there.sessions).any(|one| one["networkInterfaceId"] == own));
+    let launched = company.admin().change(Change::Launch(enigma_aws_sim::world::InstanceEntry {
+        name: "their-collector".to_owned(),
+        kind: "m5.large".to_owned(),
+        subnet: Some(format!("m1-{}-vpc-1-a", place.1)),
+        ..Default::default()
+    }))?;
+    ensure!(launched.ids.len() == 1);
+    let receiver = World::id_of("eni", "their-collector");
+    let target = text(
+        call("CreateTrafficMirrorTarget", &[("NetworkInterfaceId", &receiver)])?,
+        "trafficMirrorTargetId",
+    )?;
+    let filter = text(call("CreateTrafficMirrorFilter", &[])?, "trafficMirrorFilterId")?;
+    let made = call(
+        "CreateTrafficMirrorSession",
+        &[
+            ("NetworkInterfaceId", interface),
+            ("TrafficMirrorTargetId", &target),
+            ("TrafficMirrorFilterId", &filter),
+            ("SessionNumber", "100"),
+        ],
+    )?;
+    text(made, "trafficMirrorSessionId")
+}
