@@ -18,8 +18,8 @@ use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FilterId, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::{
-    Attachment, Instance, Interface, Inventory, MirrorFilter, MirrorSession, MirrorTarget, ObservedRule,
-    PlaceInventory, Subnet, Tags,
+    AssociationStatus, Attachment, Instance, Interface, Inventory, MirrorFilter, MirrorSession, MirrorTarget,
+    ObservedRule, PlaceInventory, ResourceShare, Subnet, Tags,
 };
 use enigma_fleet::ownership::own;
 use enigma_fleet::selection::{self, RawRule, RawSelection, SelectionSpec, select};
@@ -128,6 +128,27 @@ fn applied(mut world: Inventory, wanted: &Expansion) -> Inventory {
             destination: target.destination.known().unwrap().clone(),
             description: target.description.clone(),
             tags: target.tags.known().unwrap().clone(),
+        });
+    }
+    for (place, share) in &wanted.shares {
+        let made = world.places[place].targets.clone();
+        for account in &share.accounts {
+            let member = Place { account: account.clone(), region: place.region.clone() };
+            world.places.entry(member).or_default().targets.extend(made.clone());
+        }
+        world.places.entry(place.clone()).or_default().shares.push(ResourceShare {
+            arn: format!("arn:aws:ram:{}:{}:resource-share/1", place.region, place.account).parse().unwrap(),
+            name: share.name.clone(),
+            status: "ACTIVE".to_owned(),
+            allows_external: share.allows_external,
+            tags: share.tags.known().unwrap().clone(),
+            principals: share
+                .accounts
+                .iter()
+                .map(|account| (account.to_string(), AssociationStatus::Associated))
+                .collect(),
+            targets: made.into_iter().map(|target| (target.id, AssociationStatus::Associated)).collect(),
+            other_resources: Vec::new(),
         });
     }
     for (number, (key, filter)) in wanted.filters.iter().enumerate() {

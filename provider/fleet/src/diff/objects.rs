@@ -39,7 +39,10 @@ impl<'a> Draft<'a> {
 
     /// Finds or makes the wanted filters, and brings their rules and services about.
     pub(super) fn filters(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
-        let needed: BTreeSet<&ObjectKey> = desired.sessions.values().map(|session| &session.filter).collect();
+        // Sessions are in order of places, so most have the filter of the one before.
+        let mut used: Vec<&ObjectKey> = desired.sessions.values().map(|session| &session.filter).collect();
+        used.dedup();
+        let needed: BTreeSet<&ObjectKey> = used.into_iter().collect();
         for (key, wanted) in &desired.filters {
             let Given::Known(tags) = &wanted.tags else { continue };
             let existing = owned.filters.get(key).and_then(|list| list.first());

@@ -70,10 +70,13 @@ impl<'a> Draft<'a> {
     /// A place that sees what its sessions need has joined already. One that was not read may have; joining again only looks.
     fn join(&mut self, desired: &'a Expansion, owned: &'a Owned) {
         let mut needed: BTreeMap<(&Place, &Place), BTreeSet<&ObjectKey>> = BTreeMap::new();
-        for (key, session) in &desired.sessions {
-            if session.target.place.account != key.place.account {
-                needed.entry((&key.place, &session.target.place)).or_default().insert(&session.target);
-            }
+        let abroad =
+            desired.sessions.iter().filter(|(key, one)| one.target.place.account != key.place.account);
+        let mut used: Vec<(&Place, &ObjectKey)> =
+            abroad.map(|(key, one)| (&key.place, &one.target)).collect();
+        used.dedup();
+        for (place, target) in used {
+            needed.entry((place, &target.place)).or_default().insert(target);
         }
         for ((place, from), keys) in needed {
             let share = serving(owned, from);

@@ -117,16 +117,22 @@ pub(super) fn place_filters(spec: &FleetSpec, plan: &mut Expansion) {
 /// One share for each place whose targets sessions of other accounts send to, for exactly those accounts.
 pub(super) fn place_shares(spec: &FleetSpec, home: &Place, plan: &mut Expansion) {
     let place_of = |label: &Label| spec.targets.get(label).map(|target| target.place(home));
-    let wanted = plan.sessions.iter().map(|(key, session)| (key, session.target.place.clone()));
-    let kept = plan
+    let kept: Vec<(&MemberKey, Place)> = plan
         .kept
         .iter()
-        .filter_map(|(key, session)| Some((key, session.target.as_ref().and_then(place_of)?)));
+        .filter_map(|(key, session)| Some((key, session.target.as_ref().and_then(place_of)?)))
+        .collect();
+    let wanted = plan.sessions.iter().map(|(key, session)| (key, &session.target.place));
+    let mut used: Vec<(&Place, &AccountId)> = wanted
+        .chain(kept.iter().map(|(key, place)| (*key, place)))
+        .filter(|(key, place)| key.place.account != place.account)
+        .map(|(key, place)| (place, &key.place.account))
+        .collect();
+    // Sessions are in order of places, so most say what the one before said.
+    used.dedup();
     let mut accounts: BTreeMap<Place, BTreeSet<AccountId>> = BTreeMap::new();
-    for (key, place) in wanted.chain(kept) {
-        if key.place.account != place.account {
-            accounts.entry(place).or_default().insert(key.place.account.clone());
-        }
+    for (place, account) in used {
+        accounts.entry(place.clone()).or_default().insert(account.clone());
     }
     for (place, accounts) in accounts {
         let is_here = |target: &TargetSpec| target.is_shareable() && target.place(home) == place;
