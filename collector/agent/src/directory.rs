@@ -22,7 +22,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use enigma_engine::{Record, Vantage};
+use enigma_engine::Vantage;
 use serde::Deserialize;
 
 /// The version that is read.
@@ -130,20 +130,6 @@ impl Directory {
             line.push(b'}');
         }
         true
-    }
-}
-
-/// From where a record was seen; `None` for packets that came without encapsulation.
-pub(crate) fn vantage(record: &Record) -> Option<Vantage> {
-    #[allow(
-        unreachable_patterns,
-        reason = "the engine's streams grow; a new one is not enriched until it is named here"
-    )]
-    match record {
-        Record::Conn(conn) => conn.vantage,
-        Record::Dns(dns) => dns.head.vantage,
-        Record::Tunnel(tunnel) => tunnel.head.vantage,
-        _ => None,
     }
 }
 

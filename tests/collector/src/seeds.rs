@@ -18,14 +18,25 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "control" => vec![control()],
         "datagrams" => vec![datagrams()],
         "decap" => frames().iter().flat_map(|frame| [vxlan(7, frame), geneve(frame), outer(frame)]).collect(),
+        "dhcp" => vec![dhcp()],
         "directory" => vec![DIRECTORY.as_bytes().to_vec()],
         "dns" => dns_messages(),
+        "http" => vec![
+            b"GET /a?b=c HTTP/1.1\r\nHost: www.example.test\r\nContent-Length: 12\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=\"a.txt\"\r\n\r\n".to_vec(),
+            b"1a; x=y\r\n".to_vec(),
+        ],
+        "ntp" => vec![ntp()],
         "packet" => frames().iter().map(|frame| [&[1, 0][..], frame].concat()).collect(),
+        "quic" => vec![quic(), [&[6, 0, 0x40, 0x10][..], &[1; 16], &[2, 0, 0, 0, 0, 1, 0, 0]].concat()],
         "ring_block" => vec![ring_block()],
         "steering" => frames()
             .iter()
             .flat_map(|frame| [vxlan(7, frame), geneve(frame), outer(frame)[14..].to_vec()])
             .collect(),
+        "ssh" => vec![ssh()],
+        "tls" => vec![CLIENT_HELLO[9..].to_vec(), SERVER_HELLO[9..].to_vec()],
+        "x509" => vec![certificate()],
         _ => Vec::new(),
     }
 }
@@ -180,18 +191,9 @@ fn contents(messages: &[(u8, &[&[u8]])]) -> Vec<Vec<u8>> {
 }
 
 fn datagram_contents() -> Vec<Vec<u8>> {
-    let ntp = [&[0x23, 3, 6, 0xec][..], &[0; 44]].concat();
-    let dhcp = [
-        &[1, 1, 6, 0, 1, 2, 3, 4][..],
-        &[0; 228],
-        &[0x63, 0x82, 0x53, 0x63, 53, 1, 1, 12, 4, b'h', b'o', b's', b't', 255],
-    ]
-    .concat();
-    // A long header of version 1 with two connection ids (RFC 9000 section 17.2.2), padded as an Initial is.
-    let quic = [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 8], &[0, 0, 0x44, 0x9e], &[0x55; 1_180]].concat();
     let mut all = Vec::new();
     for (port, message) in
-        dns_messages().into_iter().map(|message| (1, message)).chain([(5, ntp), (6, dhcp), (3, quic)])
+        dns_messages().into_iter().map(|message| (1, message)).chain([(5, ntp()), (6, dhcp()), (3, quic())])
     {
         for side in [0, 1] {
             let high = u8::try_from(message.len() >> 8).expect("a short message");
@@ -201,6 +203,52 @@ fn datagram_contents() -> Vec<Vec<u8>> {
         }
     }
     all
+}
+
+fn ntp() -> Vec<u8> {
+    [&[0x23, 3, 6, 0xec][..], &[0; 44]].concat()
+}
+
+fn dhcp() -> Vec<u8> {
+    let options = [0x63, 0x82, 0x53, 0x63, 53, 1, 1, 12, 4, b'h', b'o', b's', b't', 255];
+    [&[1, 1, 6, 0, 1, 2, 3, 4][..], &[0; 228], &options].concat()
+}
+
+/// A long header of version 1 with two connection ids (RFC 9000 section 17.2.2), padded as an Initial is.
+fn quic() -> Vec<u8> {
+    [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 8], &[0, 0, 0x44, 0x9e], &[0x55; 1_182]].concat()
+}
+
+/// An identification and a packet that offers one algorithm of each kind (RFC 4253 section 7.1).
+fn ssh() -> Vec<u8> {
+    let mut offer = vec![20];
+    offer.extend([0; 16]);
+    for name in ["kex", "hostkey", "c", "c", "m", "m", "none", "none", "", ""] {
+        offer.extend(u32::try_from(name.len()).expect("a short name").to_be_bytes());
+        offer.extend(name.as_bytes());
+    }
+    offer.extend([0; 5]);
+    let length = u32::try_from(offer.len() + 5).expect("a short offer");
+    [&b"SSH-2.0-OpenSSH_9.6\r\n"[..], &length.to_be_bytes(), &[4], &offer, &[0; 4]].concat()
+}
+
+/// A certificate's outer parts (RFC 5280 section 4.1) with one name, an RSA key and one extension; the signature is none.
+fn certificate() -> Vec<u8> {
+    let der = |tag: u8, parts: &[&[u8]]| {
+        let body = parts.concat();
+        let length = u16::try_from(body.len()).expect("a short value").to_be_bytes();
+        [&[tag, 0x82][..], &length, &body].concat()
+    };
+    let rsa = der(0x30, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\0"]);
+    let name = der(0x30, &[&der(0x31, &[&der(0x30, &[b"\x06\x03\x55\x04\x03\x0c\x06a.test"])])]);
+    let validity = der(0x30, &[b"\x17\x0d250101000000Z\x17\x0d350101000000Z"]);
+    let key =
+        der(0x30, &[&rsa, &der(0x03, &[b"\0", &der(0x30, &[b"\x02\x03\x01\x02\x03\x02\x03\x01\0\x01"])])]);
+    let names = der(0x04, &[&der(0x30, &[b"\x82\x06a.test"])]);
+    let extensions = der(0xa3, &[&der(0x30, &[&der(0x30, &[b"\x06\x03\x55\x1d\x11", &names])])]);
+    let inside =
+        der(0x30, &[b"\xa0\x03\x02\x01\x02\x02\x01\x07", &rsa, &name, &validity, &name, &key, &extensions]);
+    der(0x30, &[&inside, &rsa, b"\x03\x02\0\0"])
 }
 
 fn dns_messages() -> Vec<Vec<u8>> {
@@ -224,6 +272,17 @@ mod tests {
             assert!(!of(name).is_empty(), "{name}");
         }
         assert!(of("nobody").is_empty());
+    }
+
+    #[test]
+    fn seeds_of_readers_are_whole() {
+        assert!(enigma_wire::x509::Certificate::decode(&certificate()).is_ok_and(|found| {
+            found.subject.common_name() == Some(b"a.test") && found.alternative_names().count() == 1
+        }));
+        let hello = enigma_wire::tls::ClientHello::decode(&CLIENT_HELLO[9..]).expect("a whole hello");
+        assert_eq!(hello.extensions().count(), 6);
+        assert!(enigma_wire::dhcp::Message::decode(&dhcp()).is_ok());
+        assert!(enigma_wire::quic::Long::decode(&quic()).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use enigma_collector::untrusted;
 use enigma_engine::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
 use enigma_test_support::packets::{Segment, ethernet, flags, tcp, udp};
-use enigma_wire::{decap, dns, geneve, packet, vxlan};
+use enigma_wire::{decap, dhcp, dns, geneve, http, ntp, packet, quic, ssh, tls, tunnel, vxlan, x509};
 
 /// A target: bytes in, nothing out.
 pub type Target = fn(&[u8]);
@@ -21,11 +21,18 @@ pub const ALL: &[(&str, Target)] = &[
     ("control", untrusted::control),
     ("datagrams", datagrams),
     ("decap", decap),
+    ("dhcp", dhcp),
     ("directory", untrusted::directory),
     ("dns", dns),
+    ("http", http),
+    ("ntp", ntp),
     ("packet", packet),
+    ("quic", quic),
     ("ring_block", untrusted::ring_block),
+    ("ssh", ssh),
     ("steering", untrusted::steering),
+    ("tls", tls),
+    ("x509", x509),
 ];
 
 /// Runs the target of that name.
@@ -69,6 +76,9 @@ pub fn packet(bytes: &[u8]) {
     if let Ok(found) = packet::decode(frame, link, frame.len() as u32 + u32::from(*cut)) {
         assert!(found.payload.len() <= frame.len());
         assert!(found.payload.len() as u32 <= found.total_len, "more payload than the packet has");
+        if let Some(inside) = tunnel::inside(&found) {
+            assert!(!inside.kind.name().is_empty());
+        }
     }
 }
 
@@ -95,6 +105,103 @@ pub fn dns(bytes: &[u8]) {
 fn labels(name: dns::Name<'_>) {
     let length: usize = name.labels().map(|label| label.len() + 1).sum();
     assert!(length < 255, "a name of {length} bytes");
+}
+
+/// Bodies of TLS hellos and of a list of certificates, each extension in every way it is read.
+pub fn tls(bytes: &[u8]) {
+    let extensions = |list: &mut dyn Iterator<Item = tls::Extension<'_>>| {
+        for extension in list {
+            let found = [extension.server_name(), extension.first_protocol()];
+            assert!(found.into_iter().flatten().all(|text| text.len() <= bytes.len()));
+            assert!((0..3).all(|skip| extension.words(skip).count() * 2 <= bytes.len()));
+        }
+    };
+    if let Ok(hello) = tls::ClientHello::decode(bytes) {
+        assert!(hello.ciphers().filter(|cipher| !tls::is_grease(*cipher)).count() * 2 <= bytes.len());
+        extensions(&mut hello.extensions());
+    }
+    if let Ok(hello) = tls::ServerHello::decode(bytes) {
+        hello.is_retry();
+        extensions(&mut hello.extensions());
+    }
+    for certificate in tls::certificates(bytes) {
+        x509(certificate);
+    }
+}
+
+/// A certificate in DER, all that is read of it.
+pub fn x509(bytes: &[u8]) {
+    let Ok(certificate) = x509::Certificate::decode(bytes) else { return };
+    for name in [certificate.subject, certificate.issuer] {
+        assert!(name.attributes().all(|attribute| attribute.value.data.len() <= bytes.len()));
+        name.common_name();
+    }
+    assert!(certificate.extensions().count() <= bytes.len());
+    assert!(certificate.alternative_names().all(|name| name.data.len() <= bytes.len()));
+    certificate.constraints();
+    certificate.rsa_key();
+}
+
+/// Heads of HTTP messages, line by line.
+pub fn http(bytes: &[u8]) {
+    let end = http::head_end(bytes, 0).unwrap_or(bytes.len());
+    assert!(end <= bytes.len());
+    // Looked for again from the middle: a head that came in pieces ends where it ends in one.
+    if end < bytes.len() {
+        assert_eq!(http::head_end(bytes, end / 2), Some(end));
+    }
+    let (line, block) = http::split_line(&bytes[..end]);
+    http::request_line(line);
+    http::status_line(line);
+    for (name, value) in http::headers(block) {
+        assert!(name.len() + value.len() <= block.len());
+        http::parameter(value, b"filename");
+        http::content_length(value);
+    }
+    http::chunk_size(line);
+}
+
+/// What ends of an SSH connection say first: their names, packets, and offers.
+pub fn ssh(bytes: &[u8]) {
+    let mut rest = bytes;
+    if let Ok(Some((name, behind))) = ssh::identification(bytes) {
+        assert!(name.len() <= behind && behind <= bytes.len());
+        rest = &bytes[behind..];
+    }
+    if let Ok(Some(packet)) = ssh::packet(rest)
+        && let Ok(offer) = ssh::Offer::decode(packet.body)
+    {
+        ssh::agreed(offer.key_exchange, offer.key_exchange);
+    }
+    if let Ok((text, behind)) = ssh::string(rest, 0) {
+        assert!(text.len() <= rest.len() && behind <= rest.len());
+    }
+}
+
+/// QUIC packets with long headers, and the frames of a decrypted payload.
+pub fn quic(bytes: &[u8]) {
+    assert!(quic::frames(bytes).count() <= bytes.len());
+    if let Ok((_, to, from)) = quic::Long::invariant(bytes) {
+        assert!(to.len() + from.len() <= bytes.len());
+    }
+    if let Ok(packet) = quic::Long::decode(bytes) {
+        assert!(quic::is_long(bytes) && packet.end <= bytes.len() && packet.number_at <= packet.end);
+    }
+}
+
+/// An NTP message and its extensions.
+pub fn ntp(bytes: &[u8]) {
+    if ntp::Message::decode(bytes).is_ok() {
+        assert!(ntp::Message::extensions(bytes) as usize * 4 <= bytes.len());
+    }
+}
+
+/// A DHCP message and its options.
+pub fn dhcp(bytes: &[u8]) {
+    if let Ok(message) = dhcp::Message::decode(bytes) {
+        assert!(message.options().all(|(_, data)| data.len() <= 255));
+        assert!(message.options().count() <= bytes.len());
+    }
 }
 
 /// Datagrams of one mirrored interface, each with a length in front, through a pipeline.

@@ -8,7 +8,6 @@ use super::destination::Destination;
 use super::queue::Inbox;
 use super::{Batch, ExportStats};
 use crate::board::Board;
-use crate::directory;
 use crate::directory::poll::Shelf;
 use crossbeam_channel::RecvTimeoutError;
 
@@ -104,7 +103,7 @@ impl Output {
             };
             let pending = &mut self.pending[index];
             record.write_json(&mut pending.lines);
-            if let (Some(directory), Some(vantage)) = (directory.as_ref(), directory::vantage(record)) {
+            if let (Some(directory), Some(vantage)) = (directory.as_ref(), record.vantage()) {
                 self.stats.unknown_sessions += u64::from(!directory.enrich(vantage, &mut pending.lines));
             }
             pending.lines.push(b'\n');
