@@ -302,25 +302,17 @@ impl Pipeline {
         out: &mut RecordBatch,
     ) -> Result<Slot, DropReason> {
         let vantage = origin.vantage;
-        let mut copy_of = None;
         let (key, side) = match packet.fragment {
             None => FlowKey::of(packet, vantage),
             Some(fragment) => self.fragment_key(at, packet, fragment, vantage)?,
         };
-        let new = match self.memory.as_mut().filter(|_| vantage != PLAIN) {
-            None => None,
-            Some(memory) => match memory.see(&key, side, packet, at) {
-                Sighting::New(place) => place,
-                Sighting::Copy { slot, serial } => {
-                    self.stats.duplicates += 1;
-                    if self.duplicates == Duplicates::Drop {
-                        self.join(slot, serial, &key);
-                        return Err(DropReason::Duplicate);
-                    }
-                    copy_of = Some((slot, serial));
-                    None
-                }
-            },
+        let (new, copy_of) = match self.sight(&key, side, packet, at, origin) {
+            Sighting::New(place) => (place, None),
+            Sighting::Copy { slot, serial } if self.duplicates == Duplicates::Drop => {
+                self.join(slot, serial, &key);
+                return Err(DropReason::Duplicate);
+            }
+            Sighting::Copy { slot, serial } => (None, Some((slot, serial))),
         };
         let hash = self.table.hash(&key);
         let known = self.table.find(hash, &key);
@@ -363,6 +355,26 @@ impl Pipeline {
 
     fn emit(&mut self, ended: Ended, out: &mut RecordBatch) {
         emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
+    }
+
+    /// Whether another vantage has shown this packet. Those inside tunnels come and go with the packet around them.
+    #[inline]
+    fn sight(
+        &mut self,
+        key: &FlowKey,
+        side: Side,
+        packet: &Packet<'_>,
+        at: Timestamp,
+        origin: Origin,
+    ) -> Sighting {
+        match &mut self.memory {
+            Some(memory) if origin.vantage != PLAIN && !origin.is_inside() => {
+                let sighting = memory.see(key, side, packet, at);
+                self.stats.duplicates += u64::from(matches!(sighting, Sighting::Copy { .. }));
+                sighting
+            }
+            _ => Sighting::New(None),
+        }
     }
 
     /// A copy of a packet of the flow in `slot` was seen under `key`: from now on that is the same flow.

@@ -10,8 +10,8 @@ use enigma_wire::{
 
 use super::Pipeline;
 use crate::{
-    DropReason, Record, RecordBatch, Timestamp, TunnelAction, flow::Flow, key::FlowKey, slab::Slot,
-    table::Standing, vantage::VantageId,
+    DropReason, Duplicates, Record, RecordBatch, Timestamp, TunnelAction, duplicates::Sighting, flow::Flow,
+    key::FlowKey, slab::Slot, table::Standing, vantage::VantageId,
 };
 
 /// Tunnels inside tunnels that are followed. Zeek's `Tunnel::max_depth` is 2; overlays over links between sites, mirrored
@@ -33,8 +33,9 @@ impl Origin {
         Self { vantage, tunnel: None, depth: 0 }
     }
 
-    const fn through(self, serial: u64) -> Self {
-        Self { tunnel: Some(serial), depth: self.depth + 1, ..self }
+    /// Whether it came through a tunnel.
+    pub(super) const fn is_inside(self) -> bool {
+        self.depth > 0
     }
 }
 
@@ -68,32 +69,33 @@ impl Pipeline {
         };
         let is_udp = matches!(outer.transport, Transport::Udp(_));
         if !is_udp {
-            let slot = self.tunnel(at, outer, kind, origin, out);
-            let origin = origin.through(self.serial(slot));
+            let slot = self.tunnel(at, outer, kind, origin, out)?;
+            let origin = self.through(slot, origin);
             return self.packet(at, &inner, origin, out);
         }
-        let slot = self.count(at, outer, origin, out)?;
-        let serial = if kind.service().is_some() {
-            if let Some(flow) = self.table.flow_mut(slot)
-                && flow.tunnel.replace(kind).is_none()
-            {
-                self.tell(slot, kind, at, out);
-            }
-            self.serial(slot)
-        } else {
+        let mut slot = self.count(at, outer, origin, out)?;
+        if kind.service().is_none() {
             // GRE in UDP: a flow for every inner one, but one tunnel.
-            let slot = self.tunnel(at, outer, kind, origin, out);
-            self.serial(slot)
-        };
+            let beside = Origin { depth: 1, ..origin };
+            slot = self.tunnel(at, outer, kind, beside, out)?;
+        } else if let Some(flow) = self.table.flow_mut(slot)
+            && flow.tunnel.replace(kind).is_none()
+        {
+            self.tell(slot, kind, at, out);
+        }
+        let origin = self.through(slot, origin);
         // The outer packet is the one that was received and counted; what happens to the inner does not change that.
-        if self.packet(at, &inner, origin.through(serial), out).is_ok() {
+        if self.packet(at, &inner, origin, out).is_ok() {
             self.stats.inner += 1;
         }
         Ok(())
     }
 
-    fn serial(&mut self, slot: Slot) -> u64 {
-        self.table.flow_mut(slot).map_or(0, |flow| flow.conn.serial())
+    /// Where what is inside the tunnel in `slot` comes from. That it is one tunnel, though two vantages show it, makes
+    /// the flows inside it one each too.
+    fn through(&mut self, slot: Slot, origin: Origin) -> Origin {
+        let Some(flow) = self.table.flow_mut(slot) else { return origin };
+        Origin { vantage: flow.key.vantage, tunnel: Some(flow.conn.serial()), depth: origin.depth + 1 }
     }
 
     /// The tunnel between the two hosts of `outer`, which it has now seen.
@@ -104,8 +106,16 @@ impl Pipeline {
         kind: TunnelKind,
         origin: Origin,
         out: &mut RecordBatch,
-    ) -> Slot {
+    ) -> Result<Slot, DropReason> {
         let (key, side) = FlowKey::of_tunnel(outer, origin.vantage);
+        let new = match self.sight(&key, side, outer, at, origin) {
+            Sighting::New(place) => place,
+            Sighting::Copy { slot, serial } if self.duplicates == Duplicates::Drop => {
+                self.join(slot, serial, &key);
+                return Err(DropReason::Duplicate);
+            }
+            Sighting::Copy { .. } => None,
+        };
         let hash = self.table.hash(&key);
         let known = self.table.find(hash, &key);
         let slot = match known {
@@ -122,9 +132,13 @@ impl Pipeline {
                 slot
             }
         };
-        self.table.take(slot, outer, side, at);
+        if let Some((flow, _)) = self.table.take(slot, outer, side, at)
+            && let (Some(memory), Some(place)) = (&mut self.memory, new)
+        {
+            memory.belongs(place, slot, flow.conn.serial());
+        }
         self.table.settle(slot, self.now);
-        slot
+        Ok(slot)
     }
 
     fn tell(&mut self, slot: Slot, kind: TunnelKind, at: Timestamp, out: &mut RecordBatch) {

@@ -1,6 +1,6 @@
 use crate::{
-    ConnRecord, Datagram, EngineConfig, Pipeline, Record, RecordBatch, Stats, Timestamp, TunnelAction,
-    TunnelKind, TunnelRecord,
+    ConnRecord, Datagram, Duplicates, EngineConfig, Pipeline, Record, RecordBatch, Stats, Timestamp,
+    TunnelAction, TunnelKind, TunnelRecord,
 };
 
 fn ipv4(protocol: u8, hosts: (u8, u8), payload: &[u8]) -> Vec<u8> {
@@ -104,4 +104,26 @@ fn nesting_ends_at_a_depth_and_nonsense_inside_is_the_outer_packet() {
     let nonsense = ipv4(4, (1, 2), &[0x45, 0, 0, 1]);
     let (conns, tunnels, stats) = run(&[nonsense]);
     assert_eq!((conns.len(), tunnels.len(), stats.decoded, stats.dropped_total()), (1, 0, 1, 0));
+}
+
+/// Both ends of a tunnel are mirrored: the flows inside are one each, whichever end showed a packet first.
+#[test]
+fn flows_inside_a_tunnel_that_two_vantages_show_are_one() {
+    let gre = |hosts, packet: &[u8]| ipv4(47, hosts, &[&[0, 0, 0x08, 0][..], packet].concat());
+    let there = gre((3, 4), &udp((1, 2), (40_000, 7), b"question"));
+    let back = gre((4, 3), &udp((2, 1), (7, 40_000), b"answer"));
+    let config = EngineConfig { duplicates: Duplicates::Drop, ..EngineConfig::default() };
+    let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
+    for (millis, end, packet) in [(0, 1, &there), (1, 2, &there), (2, 2, &back), (3, 1, &back)] {
+        let at = Timestamp::from_nanos(1_700_000_000_000_000_000 + millis * 1_000_000);
+        let payload = vxlan(packet);
+        pipeline.datagram(
+            &Datagram { at, source: [10, 9, 8, end].into(), source_port: 1, payload: &payload },
+            &mut out,
+        );
+    }
+    pipeline.finish(&mut out);
+    let conns: Vec<_> = out.iter().filter_map(Record::as_conn).collect();
+    assert_eq!((conns.len(), pipeline.stats().duplicates), (1, 2));
+    assert_eq!((conns[0].originator.packets, conns[0].responder.packets), (1, 1));
 }
