@@ -104,3 +104,18 @@ proptest! {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_writes_of_ram_share_one_bucket() {
+    let pacer = Pacer::new();
+    let place = crate::kit::home();
+    let writes =
+        ["CreateResourceShare", "AssociateResourceShare", "AcceptResourceShareInvitation", "TagResource"];
+    let start = Instant::now();
+    for number in 0..13 {
+        pacer.bucket(&place, writes[number % writes.len()]).acquire().await;
+    }
+    // Nine at once, then a little less than two a second.
+    let waited = start.elapsed().as_secs_f64();
+    assert!((2.0..2.2).contains(&waited), "{waited}");
+}

@@ -97,3 +97,26 @@ async fn failures_are_not_remembered_and_balancers_are() {
     }
     assert_eq!(calls(&aws)["DescribeLoadBalancers"], 1);
 }
+
+/// The goal of a plan over a company: at most 350 reads for fifty accounts, whoever asks how often.
+#[tokio::test(start_paused = true)]
+async fn fifty_accounts_take_six_reads_each_and_one_for_shares() {
+    let (aws, recall) = recalled(1);
+    let mut places = BTreeSet::from([home()]);
+    for number in 1..50_u64 {
+        let account = format!("{}/us-east-1", 222_222_222_000 + number);
+        let place = crate::kit::place(&account);
+        aws.launch(&place, "m5.large", &Tags::new());
+        places.insert(place);
+    }
+    for scope in [
+        Scope::Discovery,
+        Scope::Mirroring { interfaces: BTreeMap::new() },
+        Scope::Discovery,
+        Scope::Mirroring { interfaces: BTreeMap::new() },
+    ] {
+        let seen = observe(recall.as_ref(), &places, &scope).await;
+        assert_eq!(seen.places.len(), 50);
+    }
+    assert_eq!(aws.journal().len(), 50 * 6 + 1);
+}
