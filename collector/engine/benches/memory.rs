@@ -4,6 +4,9 @@
 //! growth. Every flow has sent one packet whose content is decided, as it is for nearly all flows of a long-running
 //! collector.
 
+// A program that people run for its table.
+#![allow(clippy::print_stdout)]
+
 use enigma_engine::{Datagram, EngineConfig, Pipeline, RecordBatch, Timestamp};
 
 /// A packet of flow `flow`: TCP (a SYN) or UDP without payload, in a VXLAN datagram.
@@ -23,7 +26,8 @@ fn packet(flow: u32, is_tcp: bool, is_v6: bool) -> Vec<u8> {
         let head = [0x45, 0, 0, 20 + len, 0, 1, 0x40, 0, 64, protocol, 0, 0, 10, host[1], host[2], host[3]];
         ([8, 0], [&head[..], &[172, 16, 0, 1]].concat())
     };
-    [&[8, 0, 0, 0, 0, 0, 7, 0][..], &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1], &ether_type, &ip, &transport].concat()
+    [&[8, 0, 0, 0, 0, 0, 7, 0][..], &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1], &ether_type, &ip, &transport]
+        .concat()
 }
 
 fn main() {
