@@ -1,8 +1,7 @@
 //! What flows take: all memory a pipeline has allocated with so many of them alive, by the counting allocator.
 //!
 //! `cargo bench -p enigma-engine --bench memory`. Everything is in it: flows, index, timers, what was set aside for
-//! growth. Every flow has sent one packet whose content is decided, as it is for nearly all flows of a long-running
-//! collector.
+//! growth. Every flow has sent one packet without content: looking into content has a budget of its own.
 
 // A program that people run for its table.
 #![allow(clippy::print_stdout)]
