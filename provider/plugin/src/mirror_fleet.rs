@@ -164,7 +164,10 @@ impl Resource for MirrorFleet {
         };
         let planned = planning::planned(&question, &decision).write(request.proposed)?;
         let is_empty = request.prior.as_ref() == Some(&planned);
-        if !is_empty && !self.reach.is_postponed() {
+        // Planning the second half of a replacement, Terraform has no prior state and still the private bytes. What is to be replaced is
+        // there now and will not be then, so nothing that is seen would say anything.
+        let is_replacement = request.prior.is_none() && !request.prior_private.is_empty();
+        if !is_empty && !is_replacement && !self.reach.is_postponed() {
             let (cloud, _) = self.reach.home("The fleet was not planned").await?;
             diagnostics
                 .extend(preflight::look(&cloud, &question, &decision, &convert::describe(&planned)).await);
