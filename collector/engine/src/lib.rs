@@ -35,7 +35,8 @@ pub use local::LocalNets;
 pub use pipeline::{Datagram, FrameMode, Pipeline};
 pub use record::{
     ConnRecord, ConnState, DhcpRecord, DnsAnswer, DnsQuestion, DnsRecord, End, Head, HttpBody, HttpRecord,
-    NtpRecord, Part, Proto, QuicRecord, Record, RecordBatch, SshRecord, SslRecord, Stream, TunnelAction, TunnelRecord, X509Record,
+    NtpRecord, Part, Proto, QuicRecord, Record, RecordBatch, SshRecord, SslRecord, Stream, TunnelAction,
+    TunnelRecord, X509Record,
 };
 pub use stats::{DropReason, Stats};
 pub use time::Timestamp;

@@ -71,14 +71,13 @@ impl Transactions {
         let mut kind = 0;
         for (option, data) in message.options() {
             let text = || Some(data.into());
+            let number = || data.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
             let address = || data.first_chunk::<4>().map(|address| (*address).into());
             match option {
                 12 if !message.is_reply => record.host_name = text(),
                 15 if message.is_reply => record.domain = text(),
                 50 => record.requested = address(),
-                51 if message.is_reply => {
-                    record.lease = data.first_chunk::<4>().map(|time| u32::from_be_bytes(*time))
-                }
+                51 if message.is_reply => record.lease = number(),
                 53 => kind = data.first().copied().unwrap_or(0),
                 56 if message.is_reply => record.server_message = text(),
                 56 => record.client_message = text(),

@@ -158,7 +158,7 @@ impl Handshake {
             SERVER_KEYS => {
                 // Kind 3 is a named curve, RFC 8422 section 5.4.
                 if let (Some(server), Some(&[3, high, low])) = (&mut self.server, body.first_chunk::<3>()) {
-                    server.curve.get_or_insert(u16::from_be_bytes([high, low]));
+                    server.curve.get_or_insert_with(|| u16::from_be_bytes([high, low]));
                 }
             }
             CERTIFICATE => {

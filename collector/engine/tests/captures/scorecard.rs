@@ -23,6 +23,7 @@ pub(crate) struct Score<'a> {
 }
 
 impl Score<'_> {
+    #[allow(clippy::print_stdout, reason = "it is called by tests only")]
     pub(crate) fn report(&self) {
         let Self { stream, source, what, expected, equal, different, list } = self;
         println!(

@@ -33,7 +33,7 @@ pub(super) fn http(data: &[u8]) -> Guess {
         return guess;
     }
     let line_end = data.iter().take(MAX_LINE).position(|byte| *byte == b'\n');
-    let line = &data[..line_end.unwrap_or(data.len().min(MAX_LINE))];
+    let line = &data[..line_end.unwrap_or(MAX_LINE).min(data.len())];
     let is_other = contains(line, b" sip/2.0")
         || contains(line, b" rtsp/1.0")
         || contains(line, b" sip:")
@@ -188,7 +188,7 @@ fn redis(mine: &[u8]) -> Guess {
             Some([b'\r', b'\n', ..]) => Guess::Yes,
             Some(_) => Guess::No,
         };
-        let is_right = first == sign && (1..=6).contains(&digits) || (first == sign && rest.is_empty());
+        let is_right = first == sign && ((1..=6).contains(&digits) || rest.is_empty());
         (if is_right { is_end } else { Guess::No }, digits + 3)
     };
     match number(mine, b'*') {
