@@ -17,7 +17,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::{
-    Timestamp,
+    Timestamp, fragments,
     key::{FlowKey, Side},
     slab::{NONE, Slot},
     vantage::{PLAIN, VantageId},
@@ -38,7 +38,7 @@ pub enum Duplicates {
 
 /// Bytes of the payload that are compared. Sessions may cut packets at different lengths; with less than this left
 /// of one of the two, they are not known as copies.
-const COMPARED: usize = 64;
+const COMPARED: usize = fragments::KEPT;
 
 /// Vantages counted for one packet: sender, receiver, and an appliance between them. Others' copies are copies
 /// without being counted.

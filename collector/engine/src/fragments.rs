@@ -1,20 +1,24 @@
-//! Remembers the ports of a datagram's first fragment for the later ones.
+//! Remembers the ports of a datagram's first fragment for the later ones, and later ones that came before it.
 //!
-//! Nothing is put together: each fragment counts as the packet it is. The memory is a fixed table of sets of
-//! four: a newer datagram takes the place of the oldest in its set, whose remaining fragments then count as
-//! `fragment_without_head`. Fragments that arrive before their head do so too.
+//! Nothing is put together: each fragment counts as the packet it is. The memory of heads is a fixed table of sets of
+//! eight: a newer datagram takes the place of the oldest in its set, whose remaining fragments then wait in vain. Those
+//! that wait stand in a [`Waiting`] line of fixed length. What becomes of them, who holds the line decides.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use enigma_wire::{Fragment, Packet, Transport};
 
 use crate::{Timestamp, vantage::VantageId};
 
-/// Datagrams remembered at once. In VPCs fragments are rare (jumbo frames, TCP); 1024 fit in 80 KiB.
-const CAPACITY: usize = 1024;
+/// Datagrams remembered at once. In VPCs fragments are rare (jumbo frames, TCP): the 320 KiB are only taken when one
+/// comes. An attack of fragments costs nothing more; it makes others' tails wait in vain.
+const CAPACITY: usize = 4096;
 
-/// Datagrams that share a place: with as many sets as there are datagrams on their way, two in a thousand lose theirs.
-const WAYS: usize = 4;
+/// Datagrams that share a place. With as many newer datagrams between a head and its tail as there are sets (512), one in
+/// a hundred thousand has lost its place by then; with 1024 datagrams in sets of four, traffic of fragments alone lost
+/// some.
+const WAYS: usize = 8;
 
 /// How long the rest of a datagram may take: RFC 8200 section 4.5 gives 60 s, IPv4 stacks 30.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -103,5 +107,107 @@ impl Fragments {
                 && at.since(head.at) <= LIFETIME
         };
         self.heads.get(set..set + WAYS)?.iter().flatten().find(is_it).map(|head| head.ports)
+    }
+}
+
+/// Tails that wait at once. A datagram of 64 KiB has 45 fragments in Ethernet's usual frames: five such datagrams that
+/// arrive backwards, in 56 KiB. When the line is full its oldest has waited long enough.
+const WAITING: usize = 256;
+
+/// How long a tail waits: reordering is a matter of milliseconds, and what is kept back is told late. A head that was
+/// sent again later than this belongs to a datagram that the receiver has seen fail.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bytes of a waiting packet that are kept: what a search for copies compares.
+pub(crate) const KEPT: usize = 64;
+
+/// A tail whose head has not come yet.
+pub(crate) struct Tail<O> {
+    /// Without its payload.
+    header: Packet<'static>,
+    payload: [u8; KEPT],
+    payload_len: usize,
+    fragment: Fragment,
+    vantage: VantageId,
+    since: Timestamp,
+    /// Where it came from.
+    pub(crate) origin: O,
+}
+
+impl<O> Tail<O> {
+    pub(crate) fn new(
+        packet: &Packet<'_>,
+        fragment: Fragment,
+        vantage: VantageId,
+        since: Timestamp,
+        origin: O,
+    ) -> Self {
+        let mut payload = [0; KEPT];
+        let payload_len = packet.payload.len().min(KEPT);
+        if let (Some(kept), Some(seen)) = (payload.get_mut(..payload_len), packet.payload.get(..payload_len))
+        {
+            kept.copy_from_slice(seen);
+        }
+        let header = Packet { payload: &[], ..*packet };
+        Self { header, payload, payload_len, fragment, vantage, since, origin }
+    }
+
+    /// The packet, of whose payload the beginning is left.
+    pub(crate) fn packet(&self) -> Packet<'_> {
+        Packet { payload: self.payload.get(..self.payload_len).unwrap_or_default(), ..self.header }
+    }
+
+    fn continues(&self, head: &Packet<'_>, fragment: Fragment, vantage: VantageId) -> bool {
+        let mine = &self.header;
+        self.fragment.id == fragment.id
+            && self.vantage == vantage
+            && (mine.source, mine.destination) == (head.source, head.destination)
+            && (mine.protocol, mine.version) == (head.protocol, head.version)
+    }
+}
+
+/// The tails that wait for their heads, in the order of their arrival.
+pub(crate) struct Waiting<O> {
+    line: VecDeque<Tail<O>>,
+}
+
+impl<O> Waiting<O> {
+    pub(crate) fn new() -> Self {
+        // Allocated with the first tail that has to wait.
+        Self { line: VecDeque::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Lets a tail wait; gives back the oldest if there is no room for both.
+    #[must_use]
+    pub(crate) fn push(&mut self, tail: Tail<O>) -> Option<Tail<O>> {
+        let oldest = if self.line.len() >= WAITING { self.line.pop_front() } else { None };
+        self.line.push_back(tail);
+        oldest
+    }
+
+    /// Takes out the oldest, if it has waited in vain by `now`.
+    pub(crate) fn give_up(&mut self, now: Timestamp) -> Option<Tail<O>> {
+        let is_late = self.line.front().is_some_and(|tail| now.since(tail.since) > PATIENCE);
+        if is_late { self.line.pop_front() } else { None }
+    }
+
+    /// Takes out the oldest.
+    pub(crate) fn pop(&mut self) -> Option<Tail<O>> {
+        self.line.pop_front()
+    }
+
+    /// Takes out the first tail of the datagram that `head` begins.
+    pub(crate) fn next_of(
+        &mut self,
+        head: &Packet<'_>,
+        fragment: Fragment,
+        vantage: VantageId,
+    ) -> Option<Tail<O>> {
+        let place = self.line.iter().position(|tail| tail.continues(head, fragment, vantage))?;
+        self.line.remove(place)
     }
 }

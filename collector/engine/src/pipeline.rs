@@ -5,16 +5,13 @@
 
 use core::net::IpAddr;
 
-use enigma_wire::{
-    Encapsulated, Fragment, IpVersion, LinkType, Packet, Problem, Transport, decap, packet, vxlan,
-};
+use enigma_wire::{Encapsulated, LinkType, Packet, Problem, decap, packet, vxlan};
 
 use crate::{
     DropReason, Duplicates, EngineConfig, Record, RecordBatch, Stats, Timestamp,
     duplicates::{Memory, Sighting},
     flow::{Flow, Kind, Mark},
-    fragments::Fragments,
-    icmp,
+    fragments::{Fragments, Waiting},
     key::{FlowKey, Side, Vantage},
     l7::Inspector,
     local::LocalNets,
@@ -25,8 +22,10 @@ use crate::{
     vantage::{PLAIN, VantageId, Vantages},
 };
 
+mod fragmented;
 mod tunnels;
 
+use fragmented::Taken;
 use tunnels::Origin;
 
 /// Flows ended at most to make room for a vantage: a forged sender's have one each, a real one's are idle.
@@ -62,6 +61,7 @@ pub enum FrameMode {
 pub struct Pipeline {
     table: Table,
     fragments: Fragments,
+    tails: Waiting<Origin>,
     /// `None` when nobody asked about copies.
     memory: Option<Memory>,
     duplicates: Duplicates,
@@ -93,6 +93,7 @@ impl Pipeline {
                 .then(|| Memory::new(config.duplicate_memory, config.duplicate_window, uid_seed)),
             duplicates: config.duplicates,
             fragments: Fragments::new(),
+            tails: Waiting::new(),
             inspector: Inspector::new(l7_memory),
             recorder: Recorder { community_id_seed, uid_seed, local_nets, vantages },
             vnis,
@@ -154,6 +155,7 @@ impl Pipeline {
             return;
         }
         self.now = self.now.max(now);
+        self.give_up_tails();
         let Self { table, inspector, recorder, stats, .. } = self;
         table.advance(self.now, |due| match due {
             Due::End(ended) => emit(inspector, recorder, stats, ended, out),
@@ -180,6 +182,7 @@ impl Pipeline {
                 self.emit(ended, out);
             }
         }
+        self.give_up_all_tails();
         self.stats.flows_active = 0;
     }
 
@@ -208,9 +211,10 @@ impl Pipeline {
     }
 
     #[inline]
-    fn note(&mut self, taken: Result<(), DropReason>) {
+    fn note(&mut self, taken: Result<Taken, DropReason>) {
         match taken {
-            Ok(()) => self.stats.decoded += 1,
+            Ok(Taken::Counted) => self.stats.decoded += 1,
+            Ok(Taken::Waits) => {}
             Err(reason) => self.stats.drop(reason),
         }
         self.stats.flows_active = self.table.len() as u64;
@@ -238,7 +242,7 @@ impl Pipeline {
         at: Timestamp,
         inner: Encapsulated<'_>,
         out: &mut RecordBatch,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Taken, DropReason> {
         let vantage = Vantage { vni: inner.vni, source: inner.source };
         self.mirrored(at, vantage, inner.frame, inner.wire_len, out)
     }
@@ -251,7 +255,7 @@ impl Pipeline {
         frame: &[u8],
         wire_len: u32,
         out: &mut RecordBatch,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Taken, DropReason> {
         if !self.vnis.is_empty() && self.vnis.binary_search(&vantage.vni.get()).is_err() {
             return Err(DropReason::VniNotAdmitted);
         }
@@ -283,6 +287,7 @@ impl Pipeline {
     }
 
     /// Ends the idlest flow; `false` if there is none.
+    #[cold]
     fn evict(&mut self, out: &mut RecordBatch) -> bool {
         let ended = self.table.idlest().and_then(|slot| self.table.remove(slot));
         let is_some = ended.is_some();
@@ -404,6 +409,7 @@ impl Pipeline {
         }
     }
 
+    #[inline(never)]
     fn begin(
         &mut self,
         hash: u64,
@@ -421,33 +427,6 @@ impl Pipeline {
         self.next_serial += 1;
         self.stats.flows_created += 1;
         self.table.insert(hash, Flow::new(key, side, packet, at, serial), tunnel, self.now)
-    }
-
-    /// The key of a fragment: the first tells the ports, the others find them remembered.
-    fn fragment_key(
-        &mut self,
-        at: Timestamp,
-        packet: &Packet<'_>,
-        fragment: Fragment,
-        vantage: VantageId,
-    ) -> Result<(FlowKey, Side), DropReason> {
-        if packet.transport != Transport::FragmentTail {
-            self.fragments.remember(packet, fragment, vantage, at);
-            return Ok(FlowKey::of(packet, vantage));
-        }
-        let Some((source, destination)) = self.fragments.ports(packet, fragment, vantage, at) else {
-            return Err(DropReason::FragmentWithoutHead);
-        };
-        self.stats.fragments += 1;
-        // For ICMP what is remembered is type and code, which stand for ports as in any other ICMP packet.
-        let is_icmp = matches!((packet.protocol, packet.version), (1, IpVersion::V4) | (58, IpVersion::V6));
-        let answer = is_icmp.then(|| icmp::counterpart(packet.version, source as u8));
-        let (destination, one_way) = match answer {
-            Some(Some(answer)) => (u16::from(answer), false),
-            Some(None) => (destination, true),
-            None => (destination, false),
-        };
-        Ok(FlowKey::new(packet, vantage, source, destination, one_way))
     }
 }
 

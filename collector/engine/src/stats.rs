@@ -1,4 +1,4 @@
-//! Plain counters of one pipeline. `received` is always `decoded` plus the sum of the drops.
+//! Plain counters of one pipeline. `received` is always `decoded` plus the sum of the drops plus `fragments_waiting`.
 
 use enigma_wire::{DecodeError, Layer, Problem};
 
@@ -30,7 +30,7 @@ drop_reasons! {
     Arp = "arp",
     /// A copy of a packet that another vantage has shown ([`Duplicates::Drop`](crate::Duplicates::Drop)).
     Duplicate = "duplicate",
-    /// A later fragment whose first was not seen (or was forgotten): its ports are unknown.
+    /// A later fragment whose first was not seen within a second, or was forgotten: its ports are unknown.
     FragmentWithoutHead = "fragment_without_head",
     /// A GENEVE header cut short, of another version, or around something that is not a mirrored packet.
     Geneve = "geneve",
@@ -109,6 +109,9 @@ pub struct Stats {
     pub truncated: u64,
     /// Decoded packets that were fragments behind the first.
     pub fragments: u64,
+    /// Fragments that came before their head, now: received, and not yet decoded or dropped. At most 256, for a second;
+    /// none after [`Pipeline::finish`](crate::Pipeline::finish).
+    pub fragments_waiting: u64,
     /// Packets inside UDP tunnels that were counted in flows of their own, beside the packet that enclosed them.
     pub inner: u64,
     /// Packets dropped, by position in [`DropReason::ALL`].
@@ -155,6 +158,7 @@ impl Stats {
         self.decoded_bytes += other.decoded_bytes;
         self.truncated += other.truncated;
         self.fragments += other.fragments;
+        self.fragments_waiting += other.fragments_waiting;
         self.inner += other.inner;
         for (sum, value) in self.drops.iter_mut().zip(other.drops) {
             *sum += value;

@@ -60,7 +60,7 @@ proptest! {
                 }
             }
             let stats = pipeline.stats();
-            prop_assert_eq!(stats.received, stats.decoded + stats.dropped_total());
+            prop_assert_eq!(stats.received, stats.decoded + stats.dropped_total() + stats.fragments_waiting);
         }
         pipeline.finish(&mut out);
         let counted: u64 =

@@ -63,24 +63,81 @@ fn only_admitted_sessions_and_senders_are_taken() {
     assert_eq!(stats.dropped(DropReason::SourceNotAdmitted), 1);
 }
 
+const HEAD: [u8; 16] = [0x10, 0x92, 0, 53, 0, 28, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+
 #[test]
 fn later_fragments_count_in_the_flow_of_the_first() {
     let (mut pipeline, mut out) = new(EngineConfig::default());
     let sender = [10, 0, 0, 1];
-    // A tail before any head has no ports.
-    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0, 2], b"tail"));
-    let head = [0x10, 0x92, 0, 53, 0, 28, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
-    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0x20, 0], &head));
+    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0x20, 0], &HEAD));
     send(&mut pipeline, &mut out, 0, sender, &udp(7, [0, 2], b"tail"));
     // Another session's tail is not this datagram's, and memory of the head ends.
     send(&mut pipeline, &mut out, 0, sender, &udp(8, [0, 2], b"tail"));
     send(&mut pipeline, &mut out, 61, sender, &udp(7, [0, 2], b"tail"));
-    assert_eq!(pipeline.stats().dropped(DropReason::FragmentWithoutHead), 3);
-    assert_eq!(pipeline.stats().fragments, 1);
+    // The session that is not this one waited long enough, the late one has just come.
+    assert_eq!(pipeline.stats().dropped(DropReason::FragmentWithoutHead), 1);
+    assert_eq!((pipeline.stats().fragments, pipeline.stats().fragments_waiting), (1, 1));
+    pipeline.finish(&mut out);
+    let stats = *pipeline.stats();
+    assert_eq!((stats.dropped(DropReason::FragmentWithoutHead), stats.fragments_waiting), (2, 0));
+    assert_eq!(stats.received, stats.decoded + stats.dropped_total());
     let records = finish(pipeline, out);
     assert_eq!(records.len(), 1);
     let sent = records[0].originator;
     assert_eq!((sent.port, sent.packets, sent.bytes, sent.ip_bytes), (4242, 2, 20, 36 + 24));
+}
+
+#[test]
+fn tails_that_come_before_their_head_wait_for_it() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    let sender = [10, 0, 0, 1];
+    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0, 3], b"end"));
+    send(&mut pipeline, &mut out, 0, sender, &udp(7, [0x20, 2], b"in front"));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.received, stats.decoded, stats.dropped_total(), stats.fragments_waiting), (2, 0, 0, 2));
+    send(&mut pipeline, &mut out, 1, sender, &udp(7, [0x20, 0], &HEAD));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.decoded, stats.fragments, stats.fragments_waiting), (3, 2, 0));
+    assert_eq!(stats.dropped_total(), 0);
+    let records = finish(pipeline, out);
+    assert_eq!((records.len(), records[0].originator.packets), (1, 3));
+    assert_eq!(records[0].originator.ip_bytes, 36 + 28 + 23);
+}
+
+#[test]
+fn the_line_of_waiting_tails_is_bounded_and_moves_with_time() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    for number in 0..300_u16 {
+        let mut tail = udp(7, [0, 2], b"tail");
+        tail[26..28].copy_from_slice(&number.to_be_bytes());
+        send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &tail);
+    }
+    let stats = *pipeline.stats();
+    assert_eq!((stats.fragments_waiting, stats.dropped(DropReason::FragmentWithoutHead)), (256, 44));
+    pipeline.advance(at(2), &mut out);
+    let stats = *pipeline.stats();
+    assert_eq!((stats.fragments_waiting, stats.dropped(DropReason::FragmentWithoutHead)), (0, 300));
+}
+
+/// A tail inside a tunnel is counted beside the packet around it, whenever that is.
+#[test]
+fn tails_inside_tunnels_wait_without_being_counted_twice() {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    // VXLAN in the mirrored packet, once more: UDP to 4789.
+    let around = |inner: &[u8]| {
+        let len = (8 + inner.len() as u16).to_be_bytes();
+        udp(7, [0, 0], &[&[0x10, 0x92, 0x12, 0xb5, len[0], len[1], 0, 0][..], inner].concat())
+    };
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &around(&udp(9, [0, 2], b"tail")));
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &around(&udp(8, [0, 2], b"lost")));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.decoded, stats.inner, stats.fragments_waiting), (2, 0, 2));
+    send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &around(&udp(9, [0x20, 0], &HEAD)));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.decoded, stats.inner, stats.dropped_total()), (3, 3, 0));
+    pipeline.finish(&mut out);
+    let stats = *pipeline.stats();
+    assert_eq!((stats.received, stats.decoded, stats.dropped_total()), (3, 3, 0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use enigma_wire::{
     tunnel::{self, Inside},
 };
 
-use super::Pipeline;
+use super::{Pipeline, fragmented::Taken};
 use crate::{
     DropReason, Duplicates, Record, RecordBatch, Timestamp, TunnelAction, duplicates::Sighting, flow::Flow,
     key::FlowKey, slab::Slot, table::Standing, vantage::VantageId,
@@ -26,16 +26,23 @@ pub(super) struct Origin {
     pub(super) tunnel: Option<u64>,
     /// Layers that were taken off.
     depth: u8,
+    /// A packet around it was counted for itself.
+    is_beside: bool,
 }
 
 impl Origin {
     pub(super) const fn new(vantage: VantageId) -> Self {
-        Self { vantage, tunnel: None, depth: 0 }
+        Self { vantage, tunnel: None, depth: 0, is_beside: false }
     }
 
     /// Whether it came through a tunnel.
     pub(super) const fn is_inside(self) -> bool {
         self.depth > 0
+    }
+
+    /// Whether it is counted in addition to a packet around it, rather than in its place.
+    pub(super) const fn is_beside(self) -> bool {
+        self.is_beside
     }
 }
 
@@ -48,13 +55,18 @@ impl Pipeline {
         packet: &Packet<'_>,
         origin: Origin,
         out: &mut RecordBatch,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Taken, DropReason> {
+        if let Some(fragment) = packet.fragment {
+            return self.fragment(at, packet, fragment, origin, out);
+        }
         match tunnel::inside(packet) {
             Some(inside) if origin.depth < MAX_DEPTH => self.tunnelled(at, packet, inside, origin, out),
-            _ => self.count(at, packet, origin, out).map(drop),
+            _ => self.count(at, packet, origin, out).map(|_| Taken::Counted),
         }
     }
 
+    // Out of the way of the packets that most are: those without a tunnel.
+    #[inline(never)]
     fn tunnelled(
         &mut self,
         at: Timestamp,
@@ -62,10 +74,10 @@ impl Pipeline {
         Inside { kind, link, data }: Inside<'_>,
         origin: Origin,
         out: &mut RecordBatch,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Taken, DropReason> {
         let Ok(inner) = packet::decode(data, link, data.len() as u32) else {
             // Not what it seemed to be, or nothing that makes a flow: the outer packet is all there is.
-            return self.count(at, outer, origin, out).map(drop);
+            return self.count(at, outer, origin, out).map(|_| Taken::Counted);
         };
         let is_udp = matches!(outer.transport, Transport::Udp(_));
         if !is_udp {
@@ -83,19 +95,24 @@ impl Pipeline {
         {
             self.tell(slot, kind, at, out);
         }
-        let origin = self.through(slot, origin);
+        let origin = Origin { is_beside: true, ..self.through(slot, origin) };
         // The outer packet is the one that was received and counted; what happens to the inner does not change that.
-        if self.packet(at, &inner, origin, out).is_ok() {
+        if self.packet(at, &inner, origin, out) == Ok(Taken::Counted) {
             self.stats.inner += 1;
         }
-        Ok(())
+        Ok(Taken::Counted)
     }
 
     /// Where what is inside the tunnel in `slot` comes from. That it is one tunnel, though two vantages show it, makes
     /// the flows inside it one each too.
     fn through(&mut self, slot: Slot, origin: Origin) -> Origin {
         let Some(flow) = self.table.flow_mut(slot) else { return origin };
-        Origin { vantage: flow.key.vantage, tunnel: Some(flow.conn.serial()), depth: origin.depth + 1 }
+        Origin {
+            vantage: flow.key.vantage,
+            tunnel: Some(flow.conn.serial()),
+            depth: origin.depth + 1,
+            ..origin
+        }
     }
 
     /// The tunnel between the two hosts of `outer`, which it has now seen.
