@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use enigma_fleet::ids::{AccountId, Region};
+use enigma_fleet::partition::Partition;
 use thiserror::Error;
 
 /// Everything that decides how AWS is reached. The default value is "as the AWS CLI would": Region, credentials and files
@@ -277,7 +278,7 @@ impl AwsConfig {
 
     /// Roles that cannot be assumed from this Region.
     pub(crate) fn check_partition(&self, region: &Region) -> Vec<ConfigError> {
-        let expected = crate::partition::of(region);
+        let expected = Partition::of(region).as_str();
         let home = self.assume_role.iter().map(|role| ("assume_role".to_owned(), role));
         let accounts = self.accounts.iter().map(|(account, role)| (field_of(account), role));
         let foreign =

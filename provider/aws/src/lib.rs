@@ -8,7 +8,6 @@ mod credentials;
 mod ec2;
 mod errors;
 mod organization;
-mod partition;
 mod ram;
 mod retry;
 mod session;

@@ -13,13 +13,14 @@ use aws_sdk_ram::types::{
 };
 use enigma_fleet::ids::{Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{AssociationStatus, ResourceShare, Tags};
+use enigma_fleet::partition::Partition;
 use enigma_reconcile::ports::{
     AwsError, ErrorKind, Invitation, MirrorScope, NewShare, ShareParts, SharePlace,
 };
 use tracing::warn;
 
 use crate::errors::{gone_is_done, local, translate};
-use crate::{partition, retry};
+use crate::retry;
 
 /// Entries of a page: the most that RAM gives.
 /// <https://docs.aws.amazon.com/ram/latest/APIReference/API_GetResourceShares.html>
@@ -48,7 +49,10 @@ impl RamPlace {
     /// What RAM calls a target of this place.
     fn target_arn(&self, target: &TargetId) -> String {
         let Place { account, region } = &self.place;
-        format!("arn:{}:ec2:{region}:{account}:traffic-mirror-target/{target}", partition::of(region))
+        format!(
+            "arn:{}:ec2:{region}:{account}:traffic-mirror-target/{target}",
+            Partition::of(region).as_str()
+        )
     }
 
     fn target_arns(&self, targets: &BTreeSet<TargetId>) -> Option<Vec<String>> {

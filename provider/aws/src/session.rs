@@ -17,6 +17,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::{Builder as FilesBuilder, EnvConfigFileKind, EnvConfigFiles};
 use enigma_fleet::ids::{AccountId, Place, Region};
+use enigma_fleet::partition::Partition;
 use enigma_reconcile::ports::{
     AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, SharePlace, UnitId,
 };
@@ -29,7 +30,7 @@ use crate::ec2::Ec2Place;
 use crate::errors::{local, translate};
 use crate::organization::Tree;
 use crate::ram::RamPlace;
-use crate::{partition, retry};
+use crate::retry;
 
 /// When the SDK's own cache asks [`Remembered`] again, which renews earlier: it must only never sign with what has ended.
 const ASK_BEFORE: Duration = Duration::from_secs(60);
@@ -150,7 +151,7 @@ impl AwsCloud {
         if self.home().await?.account == *account {
             return Ok(home_provider);
         }
-        let Some(role) = self.config.role_for(partition::of(&self.region), account) else {
+        let Some(role) = self.config.role_for(Partition::of(&self.region).as_str(), account) else {
             return Err(failed(
                 "(no role)",
                 format!(

@@ -17,6 +17,7 @@ pub mod given;
 pub mod ids;
 pub mod inventory;
 pub mod ownership;
+pub mod partition;
 pub mod permissions;
 pub mod plan;
 pub mod problem;

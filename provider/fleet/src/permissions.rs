@@ -13,48 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ids::{AccountId, FleetName, Region};
-
-/// A partition: the first part of every ARN.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Partition {
-    /// The commercial Regions.
-    #[default]
-    Aws,
-    /// China.
-    AwsCn,
-    /// GovCloud (US).
-    AwsUsGov,
-}
-
-impl Partition {
-    /// As ARNs write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsCn => "aws-cn",
-            Self::AwsUsGov => "aws-us-gov",
-        }
-    }
-
-    /// The partition of an ARN's first part.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Aws, Self::AwsCn, Self::AwsUsGov].into_iter().find(|one| one.as_str() == text)
-    }
-
-    /// The partition that a Region is in.
-    #[must_use]
-    pub fn of(region: &Region) -> Self {
-        match region.as_str() {
-            name if name.starts_with("cn-") => Self::AwsCn,
-            name if name.starts_with("us-gov-") => Self::AwsUsGov,
-            _ => Self::Aws,
-        }
-    }
-}
+use crate::ids::{AccountId, FleetName};
+use crate::partition::Partition;
 
 /// What a statement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -11,7 +11,8 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{AccountId, FleetName, IdError};
-use enigma_fleet::permissions::{Partition, Permissions, Policy};
+use enigma_fleet::partition::Partition;
+use enigma_fleet::permissions::{Permissions, Policy};
 use enigma_tfplugin::{AttributePath, Context, DataSource, Diagnostic, Diagnostics, Dynamic, Found, Schema};
 
 use crate::reach::{Reach, Terms};

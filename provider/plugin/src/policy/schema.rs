@@ -1,5 +1,6 @@
 //! The schema of `enigma_iam_policy`.
 
+use enigma_fleet::partition::Partition;
 use enigma_tfplugin::{Attribute, Schema, Type, Validator};
 
 pub(super) fn schema() -> Schema {
@@ -23,8 +24,8 @@ pub(super) fn schema() -> Schema {
         )
         .attribute(
             "partition",
-            text("`aws`, `aws-us-gov` or `aws-cn`. Unset: that of the provider's Region.")
-                .validate(Validator::one_of(["aws", "aws-us-gov", "aws-cn"])),
+            text("The partition of the accounts, as ARNs write it. Unset: that of the provider's Region.")
+                .validate(Validator::one_of(Partition::ALL.map(Partition::as_str))),
         )
         .attribute(
             "fleet",

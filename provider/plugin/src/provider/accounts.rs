@@ -10,6 +10,7 @@ use enigma_aws::{AssumeRole, OrganizationRole};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{AccountId, IdError, Label, Region};
 use enigma_fleet::ownership::{AWS_PREFIX, OUR_PREFIX};
+use enigma_fleet::partition::Partition;
 use enigma_fleet::quota::{TAG_KEY_LENGTH, TAG_VALUE_LENGTH};
 use enigma_reconcile::ports::UnitId;
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic};
@@ -153,7 +154,8 @@ impl Reader<'_> {
                 ),
             );
         } else if let Some(home) = self.home {
-            let (found, expected) = (role.role_arn.split(':').nth(1).unwrap_or_default(), partition(home));
+            let (found, expected) =
+                (role.role_arn.split(':').nth(1).unwrap_or_default(), Partition::of(home).as_str());
             if found != expected {
                 self.wrong(
                     &at_arn,
@@ -222,14 +224,14 @@ impl Reader<'_> {
         let mut regions = BTreeSet::new();
         for text in texts(object, "regions") {
             let Some(region) = self.parse::<Region>(at, &text) else { continue };
-            if let Some(home) = self.home.filter(|home| partition(home) != partition(&region)) {
+            if let Some(home) = self.home.filter(|home| Partition::of(home) != Partition::of(&region)) {
                 self.wrong(
                     at,
                     "Region of another partition",
                     format!(
                         "{region} is in the partition {}, and the provider's Region {home} in {}. Use a provider block of its own for it.",
-                        partition(&region),
-                        partition(home)
+                        Partition::of(&region).as_str(),
+                        Partition::of(home).as_str()
                     ),
                 );
             }
@@ -342,19 +344,4 @@ impl Reader<'_> {
         let detail = format!("{}\n\nAttribute: {at}", detail.into());
         self.mistakes.push(Diagnostic::error(summary, detail).at(at.clone()));
     }
-}
-
-/// The partition of a Region, as ARNs name it.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
-pub(super) fn partition(region: &Region) -> &'static str {
-    let prefixes = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("us-isof-", "aws-iso-f"),
-        ("eusc-", "aws-eusc"),
-    ];
-    prefixes.iter().find(|(prefix, _)| region.as_str().starts_with(prefix)).map_or("aws", |(_, name)| name)
 }

@@ -90,11 +90,7 @@ fn balancer(
         problems.push(format!("There is no load balancer {arn} in {place}."));
         return;
     };
-    let listeners: Vec<_> = balancer
-        .listeners
-        .iter()
-        .filter(|listener| listener.takes_udp(PORT) && !listener.protocol.contains("QUIC"))
-        .collect();
+    let listeners: Vec<_> = balancer.listeners.iter().filter(|listener| listener.takes_udp(PORT)).collect();
     let groups: Vec<&Group> = listeners
         .iter()
         .flat_map(|listener| &listener.groups)

@@ -50,7 +50,7 @@ pub struct Balancer {
 /// One listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// `UDP`, `TCP_UDP`, `TCP`, `TLS`, ...
+    /// `UDP`, `TCP_UDP`, `TCP`, `TLS`, `QUIC`, ...
     pub protocol: String,
     /// Port it listens on.
     pub port: u16,
@@ -59,10 +59,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether it takes UDP to this port.
+    /// Whether it takes any UDP to this port. Listeners of `QUIC` and `TCP_QUIC` do not: they are for QUIC's packets, and stand on no
+    /// load balancer that has one for UDP.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-listener.html>
     #[must_use]
     pub fn takes_udp(&self, port: u16) -> bool {
-        matches!(self.protocol.as_str(), "UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC") && self.port == port
+        matches!(self.protocol.as_str(), "UDP" | "TCP_UDP") && self.port == port
     }
 }
 
@@ -101,5 +103,26 @@ impl Receiver {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.health == "healthy"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_for_quic_take_no_vxlan() {
+        for (protocol, takes) in [
+            ("UDP", true),
+            ("TCP_UDP", true),
+            ("TCP", false),
+            ("TLS", false),
+            ("QUIC", false),
+            ("TCP_QUIC", false),
+        ] {
+            let listener = Listener { protocol: protocol.to_owned(), port: 4789, groups: Vec::new() };
+            assert_eq!(listener.takes_udp(4789), takes, "{protocol}");
+            assert!(!listener.takes_udp(4790), "{protocol}");
+        }
     }
 }
