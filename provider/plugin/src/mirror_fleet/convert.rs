@@ -10,8 +10,8 @@ use crate::reach::RawTags;
 use crate::written::{attribute, boolean, list, map, number, text, texts, to_texts};
 
 /// The names of the arguments that describe the fleet, beside `name` and `members`: what a description in tags carries.
-pub(super) const DESCRIBED: [&str; 7] =
-    ["cost", "filters", "safety", "session", "tags", "targets", "timeouts"];
+pub(super) const DESCRIBED: [&str; 8] =
+    ["cidr_lists", "cost", "filters", "safety", "session", "tags", "targets", "timeouts"];
 
 /// The arguments as written, with unknown leaves; tags over those of the provider.
 pub(super) fn raw(config: &Dynamic, default_tags: &Given<RawTags>) -> RawFleet {

@@ -133,6 +133,13 @@ fn inputs(schema: Schema) -> Schema {
                  IPv4 and IPv6, and DNS.",
             ),
         )
+        .attribute(
+            "cidr_lists",
+            Attribute::map(Type::list(Type::String)).description(
+                "Lists of CIDR blocks by names you choose, to be written in filters instead of their blocks: AWS's filter rules take no \
+                 prefix lists. Each block counts as if it were written there.",
+            ),
+        )
         .attribute("session", Attribute::nested_single(session()).description("Settings of every session."))
         .attribute("safety", Attribute::nested_single(safety()).description("What a plan may not do unnoticed."))
         .attribute(
@@ -183,7 +190,8 @@ fn target() -> Object {
         .attribute(
             "max_sessions",
             Attribute::number().description(
-                "How many sources may be assigned to it. Unset: 10 for an interface, no limit otherwise.",
+                "How many sources may be assigned to it. `0` drains it: its sources move to other targets. Unset: 10 for an interface, no \
+                 limit otherwise.",
             ),
         )
 }
@@ -199,6 +207,18 @@ fn filter() -> Object {
         .attribute(
             "ip_versions",
             Attribute::list(Type::String).description("`ipv4`, `ipv6` or both. One of them halves the rules needed. Unset: both."),
+        )
+        .attribute(
+            "east_west",
+            Attribute::bool().description(
+                "Whether traffic with `internal_cidrs` is mirrored; `false` leaves it out before any rule is tried. Unset: `true`.",
+            ),
+        )
+        .attribute(
+            "internal_cidrs",
+            Attribute::list(Type::String).description(
+                "What `east_west = false` leaves out: CIDR blocks, such as those of the VPCs, or names of `cidr_lists`. Written with it alone.",
+            ),
         )
         .attribute(
             "rules",
@@ -236,8 +256,8 @@ fn filter_rule() -> Object {
         )
         .attribute("local_ports", texts().description("Ports of the mirrored interface itself. Not together with `ports`."))
         .attribute("remote_ports", texts().description("Ports of the other side. Not together with `ports`."))
-        .attribute("local_cidrs", texts().description("Networks of the interface's own address. Unset: any."))
-        .attribute("remote_cidrs", texts().description("Networks of the other side's address. Unset: any."))
+        .attribute("local_cidrs", texts().description("Networks of the interface's own address: CIDR blocks, or names of `cidr_lists`. Unset: any."))
+        .attribute("remote_cidrs", texts().description("Networks of the other side's address: CIDR blocks, or names of `cidr_lists`. Unset: any."))
 }
 
 fn session() -> Object {

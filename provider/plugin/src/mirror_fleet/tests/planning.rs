@@ -224,3 +224,33 @@ async fn members_of_several_fleets_get_a_session_of_each() {
     lab.stored = prod;
     lab.expect_settled(&fleet()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn named_networks_stand_for_their_blocks_in_filters() {
+    let arguments = fleet_with(&json!({
+        "cidr_lists": { "vpcs": ["10.0.0.0/8"], "nas": ["192.0.2.0/24"] },
+        "filters": { "default": {
+            "ip_versions": ["ipv4"],
+            "east_west": false,
+            "internal_cidrs": ["vpcs"],
+            "rules": [
+                { "action": "reject", "direction": "egress", "remote_cidrs": ["nas"] },
+                { "action": "accept" },
+            ],
+        } },
+    }));
+    let lab = Lab::applied(&arguments).await;
+    let rules = lab.stored.as_ref().unwrap().computed().filter_rules.known().unwrap();
+    let of = |direction: &str| -> Vec<&str> {
+        let key = format!("{}/default/{direction}/", home());
+        rules.iter().filter(|(name, _)| name.starts_with(&key)).map(|(_, rule)| rule.as_str()).collect()
+    };
+    let (egress, ingress) = (of("egress"), of("ingress"));
+    assert_eq!((egress.len(), ingress.len()), (3, 2), "{rules:?}");
+    assert!(egress[0].contains("10.0.0.0/8") && ingress[0].contains("10.0.0.0/8"), "{rules:?}");
+    assert!(egress[1].contains("192.0.2.0/24"), "{rules:?}");
+    let described = lab.stored.as_ref().unwrap().value.get("spec_json").and_then(Dynamic::as_str).unwrap();
+    let described: Json = serde_json::from_str(described).unwrap();
+    assert_eq!(described["cidr_lists"]["nas"], json!(["192.0.2.0/24"]));
+    assert!(lab.plan(&arguments).await.unwrap().is_empty());
+}
