@@ -7,13 +7,25 @@ data "enigma_mirror_interfaces" "this" {
 }
 
 resource "enigma_mirror_fleet" "this" {
-  name    = var.name
-  members = data.enigma_mirror_interfaces.this.members
-  targets = var.targets
-  filters = var.filters
-  session = var.session
-  safety  = var.safety
-  tags    = var.tags
+  name       = var.name
+  members    = data.enigma_mirror_interfaces.this.members
+  targets    = var.targets
+  filters    = var.filters
+  cidr_lists = var.cidr_lists
+  session    = var.session
+  safety     = var.safety
+  cost       = var.cost
+  tags       = var.tags
+
+  dynamic "timeouts" {
+    for_each = var.timeouts == null ? [] : [var.timeouts]
+
+    content {
+      create = timeouts.value.create
+      update = timeouts.value.update
+      delete = timeouts.value.delete
+    }
+  }
 
   lifecycle {
     # A create that was only partly possible succeeds with warnings, because Terraform would otherwise replace the whole

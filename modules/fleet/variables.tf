@@ -96,11 +96,14 @@ variable "eligible_instance_types" {
 }
 
 variable "targets" {
-  description = "Where sessions send, by names of your choice: each names exactly one network interface, network load balancer or Gateway Load Balancer endpoint, and may prefer availability zones and bound how many sources it takes."
+  description = "Where sessions send, by names of your choice: each names exactly one network interface, network load balancer or Gateway Load Balancer endpoint, its Region unless it is the provider's, the account that owns the endpoint unless it is the provider's, how packets of other VPCs get to it (`path`), and may prefer availability zones and bound how many sources it takes; `max_sessions = 0` moves all of them to other targets."
   type = map(object({
     network_interface_id              = optional(string)
     network_load_balancer_arn         = optional(string)
     gateway_load_balancer_endpoint_id = optional(string)
+    region                            = optional(string)
+    account                           = optional(string)
+    path                              = optional(string)
     availability_zones                = optional(list(string))
     max_sessions                      = optional(number)
   }))
@@ -118,16 +121,33 @@ variable "targets" {
   }
 
   validation {
-    condition     = alltrue([for target in values(var.targets) : target.max_sessions == null ? true : target.max_sessions >= 1 && target.max_sessions <= 10000 && floor(target.max_sessions) == target.max_sessions])
-    error_message = "targets: max_sessions must be a whole number from 1 to 10000."
+    condition     = alltrue([for target in values(var.targets) : target.max_sessions == null ? true : target.max_sessions >= 0 && target.max_sessions <= 10000 && floor(target.max_sessions) == target.max_sessions])
+    error_message = "targets: max_sessions must be a whole number from 0, which moves every source elsewhere, to 10000."
+  }
+
+  validation {
+    condition     = alltrue([for target in values(var.targets) : target.region == null ? true : can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", target.region))])
+    error_message = "targets: region must be the code of a Region, such as \"eu-central-1\"."
+  }
+
+  validation {
+    condition     = alltrue([for target in values(var.targets) : target.path == null ? true : contains(["peering", "transit_gateway"], target.path)])
+    error_message = "targets: path must be \"peering\" or \"transit_gateway\"."
+  }
+
+  validation {
+    condition     = alltrue([for target in values(var.targets) : target.account == null ? true : target.gateway_load_balancer_endpoint_id != null && can(regex("^[0-9]{12}$", target.account))])
+    error_message = "targets: account must be the 12 digits of the account that owns a gateway_load_balancer_endpoint_id; the other kinds are the provider's own and are shared."
   }
 }
 
 variable "filters" {
-  description = "Which packets are mirrored, by names of your choice: rules tried in order, compiled to at most AWS's 10. Unset, one filter `default` takes everything, both directions, IPv4 and IPv6, and DNS."
+  description = "Which packets are mirrored, by names of your choice: rules tried in order, compiled to at most AWS's 10. `east_west = false` leaves out traffic with `internal_cidrs` before any rule; networks are CIDR blocks or names of `cidr_lists`. Unset, one filter `default` takes everything, both directions, IPv4 and IPv6, and DNS."
   type = map(object({
-    dns         = optional(bool)
-    ip_versions = optional(list(string))
+    dns            = optional(bool)
+    ip_versions    = optional(list(string))
+    east_west      = optional(bool)
+    internal_cidrs = optional(list(string))
     rules = list(object({
       action       = string
       protocol     = optional(string)
@@ -160,6 +180,30 @@ variable "filters" {
     condition     = alltrue(flatten([for filter in values(coalesce(var.filters, {})) : [for version in coalesce(filter.ip_versions, []) : contains(["ipv4", "ipv6"], version)]]))
     error_message = "filters: ip_versions must be \"ipv4\", \"ipv6\" or both."
   }
+
+  validation {
+    condition     = alltrue([for filter in values(coalesce(var.filters, {})) : (filter.east_west == false) == (length(coalesce(filter.internal_cidrs, [])) > 0)])
+    error_message = "filters: east_west = false and internal_cidrs, the networks that it leaves out, must be written together."
+  }
+
+  validation {
+    condition = alltrue(flatten([for filter in values(coalesce(var.filters, {})) : [
+      for network in concat(coalesce(filter.internal_cidrs, []), flatten([for rule in filter.rules : concat(coalesce(rule.local_cidrs, []), coalesce(rule.remote_cidrs, []))])) :
+      can(cidrhost(network, 0)) || contains(keys(coalesce(var.cidr_lists, {})), network)
+    ]]))
+    error_message = "filters: every network must be a CIDR block or a key of the cidr_lists of this call."
+  }
+}
+
+variable "cidr_lists" {
+  description = "Lists of CIDR blocks by names of your choice, to write in `filters` instead of the blocks: AWS's filter rules take no prefix lists."
+  type        = map(list(string))
+  default     = null
+
+  validation {
+    condition     = alltrue([for blocks in values(coalesce(var.cidr_lists, {})) : length(blocks) >= 1 && alltrue([for block in blocks : can(cidrhost(block, 0))])])
+    error_message = "cidr_lists: each must have at least one entry, and each entry must be a CIDR block such as \"10.0.0.0/8\"."
+  }
 }
 
 variable "session" {
@@ -191,10 +235,12 @@ variable "session" {
 }
 
 variable "safety" {
-  description = "What a plan may not do unnoticed: how many sessions it may remove (a count, or a share of the fleet), and whether a member that cannot get a session is skipped with a warning or refuses the plan. Unset, `25%` and `skip`."
+  description = "What a plan may not do unnoticed: how many sessions it may remove (a count, or a share of the fleet), whether a member that cannot get a session is skipped with a warning or refuses the plan, whether it takes over untagged sessions that already send to the fleet's destinations (`matching`), and whether it may share targets outside the organization. Unset, `25%`, `skip`, `none` and `true`."
   type = object({
-    max_removals  = optional(string)
-    on_ineligible = optional(string)
+    max_removals               = optional(string)
+    on_ineligible              = optional(string)
+    adopt                      = optional(string)
+    share_outside_organization = optional(bool)
   })
   default = null
 
@@ -206,6 +252,39 @@ variable "safety" {
   validation {
     condition     = try(var.safety.on_ineligible, null) == null ? true : contains(["fail", "skip"], var.safety.on_ineligible)
     error_message = "safety.on_ineligible must be \"skip\" or \"fail\"."
+  }
+
+  validation {
+    condition     = try(var.safety.adopt, null) == null ? true : contains(["matching", "none"], var.safety.adopt)
+    error_message = "safety.adopt must be \"none\" or \"matching\"."
+  }
+}
+
+variable "cost" {
+  description = "Prices for the output `estimated_monthly_cost_usd`: that of one session for one hour in US dollars. Unset, AWS's price for US East; see <https://aws.amazon.com/vpc/pricing/>."
+  type = object({
+    session_hour_usd = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.cost.session_hour_usd, null) == null ? true : can(regex("^[0-9]+([.][0-9]{1,6})?$", var.cost.session_hour_usd))
+    error_message = "cost.session_hour_usd must be a price such as \"0.015\", with at most six decimals."
+  }
+}
+
+variable "timeouts" {
+  description = "How long an apply may take for making, changing and destroying the fleet, such as `90m`. Then no further call begins, and the next apply goes on from there. Unset, `60m` each."
+  type = object({
+    create = optional(string)
+    update = optional(string)
+    delete = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.timeouts == null ? true : alltrue([for limit in values(var.timeouts) : limit == null ? true : can(regex("^([0-9]+[hms])+$", limit))])
+    error_message = "timeouts must be durations such as \"90m\" or \"1h30m\"."
   }
 }
 

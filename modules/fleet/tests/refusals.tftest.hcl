@@ -148,11 +148,11 @@ run "target_of_two_kinds" {
   expect_failures = [var.targets]
 }
 
-run "target_for_nobody" {
+run "target_for_less_than_nobody" {
   command = plan
 
   variables {
-    targets = { collectors = { network_interface_id = "eni-0a1b2c3d", max_sessions = 0 } }
+    targets = { collectors = { network_interface_id = "eni-0a1b2c3d", max_sessions = -1 } }
   }
 
   expect_failures = [var.targets]
@@ -266,4 +266,134 @@ run "tags_of_the_fleet" {
   }
 
   expect_failures = [var.tags]
+}
+
+run "target_of_no_region" {
+  command = plan
+
+  variables {
+    targets = { collectors = { network_interface_id = "eni-0a1b2c3d", region = "Frankfurt" } }
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "target_over_no_known_path" {
+  command = plan
+
+  variables {
+    targets = { collectors = { network_interface_id = "eni-0a1b2c3d", path = "vpn" } }
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "target_of_a_short_account" {
+  command = plan
+
+  variables {
+    targets = { collectors = { gateway_load_balancer_endpoint_id = "vpce-0a1b2c3d", account = "2222" } }
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "account_of_an_interface" {
+  command = plan
+
+  variables {
+    targets = { collectors = { network_interface_id = "eni-0a1b2c3d", account = "222222222222" } }
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "east_west_of_no_networks" {
+  command = plan
+
+  variables {
+    filters = { default = { east_west = false, rules = [{ action = "accept" }] } }
+  }
+
+  expect_failures = [var.filters]
+}
+
+run "internal_networks_without_effect" {
+  command = plan
+
+  variables {
+    filters = { default = { internal_cidrs = ["10.0.0.0/8"], rules = [{ action = "accept" }] } }
+  }
+
+  expect_failures = [var.filters]
+}
+
+run "internal_networks_of_no_list" {
+  command = plan
+
+  variables {
+    filters = { default = { east_west = false, internal_cidrs = ["vpcs"], rules = [{ action = "accept" }] } }
+  }
+
+  expect_failures = [var.filters]
+}
+
+run "rule_network_of_no_list" {
+  command = plan
+
+  variables {
+    filters = { default = { rules = [{ action = "accept", local_cidrs = ["10.0.0.0"] }] } }
+  }
+
+  expect_failures = [var.filters]
+}
+
+run "cidr_list_empty" {
+  command = plan
+
+  variables {
+    cidr_lists = { vpcs = [] }
+  }
+
+  expect_failures = [var.cidr_lists]
+}
+
+run "cidr_list_of_an_address" {
+  command = plan
+
+  variables {
+    cidr_lists = { vpcs = ["10.0.0.1"] }
+  }
+
+  expect_failures = [var.cidr_lists]
+}
+
+run "safety_adopt_unknown" {
+  command = plan
+
+  variables {
+    safety = { adopt = "all" }
+  }
+
+  expect_failures = [var.safety]
+}
+
+run "cost_of_words" {
+  command = plan
+
+  variables {
+    cost = { session_hour_usd = "cheap" }
+  }
+
+  expect_failures = [var.cost]
+}
+
+run "timeout_without_a_unit" {
+  command = plan
+
+  variables {
+    timeouts = { create = "90" }
+  }
+
+  expect_failures = [var.timeouts]
 }
