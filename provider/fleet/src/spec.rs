@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::PathKind;
 use crate::filter::{Compiled, Intent, IpVersion};
 use crate::given::Given;
 use crate::ids::{AccountId, FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, ZoneName};
@@ -95,6 +96,8 @@ pub struct TargetSpec {
     pub region: Option<Region>,
     /// The account of a Gateway Load Balancer endpoint; `None` is the fleet's home.
     pub account: Option<AccountId>,
+    /// How packets of sources in other VPCs get there, if a person said so: one of [`PathKind::BETWEEN_VPCS`].
+    pub path: Option<PathKind>,
 }
 
 impl TargetSpec {

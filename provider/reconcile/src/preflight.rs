@@ -1,4 +1,5 @@
-//! Asks AWS what a plan should know before anything is created: missing permissions, load balancers, and how long it takes.
+//! Asks AWS what a plan should know before anything is created: missing permissions, load balancers, which VPCs targets are in, and how
+//! long it takes.
 //!
 //! Only what the plan needs is asked: an empty plan asks nothing, and each place tries out one write of a kind, not each of
 //! thousands. What could not be answered is said beside the answers, never taken for a yes. What the answers mean is decided by
@@ -10,7 +11,7 @@ use enigma_fleet::actions::{Action, Ref, Resource};
 use enigma_fleet::check::{Answers, BalancerFacts, ReceiverFacts, Refusal};
 use enigma_fleet::duration::estimate;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FilterId, Label, Place, TargetId};
+use enigma_fleet::ids::{FilterId, Label, Place, Region, TargetId};
 use enigma_fleet::inventory::Destination;
 use enigma_fleet::plan::Plan;
 use enigma_fleet::spec::FleetSpec;
@@ -18,6 +19,8 @@ use futures::stream::{self, StreamExt};
 use tracing::debug;
 
 use crate::ports::{AwsError, Balancer, Cloud, DryRun};
+
+mod receivers;
 
 /// Places and load balancers asked at once, as in an observation.
 const AT_ONCE: usize = 32;
@@ -41,7 +44,12 @@ pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Pl
         return gathered;
     }
     gathered.answers.estimate = Some(estimate(plan));
-    let (refusals, balancers) = tokio::join!(refusals(cloud, plan), balancers(cloud, spec, home, plan));
+    let regions = sending_regions(plan);
+    let (refusals, balancers, interfaces) = tokio::join!(
+        refusals(cloud, plan),
+        balancers(cloud, spec, home, &regions),
+        receivers::interfaces(cloud, spec, home, &regions)
+    );
     for (place, asked) in refusals {
         match asked {
             Ok(refused) => gathered.answers.refusals.extend(refused.into_iter().map(|one| Refusal {
@@ -55,8 +63,16 @@ pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Pl
     for (label, asked) in balancers {
         match asked {
             Ok(balancer) => {
+                let vpc = balancer.as_ref().and_then(|balancer| balancer.vpc.clone());
+                gathered.answers.paths.target_vpcs.extend(vpc.map(|vpc| (label.clone(), vpc)));
                 drop(gathered.answers.balancers.insert(label, balancer.as_ref().and_then(facts_of)));
             }
+            Err(error) => gathered.add_failure(error),
+        }
+    }
+    for (labels, asked) in interfaces {
+        match asked {
+            Ok(seen) => receivers::note(&labels, seen, &mut gathered.answers.paths),
             Err(error) => gathered.add_failure(error),
         }
     }
@@ -164,24 +180,24 @@ fn filter_id(reference: &Ref<FilterId>) -> FilterId {
     }
 }
 
-/// The load balancers of targets, if the plan makes anything that sends to them.
-async fn balancers(
-    cloud: &dyn Cloud,
-    spec: &FleetSpec,
-    home: &Place,
-    plan: &Plan,
-) -> Vec<Answer<Label, Option<Balancer>>> {
+/// Where the plan makes anything that sends. Mirroring never leaves a Region, so targets elsewhere are not asked about.
+fn sending_regions(plan: &Plan) -> BTreeSet<&Region> {
     let sends = |action: &Action| {
         matches!(
             action,
             Action::CreateTarget { .. } | Action::CreateSession { .. } | Action::ModifySession { .. }
         )
     };
-    if !plan.actions().any(sends) {
-        return Vec::new();
-    }
-    let regions: BTreeSet<_> =
-        plan.actions().filter(|one| sends(one)).map(|one| &one.place().region).collect();
+    plan.actions().filter(|one| sends(one)).map(|one| &one.place().region).collect()
+}
+
+/// The load balancers of targets.
+async fn balancers(
+    cloud: &dyn Cloud,
+    spec: &FleetSpec,
+    home: &Place,
+    regions: &BTreeSet<&Region>,
+) -> Vec<Answer<Label, Option<Balancer>>> {
     let asks: Vec<_> = spec
         .targets
         .iter()
@@ -191,11 +207,16 @@ async fn balancers(
             }
             _ => None,
         })
-        // Mirroring never leaves a Region.
         .filter(|(_, place, _)| regions.contains(&place.region))
         .map(|(label, place, arn)| async move {
-            let asked = async { cloud.balancers(&place).await?.balancer(arn).await }.await;
-            (label, asked)
+            let asked = async {
+                let mut balancer = cloud.balancers(&place).await?.balancer(arn).await?;
+                if let Some(balancer) = &mut balancer {
+                    receivers::find_zones(cloud, &place, balancer).await;
+                }
+                Ok(balancer)
+            };
+            (label, asked.await)
         })
         .collect();
     stream::iter(asks).buffered(AT_ONCE).collect().await

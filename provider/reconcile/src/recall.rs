@@ -232,6 +232,9 @@ impl MirrorPlace for Remembered<dyn MirrorPlace> {
             },
         }
     }
+    async fn remembered_interfaces(&self) -> Option<Arc<Vec<Interface>>> {
+        self.memory.interfaces.peek(&self.epoch).await
+    }
     async fn instances(&self) -> Result<Vec<Instance>, AwsError> {
         Ok(self.memory.instances.get(&self.epoch, self.inner.instances()).await?.to_vec())
     }

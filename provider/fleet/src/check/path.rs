@@ -2,9 +2,11 @@
 //!
 //! Mirroring adds bytes to a packet, and the ways differ in what they carry. AWS says what it adds (54 bytes over IPv4, 74 over
 //! IPv6) and what each way's MTU is; limits that follow from the two by arithmetic are marked so. Which way a source takes is
-//! a matter of routes, which are not known here.
+//! a matter of routes, which are not known here: a person may say it of a target.
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::filter::IpVersion;
 
@@ -20,7 +22,8 @@ const TRANSIT_GATEWAY: (u16, u16) = (8464, 8444);
 const GATEWAY_LOAD_BALANCER: (u16, u16) = (8446, 8426);
 
 /// How mirrored packets get from a source to its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PathKind {
     /// Through a Gateway Load Balancer endpoint in the source's VPC.
     GatewayLoadBalancerEndpoint,
@@ -53,6 +56,10 @@ pub struct PathLimits {
 }
 
 impl PathKind {
+    /// The ways between VPCs that a person may name, because AWS's answers do not show them, as they are written.
+    pub const BETWEEN_VPCS: [(&str, Self); 2] =
+        [("peering", Self::Peering), ("transit_gateway", Self::TransitGateway)];
+
     /// The limits with an outer header of this version: that of the target's address.
     #[must_use]
     pub fn limits(self, outer: IpVersion) -> PathLimits {

@@ -21,7 +21,7 @@ use crate::ownership::FLEET_TAG;
 use crate::problem::Path;
 use crate::quota;
 use crate::selection::Member;
-use crate::spec::{DestinationKind, FleetSpec};
+use crate::spec::{DestinationKind, FleetSpec, TargetSpec};
 
 /// From this part of a quota on a person is told: a tenth is left, which a fleet of 9,000 fills in weeks and an interface target
 /// with its next source.
@@ -77,10 +77,10 @@ pub struct Refusal {
 /// Which ways packets take, as far as someone knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paths {
-    /// By the source's VPC and the target; where absent nothing is assumed, but for Gateway Load Balancer endpoints, which
-    /// are a way of their own.
-    pub kinds: BTreeMap<(VpcId, Label), PathKind>,
-    /// Targets that are reached over IPv6; the others are reached over IPv4.
+    /// The VPCs of destinations. A source there needs no way between VPCs; for others the target's own
+    /// [`path`](crate::spec::TargetSpec::path) says which they take. Where absent nothing is assumed of any source.
+    pub target_vpcs: BTreeMap<Label, VpcId>,
+    /// Targets that can be reached over IPv6 alone. The others are judged by what IPv4 leaves room for, which is more.
     pub over_ipv6: BTreeSet<Label>,
     /// MTUs of the interfaces of interface targets.
     pub target_mtus: BTreeMap<Label, u16>,
@@ -329,6 +329,16 @@ fn look_at_time(scene: &Scene<'_>, result: &mut Preflight) {
     }
 }
 
+/// Which way packets of a source take. Routes are not looked at: what no VPC and no person tells stays unknown. Mirroring crosses
+/// VPCs by peering, a transit gateway or a Gateway Load Balancer endpoint.
+/// <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-connection.html>
+fn path_between(source: &VpcId, target: &TargetSpec, target_vpc: Option<&VpcId>) -> Option<PathKind> {
+    if target.kind == Some(DestinationKind::GatewayLoadBalancerEndpoint) {
+        return Some(PathKind::GatewayLoadBalancerEndpoint);
+    }
+    if target_vpc? == source { Some(PathKind::SameVpc) } else { target.path }
+}
+
 fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
     let outer = |label: &Label| {
         if scene.answers.paths.over_ipv6.contains(label) { IpVersion::Ipv6 } else { IpVersion::Ipv4 }
@@ -336,13 +346,11 @@ fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
     let mut over: BTreeMap<(&Label, PathKind, u16), Vec<MemberKey>> = BTreeMap::new();
     for (key, session) in &scene.expansion.sessions {
         let (label, Some(member)) = (&session.target.label, scene.members.get(key)) else { continue };
-        let target_kind = scene.spec.targets.get(label).and_then(|target| target.kind);
-        let known = scene.answers.paths.kinds.get(&(member.vpc.clone(), label.clone())).copied();
-        let gateway = (target_kind == Some(DestinationKind::GatewayLoadBalancerEndpoint))
-            .then_some(PathKind::GatewayLoadBalancerEndpoint);
-        let Some(kind) = gateway.or(known) else { continue };
+        let Some(target) = scene.spec.targets.get(label) else { continue };
+        let target_vpc = scene.answers.paths.target_vpcs.get(label);
+        let Some(kind) = path_between(&member.vpc, target, target_vpc) else { continue };
         let Some(limit) = kind.limits(outer(label)).packet_length else { continue };
-        let default = match target_kind {
+        let default = match target.kind {
             Some(DestinationKind::NetworkLoadBalancer) => quota::NLB_PACKET_LENGTH,
             // Whole packets, which are as long as the source's MTU lets them be.
             _ => scene.answers.paths.source_mtu.unwrap_or(JUMBO_MTU),
@@ -352,9 +360,17 @@ fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
         }
     }
     result.findings.extend(over.into_iter().map(|((target, path, limit), sources)| {
+        // What a person wrote: the length if there is one, else what makes the way short.
+        let at = match (scene.spec.session.packet_length, path) {
+            (Some(_), _) => Path::root().attr("session").attr("packet_length"),
+            (None, PathKind::GatewayLoadBalancerEndpoint) => {
+                Path::root().attr("targets").key(target.as_str()).attr("gateway_load_balancer_endpoint_id")
+            }
+            (None, _) => Path::root().attr("targets").key(target.as_str()).attr("path"),
+        };
         let (target, sources) = (target.clone(), Sources::of(sources));
         let kind = FindingKind::PacketLengthOverPath { target, path, limit, sources };
-        Finding::at(Path::root().attr("session").attr("packet_length"), kind)
+        Finding::at(at, kind)
     }));
     for (label, &target_mtu) in &scene.answers.paths.target_mtus {
         let is_interface = scene

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::check::PathKind;
 use crate::given::Given;
 use crate::ids::{Label, PacketLength, SessionNumber, Vni};
 use crate::inventory::{Destination, Tags};
@@ -88,6 +89,7 @@ fn parse_targets(notes: &mut Notes, at: &Path, raw: &RawFleet) -> BTreeMap<Label
                 max_sessions: None,
                 region: None,
                 account: None,
+                path: None,
             },
             Given::Absent => {
                 notes.problem(&at, "Null target", "Write its destination, or remove it.");
@@ -171,7 +173,35 @@ fn parse_target(notes: &mut Notes, at: &Path, raw: &RawTarget) -> TargetSpec {
              others. Remove it.",
         );
     }
-    TargetSpec { destination, kind, zones: zones.unwrap_or_default(), max_sessions, region, account }
+    let path = parse_path(notes, &at.attr("path"), kind, raw);
+    TargetSpec { destination, kind, zones: zones.unwrap_or_default(), max_sessions, region, account, path }
+}
+
+/// An unknown way decides about no session, so it holds nothing up.
+fn parse_path(
+    notes: &mut Notes,
+    at: &Path,
+    kind: Option<DestinationKind>,
+    raw: &RawTarget,
+) -> Option<PathKind> {
+    let text = raw.path.known()?;
+    if kind == Some(DestinationKind::GatewayLoadBalancerEndpoint) {
+        notes.problem(
+            at,
+            "A path to a Gateway Load Balancer endpoint",
+            "The endpoint is the way itself, from the VPC of its sources to the load balancer. Remove it.",
+        );
+    }
+    let known = PathKind::BETWEEN_VPCS.iter().find(|(name, _)| name == text).map(|(_, kind)| *kind);
+    if known.is_none() {
+        let names = PathKind::BETWEEN_VPCS.map(|(name, _)| name).join(" or ");
+        notes.problem(
+            at,
+            format!("{text:?} is no path"),
+            format!("Write {names}, or remove it: inside one VPC there is nothing to say."),
+        );
+    }
+    known
 }
 
 fn parse_destination(notes: &mut Notes, at: &Path, kind: DestinationKind, text: &str) -> Option<Destination> {

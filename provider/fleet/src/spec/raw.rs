@@ -41,6 +41,8 @@ pub struct RawTarget {
     /// 12-digit id of the account that owns a Gateway Load Balancer endpoint; absent is the fleet's home. The other kinds
     /// live in the home account.
     pub account: Given<String>,
+    /// `peering` or `transit_gateway`: how packets of sources in other VPCs get there. Where absent nothing is assumed.
+    pub path: Given<String>,
 }
 
 /// One filter.

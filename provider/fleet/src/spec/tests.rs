@@ -92,6 +92,22 @@ fn every_mistake_is_told_at_once_with_its_path() {
                 },
             ),
             ("f", RawTarget { gateway_load_balancer_endpoint_id: known("vpce-1"), ..RawTarget::default() }),
+            (
+                "g",
+                RawTarget {
+                    gateway_load_balancer_endpoint_id: known("vpce-12345678"),
+                    path: known("peering"),
+                    ..RawTarget::default()
+                },
+            ),
+            (
+                "h",
+                RawTarget {
+                    network_interface_id: known("eni-87654321"),
+                    path: known("same_vpc"),
+                    ..RawTarget::default()
+                },
+            ),
         ]),
         filters: map(vec![("f", RawFilter::default())]),
         session: Given::Known(RawSession {
@@ -113,6 +129,8 @@ fn every_mistake_is_told_at_once_with_its_path() {
         "targets[\"d e\"]",
         "targets[\"d e\"].network_load_balancer_arn",
         "targets[\"f\"].gateway_load_balancer_endpoint_id",
+        "targets[\"g\"].path",
+        "targets[\"h\"].path",
         "filters[\"f\"].rules",
         "session.vni",
         "safety.max_removals",

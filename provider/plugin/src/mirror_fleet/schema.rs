@@ -184,6 +184,14 @@ fn target() -> Object {
             ),
         )
         .attribute(
+            "path",
+            Attribute::string().description(
+                "How packets of sources in other VPCs get to it: `peering` or `transit_gateway`. A transit gateway carries 8500 bytes, \
+                 so with it a plan says which sessions need a smaller `packet_length`. Sources in the target's own VPC are not concerned, and \
+                 nothing in AWS changes with it. Unset: nothing is assumed.",
+            ),
+        )
+        .attribute(
             "availability_zones",
             Attribute::list(Type::String).description("Zones whose sources prefer this target. Unset: all alike."),
         )

@@ -1,6 +1,7 @@
 //! EC2 traffic mirroring in one account and Region: [`MirrorPlace`] and the values it takes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use enigma_fleet::actions::Resource;
@@ -160,6 +161,10 @@ pub trait MirrorPlace: Send + Sync {
 
     /// `DescribeNetworkInterfaces`, all pages.
     async fn interfaces(&self, scope: &InterfaceScope) -> Result<Vec<Interface>, AwsError>;
+    /// All interfaces as somebody read them a moment ago. Asks AWS nothing, so it is `None` wherever nothing is remembered.
+    async fn remembered_interfaces(&self) -> Option<Arc<Vec<Interface>>> {
+        None
+    }
     /// `DescribeInstances`, all pages.
     async fn instances(&self) -> Result<Vec<Instance>, AwsError>;
     /// `DescribeSubnets`, all pages.

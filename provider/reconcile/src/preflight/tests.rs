@@ -1,8 +1,13 @@
 //! What is asked, how often, and what the answers carry.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::kit::{ARN, aws_with, create_session, home, key, place, plan, whole};
-use crate::ports::ErrorKind;
+use crate::ports::{ErrorKind, InterfaceScope};
+use crate::recall::Recall;
+use enigma_fleet::check::PathKind;
+use enigma_fleet::inventory::Tags;
 use enigma_fleet::plan::Stage;
 use enigma_fleet::spec::{self, RawFleet, RawTarget};
 
@@ -82,4 +87,73 @@ fn groups_decide_over_their_balancer() {
     assert!(facts.receivers.is_empty() && !facts.is_cross_zone);
     balancer.kind = "application".to_owned();
     assert_eq!(facts_of(&balancer), None);
+}
+
+/// Registers an instance behind the load balancer of a place, in no zone that Elastic Load Balancing tells.
+fn register(aws: &crate::memory::MemoryAws, instance: &enigma_fleet::ids::InstanceId) {
+    aws.edit_balancer(&home(), ARN, |balancer| {
+        for receiver in balancer.groups.values_mut().flat_map(|group| &mut group.receivers) {
+            (receiver.id, receiver.zone) = (instance.to_string(), None);
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_behind_a_load_balancer_are_where_discovery_saw_them() {
+    let (aws, interfaces) = aws_with(2);
+    let (collector, interface) = aws.launch(&home(), "m5.large", &Tags::new());
+    aws.edit_interface(&home(), &interface, |one| one.zone = "us-east-1f".parse().unwrap());
+    register(&aws, &collector);
+    let zone = |gathered: &Gathered| {
+        let balancer = gathered.answers.balancers[&"t".parse::<Label>().unwrap()].as_ref().unwrap();
+        balancer.receivers[0].zone.clone()
+    };
+    let recall = Recall::new(Arc::new(aws.clone()));
+    let unseen = gather(&recall, &spec(), &home(), &whole(&interfaces)).await;
+    assert_eq!(zone(&unseen), None, "nobody looked at interfaces");
+    recall.forget();
+    recall.open(&home()).await.unwrap().interfaces(&InterfaceScope::All).await.unwrap();
+    aws.forget_calls();
+    let seen = gather(&recall, &spec(), &home(), &whole(&interfaces)).await;
+    assert_eq!(zone(&seen).unwrap().as_str(), "us-east-1f");
+    assert!(aws.journal().iter().all(|call| call.operation != "DescribeNetworkInterfaces"));
+    let stranger = "i-0fedcba9876543210".parse().unwrap();
+    register(&aws, &stranger);
+    recall.forget();
+    recall.open(&home()).await.unwrap().interfaces(&InterfaceScope::All).await.unwrap();
+    let unknown = gather(&recall, &spec(), &home(), &whole(&interfaces)).await;
+    assert_eq!(zone(&unknown), None, "an instance of others stays unknown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_vpcs_of_destinations_are_told_and_cost_a_call_only_for_interfaces_with_a_path() {
+    let (aws, interfaces) = aws_with(2);
+    let (_, receiver) = aws.launch(&home(), "m5.large", &Tags::new());
+    aws.edit_interface(&home(), &receiver, |one| {
+        one.vpc = "vpc-0000000b".parse().unwrap();
+        (one.ipv4, one.ipv6) = (None, vec!["fd00::1".parse().unwrap()]);
+    });
+    aws.edit_balancer(&home(), ARN, |balancer| balancer.vpc = Some("vpc-0000000a".parse().unwrap()));
+    let mut spec = spec();
+    let mut behind = spec.targets[&"t".parse::<Label>().unwrap()].clone();
+    behind.destination = Given::Known(Destination::Interface(receiver));
+    behind.kind = Some(spec::DestinationKind::Interface);
+    let label: Label = "u".parse().unwrap();
+    spec.targets.insert(label.clone(), behind);
+    let vpcs = |gathered: &Gathered| -> Vec<String> {
+        gathered.answers.paths.target_vpcs.iter().map(|(label, vpc)| format!("{label} {vpc}")).collect()
+    };
+    let reads = |aws: &crate::memory::MemoryAws| {
+        aws.journal().iter().filter(|call| call.operation == "DescribeNetworkInterfaces").count()
+    };
+    let plain = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
+    assert_eq!((vpcs(&plain), reads(&aws)), (vec!["t vpc-0000000a".to_owned()], 0));
+    assert!(plain.answers.paths.over_ipv6.is_empty());
+    spec.targets.get_mut(&label).unwrap().path = Some(PathKind::TransitGateway);
+    let asked = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
+    assert_eq!(vpcs(&asked), ["t vpc-0000000a", "u vpc-0000000b"]);
+    assert_eq!((asked.answers.paths.over_ipv6, reads(&aws)), ([label].into(), 1));
+    aws.fail_next("DescribeNetworkInterfaces", 1, ErrorKind::Unavailable);
+    let failed = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
+    assert_eq!((vpcs(&failed), failed.unanswered.len()), (vec!["t vpc-0000000a".to_owned()], 1));
 }

@@ -268,28 +268,56 @@ fn two_fleets_on_one_source_are_told_by_name() {
 
 #[test]
 fn packets_that_a_way_does_not_carry_are_told() {
-    let told = |target: RawTarget, length: Option<i64>, way: Option<PathKind>, ipv6: bool| {
-        let mut stage = Stage::with(target, length, 1);
-        let at = ("vpc-00000001".parse().unwrap(), "main".parse().unwrap());
-        stage.answers.paths.kinds.extend(way.map(|way| (at, way)));
+    let told = |target: RawTarget, length: Option<i64>, way: Option<&str>, ipv6: bool| {
+        let path = way.map(str::to_owned).into();
+        let mut stage = Stage::with(RawTarget { path, ..target }, length, 1);
+        stage.answers.paths.target_vpcs.insert("main".parse().unwrap(), "vpc-00000002".parse().unwrap());
         stage.answers.paths.over_ipv6.extend(ipv6.then(|| "main".parse().unwrap()));
         !stage.look().0.is_empty()
     };
-    let gateway_way = Some(PathKind::TransitGateway);
+    let gateway_way = Some("transit_gateway");
     // 8500 with a load balancer does not fit a transit gateway's 8500 with headers around it.
     assert!(told(nlb(), None, gateway_way, false));
     assert!(told(nlb(), Some(8465), gateway_way, false));
     assert!(!told(nlb(), Some(8464), gateway_way, false));
     assert!(told(nlb(), Some(8464), gateway_way, true));
     assert!(!told(nlb(), Some(8444), gateway_way, true));
-    assert!(!told(nlb(), None, Some(PathKind::Peering), false));
-    assert!(!told(interface(), None, Some(PathKind::SameVpc), true));
+    assert!(!told(nlb(), None, Some("peering"), false));
+    // Whole packets of an interface with an MTU of 9001.
+    assert!(told(interface(), None, gateway_way, false));
+    assert!(!told(interface(), None, Some("peering"), true));
     // Nothing is assumed of a way that nobody told.
     assert!(!told(nlb(), None, None, false));
     assert!(told(gateway(), None, None, false));
     assert!(told(gateway(), Some(8447), None, false));
     assert!(!told(gateway(), Some(8446), None, false));
     assert!(!told(gateway(), Some(8426), None, true));
+}
+
+#[test]
+fn a_path_counts_for_sources_of_other_vpcs_alone() {
+    let target = RawTarget { path: Given::Known("transit_gateway".to_owned()), ..nlb() };
+    let mut stage = Stage::with(target.clone(), None, 3);
+    assert_eq!(stage.look().0, [""; 0], "which VPC the load balancer is in is not known");
+    let target_vpc = |stage: &mut Stage, vpc: &str| {
+        stage.answers.paths.target_vpcs.insert("main".parse().unwrap(), vpc.parse().unwrap());
+    };
+    target_vpc(&mut stage, "vpc-00000002");
+    let expected =
+        |at: &str, count: &str| format!("Warning {at}: Long packets of {count} may not reach target main");
+    assert_eq!(stage.look().0, [expected("targets[\"main\"].path", "3 interfaces")]);
+    // One of them comes to lie in the load balancer's VPC, then all.
+    stage.members.get_mut(&key(1)).unwrap().vpc = "vpc-00000002".parse().unwrap();
+    assert_eq!(stage.look().0, [expected("targets[\"main\"].path", "2 interfaces")]);
+    target_vpc(&mut stage, "vpc-00000001");
+    stage.members.remove(&key(1));
+    assert_eq!(stage.look().0, [""; 0]);
+    let mut long = Stage::with(target, Some(8465), 1);
+    target_vpc(&mut long, "vpc-00000002");
+    assert_eq!(long.look().0, [expected("session.packet_length", "1 interface")]);
+    let endpoint = Stage::with(gateway(), None, 1);
+    let at = "targets[\"main\"].gateway_load_balancer_endpoint_id";
+    assert_eq!(endpoint.look().0, [expected(at, "1 interface")]);
 }
 
 #[test]

@@ -254,3 +254,34 @@ async fn named_networks_stand_for_their_blocks_in_filters() {
     assert_eq!(described["cidr_lists"]["nas"], json!(["192.0.2.0/24"]));
     assert!(lab.plan(&arguments).await.unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn packets_too_long_for_a_transit_gateway_are_told_at_what_was_written() {
+    let lab = Lab::new().await;
+    let told = async |arguments: Json| -> Vec<(String, String)> {
+        let plan = lab.plan(&arguments).await.unwrap();
+        let long = plan.told.iter().filter(|d| d.summary.starts_with("Long packets"));
+        long.map(|d| (d.attribute.to_string(), d.detail.clone())).collect()
+    };
+    let over = |path: &str, length: Option<u16>| {
+        fleet_with(&json!({
+            "targets": { "main": { "network_load_balancer_arn": ARN, "path": path } },
+            "session": { "packet_length": length },
+        }))
+    };
+    lab.aws.edit_balancer(&home(), ARN, |balancer| balancer.vpc = Some("vpc-0000ffff".parse().unwrap()));
+    let found = told(over("transit_gateway", None)).await;
+    let [(at, detail)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(at, "targets[\"main\"].path");
+    assert!(detail.contains("a transit gateway") && detail.contains("8464"), "{detail}");
+    let found = told(over("transit_gateway", Some(8500))).await;
+    assert_eq!(found.iter().map(|(at, _)| at.as_str()).collect::<Vec<_>>(), ["session.packet_length"]);
+    assert_eq!(told(over("transit_gateway", Some(8464))).await, []);
+    assert_eq!(told(over("peering", None)).await, []);
+    let vpc = lab.aws.contents(&home()).interfaces[0].vpc.clone();
+    lab.aws.edit_balancer(&home(), ARN, |balancer| balancer.vpc = Some(vpc));
+    assert_eq!(told(over("transit_gateway", None)).await, [], "all are in the load balancer's own VPC");
+
+    let why = lab.plan(&over("direct_connect", None)).await.unwrap_err();
+    assert!(why.iter().any(|d| d.attribute.to_string() == "targets[\"main\"].path"), "{why:?}");
+}
