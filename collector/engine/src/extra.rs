@@ -10,6 +10,7 @@ pub(crate) struct Totals {
     pub(crate) packets: [u64; 2],
     pub(crate) ip_bytes: [u64; 2],
     pub(crate) retransmits: [u64; 2],
+    pub(crate) out_of_order: [u64; 2],
     pub(crate) missed_bytes: u64,
 }
 
@@ -23,6 +24,7 @@ impl Totals {
             packets: pair(self.packets, earlier.packets),
             ip_bytes: pair(self.ip_bytes, earlier.ip_bytes),
             retransmits: pair(self.retransmits, earlier.retransmits),
+            out_of_order: pair(self.out_of_order, earlier.out_of_order),
             missed_bytes: self.missed_bytes.saturating_sub(earlier.missed_bytes),
         }
     }

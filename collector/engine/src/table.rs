@@ -116,6 +116,7 @@ impl View<'_> {
             (totals.packets[index], totals.ip_bytes[index]) = (packets, ip_bytes);
             totals.bytes[index] = self.tcp.map_or(payload, |tcp| tcp.bytes(side));
             totals.retransmits[index] = self.tcp.map_or(0, |tcp| u64::from(tcp.end(side).retransmits));
+            totals.out_of_order[index] = self.tcp.map_or(0, |tcp| u64::from(tcp.end(side).out_of_order));
         }
         totals.missed_bytes = self.tcp.map_or(0, |tcp| tcp.missed_bytes);
         totals

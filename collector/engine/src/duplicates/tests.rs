@@ -151,3 +151,71 @@ proptest! {
         prop_assert_eq!(seen.stats.decoded, expected);
     }
 }
+
+/// Many conversations, three in ten of them mirrored at both ends, the second 40 microseconds later; look-alikes (the
+/// same packet sent again by the same host), fragments in any order, and packets swapped on their way to us.
+#[test]
+fn conversations_that_two_sessions_mirror_count_as_if_one_did() {
+    let mut datagrams = Vec::new();
+    for step in 0..40_u16 {
+        for flow in 0..100_u8 {
+            let to_server = step % 3 != 1;
+            // Every seventh packet repeats the one before it to the last bit; every ninth is a tail or its head.
+            let number = if step % 7 == 6 { step - 3 } else { step };
+            let mut packet = mirrored(1, to_server, number);
+            for host in [37, 41] {
+                packet[host] = flow;
+            }
+            packet[28..30].copy_from_slice(&match number % 9 {
+                3 => [0, 1],
+                4 | 5 => [0x20, 0],
+                _ => [0x40, 0],
+            });
+            if number % 9 == 3 {
+                // The tail comes before the head of the next step, which has the same direction and number.
+                packet[26..28]
+                    .copy_from_slice(&(number + 1 + u16::from((number + 1) % 3 == 1)).to_be_bytes());
+            }
+            let nanos = i64::from(step) * 5_000_000 + i64::from(flow) * 1_000;
+            let late = i64::from((u32::from(step) * 37 + u32::from(flow) * 11) % 16) * 100_000;
+            datagrams.push((nanos + late, 1, packet.clone()));
+            if flow % 10 < 3 {
+                packet[6] = 2;
+                packet[19] = 2;
+                datagrams.push((nanos + late + 40_000, 2, packet));
+            }
+        }
+    }
+    datagrams.sort_by_key(|(nanos, vantage, _)| (*nanos, *vantage));
+    let told = |vantages: u8, duplicates: Duplicates| {
+        let config = EngineConfig { duplicates, flow_memory: 1 << 20, ..EngineConfig::default() };
+        let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
+        for (nanos, vantage, payload) in datagrams.iter().filter(|(_, vantage, _)| *vantage <= vantages) {
+            let at = Timestamp::from_nanos(1_700_000_000_000_000_000 + nanos);
+            let source = [10, 20, 0, *vantage].into();
+            pipeline.datagram(&Datagram { at, source, source_port: 1, payload }, &mut out);
+        }
+        pipeline.finish(&mut out);
+        let stats = *pipeline.stats();
+        assert_eq!(stats.received, stats.decoded + stats.dropped_total());
+        let mut told: Vec<_> = out
+            .iter()
+            .filter_map(Record::as_conn)
+            .map(|conn| {
+                let ends =
+                    [conn.originator, conn.responder].map(|end| (end.packets, end.bytes, end.ip_bytes));
+                (conn.community_id, ends, conn.history.as_str().to_owned())
+            })
+            .collect();
+        told.sort_unstable();
+        (told, stats)
+    };
+    let (once, stats) = told(1, Duplicates::Off);
+    assert_eq!((once.len(), stats.received, stats.duplicates), (100, 4_000, 0));
+    assert!(stats.fragments > 100, "{stats:?}");
+    let (one_end, _) = told(1, Duplicates::Drop);
+    let (both_ends, stats) = told(2, Duplicates::Drop);
+    assert_eq!(one_end, once);
+    assert_eq!(both_ends, once);
+    assert_eq!((stats.received, stats.flows_created), (5_200, 100));
+}

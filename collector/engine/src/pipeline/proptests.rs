@@ -125,7 +125,7 @@ proptest! {
             for conn in out.iter().filter_map(Record::as_conn) {
                 let mut uid = Vec::new();
                 conn.uid.write(&mut uid);
-                let (number, sum): &mut (u32, [u64; 10]) = sums.entry(uid).or_default();
+                let (number, sum): &mut (u32, [u64; 12]) = sums.entry(uid).or_default();
                 match conn.part {
                     Part::Whole => assert_eq!(*number, 0),
                     Part::Interim(part) => assert_eq!(part, *number + 1),
@@ -136,8 +136,8 @@ proptest! {
                 let told = [
                     conn.duration.as_nanos() as u64,
                     conn.missed_bytes,
-                    a.bytes, a.packets, a.ip_bytes, a.retransmits,
-                    b.bytes, b.packets, b.ip_bytes, b.retransmits,
+                    a.bytes, a.packets, a.ip_bytes, a.retransmits, a.out_of_order,
+                    b.bytes, b.packets, b.ip_bytes, b.retransmits, b.out_of_order,
                 ];
                 sum.iter_mut().zip(told).for_each(|(sum, told)| *sum += told);
             }

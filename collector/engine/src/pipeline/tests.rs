@@ -249,3 +249,75 @@ fn packets_by_way_of_a_gateway_load_balancer_have_the_same_vantage() {
     let records = finish(pipeline, out);
     assert_eq!((records.len(), records[0].originator.packets), (1, 2));
 }
+
+/// A frame in which `between` stands before the IPv4 packet of a query that says it is `total_len` long.
+fn framed(between: &[u8], total_len: u16, body: &[u8]) -> Vec<u8> {
+    let whole = udp(7, [0, 0], body);
+    let (mac, ip) = (whole.get(..20).unwrap(), whole.get(22..).unwrap());
+    let mut ip = ip.to_vec();
+    ip[2..4].copy_from_slice(&total_len.to_be_bytes());
+    [mac, between, &ip].concat()
+}
+
+/// The bottom label of two, in front of what its first four bits tell: IPv4.
+#[test]
+fn mpls_and_stacked_vlans_are_passed_and_vlans_are_told() {
+    let len = 20 + QUERY.len() as u16;
+    let mpls = [0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64];
+    let tags = [0x88, 0xa8, 0, 100, 0x81, 0, 0x20, 200, 0x08, 0x00];
+    for (between, vlans) in [(mpls, (None, None)), (tags, (Some(100), Some(200)))] {
+        let (mut pipeline, mut out) = new(EngineConfig::default());
+        send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &framed(&between, len, &QUERY));
+        let records = finish(pipeline, out);
+        let sent = records[0].originator;
+        assert_eq!((records.len(), sent.port, sent.packets, sent.bytes), (1, 4242, 1, 2));
+        assert_eq!((records[0].vlans.outer, records[0].vlans.inner), vlans);
+    }
+}
+
+/// What an interface hands to its driver to be cut later has a length of zero, or the most there is.
+#[test]
+fn aggregates_count_with_the_length_that_they_have() {
+    for (payload, total_len) in [(60_000_usize, 60_028_u16), (65_507, 65_535), (70_000, 0)] {
+        let udp_len = u16::try_from(payload + 8).unwrap_or(0).to_be_bytes();
+        let body =
+            [&[0x10, 0x92, 0x20, 0x92, udp_len[0], udp_len[1], 0, 0], &vec![0x5a; payload][..]].concat();
+        let (mut pipeline, mut out) = new(EngineConfig::default());
+        // The length that `udp` writes is replaced: longer ones do not fit there.
+        let mut datagram = udp(7, [0, 0], &body[..8]);
+        datagram[24..26].copy_from_slice(&total_len.to_be_bytes());
+        datagram.extend_from_slice(&body[8..]);
+        send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &datagram);
+        let records = finish(pipeline, out);
+        let sent = records[0].originator;
+        assert_eq!((sent.packets, sent.ip_bytes, sent.bytes), (1, payload as u64 + 28, payload as u64));
+        assert!(!records[0].truncated);
+    }
+}
+
+/// All vantages there can be, each with a flow, and the idlest flows those of one that has many.
+#[test]
+fn a_vantage_without_a_place_is_refused_after_a_bounded_search() {
+    let config = EngineConfig { flow_memory: 32 << 20, ..EngineConfig::default() };
+    let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
+    let sender = |number: u32| {
+        let [_, a, b, c] = number.to_be_bytes();
+        [10, a, b, c]
+    };
+    for port in 0..8_u8 {
+        let query = [0x10, port, 0x20, 0x92, 0, 10, 0, 0, b'h', b'i'];
+        send(&mut pipeline, &mut out, 0, sender(1), &udp(7, [0, 0], &query));
+    }
+    for number in 2..=65_535 {
+        send(&mut pipeline, &mut out, 1, sender(number), &udp(7, [0, 0], &QUERY));
+    }
+    assert_eq!((pipeline.stats().flows_active, pipeline.stats().dropped_total()), (65_542, 0));
+    send(&mut pipeline, &mut out, 1, sender(70_000), &udp(7, [0, 0], &QUERY));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.dropped(DropReason::VantagesFull), stats.flows_evicted), (1, 4));
+    // Those that are known go on, and once the idle flows of others have ended there is room again.
+    send(&mut pipeline, &mut out, 1, sender(65_535), &udp(7, [0, 0], &QUERY));
+    send(&mut pipeline, &mut out, 100, sender(70_000), &udp(7, [0, 0], &QUERY));
+    let stats = *pipeline.stats();
+    assert_eq!((stats.dropped_total(), stats.decoded), (1, stats.received - 1));
+}

@@ -127,3 +127,35 @@ fn flows_inside_a_tunnel_that_two_vantages_show_are_one() {
     assert_eq!((conns.len(), pipeline.stats().duplicates), (1, 2));
     assert_eq!((conns[0].originator.packets, conns[0].responder.packets), (1, 1));
 }
+
+/// Cut anywhere, a packet in tunnels is that of the innermost layer whose headers are whole; checksums may be missing.
+#[test]
+fn cut_inside_a_tunnel_the_packet_around_it_is_left() {
+    let inner = udp((1, 2), (40_000, 7), &[0x5a; 100]);
+    let gre = ipv4(47, (3, 4), &[&[0, 0, 0x08, 0][..], &inner].concat());
+    let (mut whole, mut outer_only, mut refused) = (0, 0, 0);
+    for len in 0..=gre.len() {
+        let (conns, tunnels, stats) = run(&[gre[..len].to_vec()]);
+        assert_eq!((stats.received, stats.decoded + stats.dropped_total()), (1, 1), "{len}");
+        match (&conns[..], tunnels.len()) {
+            ([], 0) => refused += 1,
+            ([conn], 1) => {
+                whole += 1;
+                let sent = conn.originator;
+                assert_eq!(
+                    (conn.ip_proto, sent.packets, sent.bytes, sent.ip_bytes),
+                    (17, 1, 100, 128),
+                    "{len}"
+                );
+                assert_eq!(conn.truncated, len < gre.len(), "{len}");
+            }
+            ([conn], 0) => {
+                outer_only += 1;
+                assert_eq!((conn.ip_proto, conn.truncated), (47, true), "{len}");
+            }
+            other => panic!("{len}: {other:?}"),
+        }
+    }
+    // Without its header no packet; then GRE and all headers inside it, 4 + 20 + 8 bytes; then ever more of the payload.
+    assert_eq!((refused, outer_only, whole), (20, 32, 101));
+}
