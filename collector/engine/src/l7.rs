@@ -7,6 +7,7 @@
 mod certificate;
 mod dhcp;
 mod dns;
+mod dtls;
 mod fingerprint;
 mod handshake;
 mod http;
@@ -187,7 +188,7 @@ impl Inspector {
                 }
             }),
         };
-        let (services, memory) = (Services::default(), &mut self.memory);
+        let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
         let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
         let progress = match (&mut *state, &packet.transport) {
             (Inspection::Tcp(state), Transport::Tcp(tcp)) => {
@@ -218,7 +219,7 @@ impl Inspector {
         let Some(mut state) = flow.l7.take() else { return };
         self.used = self.used.saturating_sub(state.bytes());
         let at = flow.conn.last;
-        let (services, memory) = (Services::default(), &mut self.memory);
+        let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
         let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
         match &mut *state {
             Inspection::Tcp(state) => state.finish(&mut sink),

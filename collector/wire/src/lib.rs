@@ -8,6 +8,7 @@ extern crate std;
 pub mod decap;
 pub mod dhcp;
 pub mod dns;
+pub mod dtls;
 mod error;
 pub mod geneve;
 pub mod http;

@@ -85,11 +85,27 @@ impl<'a> ClientHello<'a> {
     /// # Errors
     /// When it ends before its extensions.
     pub fn decode(data: &'a [u8]) -> Result<Self, Malformed> {
+        Self::read(data, false)
+    }
+
+    /// Reads the message as DTLS has it, with the server's cookie in it (RFC 6347 section 4.2.1).
+    ///
+    /// # Errors
+    /// When it ends before its extensions.
+    pub fn decode_dtls(data: &'a [u8]) -> Result<Self, Malformed> {
+        Self::read(data, true)
+    }
+
+    fn read(data: &'a [u8], has_cookie: bool) -> Result<Self, Malformed> {
         let mut cursor = Cursor { data, at: 0 };
         let version = cursor.word()?;
         let random = cursor.take(32)?;
         let len = cursor.byte()?;
         let session_id = cursor.take(len)?;
+        if has_cookie {
+            let len = cursor.byte()?;
+            cursor.take(len)?;
+        }
         let len = cursor.word()?;
         let ciphers = cursor.take(usize::from(len))?;
         let len = cursor.byte()?;

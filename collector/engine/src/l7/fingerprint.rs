@@ -21,12 +21,19 @@ pub(super) struct Client {
     pub(super) has_ticket: bool,
     /// It offers keys of an earlier session.
     pub(super) offers_psk: bool,
-    pub(super) ja3: Digest,
-    pub(super) ja4: Box<str>,
+    /// `None` of a hello that was not seen to its end: a fingerprint of a part is one of another client.
+    pub(super) ja3: Option<Digest>,
+    /// The same.
+    pub(super) ja4: Option<Box<str>>,
 }
 
 impl Client {
-    /// `transport` is `t` for TCP, `q` for QUIC.
+    /// What is told by a hello whose end is missing.
+    pub(super) fn cut(hello: &ClientHello<'_>, transport: u8) -> Self {
+        Self { ja3: None, ja4: None, ..Self::new(hello, transport) }
+    }
+
+    /// `transport` is `t` for TCP, `q` for QUIC, `d` for DTLS.
     pub(super) fn new(hello: &ClientHello<'_>, transport: u8) -> Self {
         let ciphers: Vec<u16> = hello.ciphers().filter(|number| !is_grease(*number)).collect();
         let (mut kinds, mut curves, mut signatures) = (Vec::new(), Vec::new(), Vec::new());
@@ -50,6 +57,8 @@ impl Client {
                 35 => has_ticket = !extension.data.is_empty(),
                 41 => offers_psk = true,
                 16 => protocol = extension.first_protocol(),
+                // The numbers of DTLS go down.
+                43 if transport == b'd' => version = numbers(1).min(),
                 43 => version = numbers(1).max(),
                 _ => {}
             }
@@ -79,8 +88,8 @@ impl Client {
             protocol,
             has_ticket,
             offers_psk,
-            ja3: Md5::digest(text).into(),
-            ja4: ja4.into(),
+            ja3: Some(Md5::digest(text).into()),
+            ja4: Some(ja4.into()),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The handshake of TLS as far as it is plain, whatever carries it: records of TCP, frames of QUIC.
+//! The handshake of TLS as far as it is plain, whatever carries it: records of TCP, datagrams of DTLS, frames of QUIC.
 //!
 //! Takes the handshake bytes of each side in order, keeps a message until it is whole, and makes Zeek's `ssl` and
-//! `x509` records of what was said. Who is the client is told by the hellos and not by the flow.
+//! `x509` records of what was said. Who is the client is told by the hellos and not by the flow. Hellos whose end was
+//! cut off by a mirror session, or never came, tell what there is of them, and have no fingerprints.
 
 use enigma_wire::tls::{self, ClientHello, ServerHello};
 
@@ -42,6 +43,8 @@ struct Half {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Handshake {
     halves: [Half; 2],
+    /// What carries it, as JA4 calls it: `t`, `q` or `d`.
+    transport: u8,
     began: Option<Timestamp>,
     /// Which side is the client, once a hello has told.
     client_side: Option<Side>,
@@ -62,7 +65,8 @@ struct Server {
     next_protocol: Option<Box<[u8]>>,
     is_same_session: bool,
     has_psk: bool,
-    ja3s: fingerprint::Digest,
+    /// `None` of a hello that was not seen to its end.
+    ja3s: Option<fingerprint::Digest>,
 }
 
 impl Handshake {
@@ -86,23 +90,24 @@ impl Handshake {
         self.client.as_ref()
     }
 
-    /// Takes the next handshake bytes of `side`. `transport` is what JA4 calls it: `t` or `q`.
+    /// Takes the next handshake bytes of `side`. `transport` is what JA4 calls it: `t`, `q` or `d`.
     pub(super) fn take(&mut self, side: Side, data: &[u8], transport: u8, sink: &Sink<'_>) {
         self.began.get_or_insert(sink.at);
+        self.transport = transport;
         let mut rest = core::mem::take(&mut self.halves[side as usize].rest);
         if rest.is_empty() {
-            let read = self.messages(side, data, transport);
+            let read = self.messages(side, data);
             rest.extend_from_slice(&data[read..]);
         } else {
             rest.extend_from_slice(data);
-            let read = self.messages(side, &rest, transport);
+            let read = self.messages(side, &rest);
             rest.drain(..read);
         }
         self.halves[side as usize].rest = rest;
     }
 
     /// Reads the whole messages at the beginning of `data`; returns how much that was.
-    fn messages(&mut self, side: Side, data: &[u8], transport: u8) -> usize {
+    fn messages(&mut self, side: Side, data: &[u8]) -> usize {
         let mut at = 0;
         loop {
             let half = &mut self.halves[side as usize];
@@ -122,7 +127,7 @@ impl Handshake {
                 continue;
             }
             let Some(body) = data.get(at + 4..at + 4 + len) else { return at };
-            self.message(side, kind, body, transport);
+            self.message(side, kind, body);
             at += 4 + len;
         }
     }
@@ -137,14 +142,14 @@ impl Handshake {
         self.client_side.get_or_insert(client);
     }
 
-    fn message(&mut self, side: Side, kind: u8, body: &[u8], transport: u8) {
+    fn message(&mut self, side: Side, kind: u8, body: &[u8]) {
         self.note_sender(side, kind);
         let mut letter = letter(kind);
         match kind {
             // A second hello answers a HelloRetryRequest; the first says what the client is.
             CLIENT_HELLO if self.client.is_none() => {
-                self.client =
-                    ClientHello::decode(body).ok().map(|hello| fingerprint::Client::new(&hello, transport));
+                let hello = self.client_hello(body);
+                self.client = hello.map(|hello| fingerprint::Client::new(&hello, self.transport));
             }
             SERVER_HELLO => {
                 if let Ok(hello) = ServerHello::decode(body) {
@@ -168,6 +173,49 @@ impl Handshake {
             _ => {}
         }
         self.write(side, letter);
+    }
+
+    fn client_hello<'a>(&self, body: &'a [u8]) -> Option<ClientHello<'a>> {
+        let hello =
+            if self.transport == b'd' { ClientHello::decode_dtls(body) } else { ClientHello::decode(body) };
+        hello.ok()
+    }
+
+    /// The next `missing` bytes of `side` will never be seen: reads what there is of the message they belong to. When
+    /// they are more than that, the next message is taken to begin behind them.
+    pub(super) fn cut(&mut self, side: Side, missing: usize) {
+        let half = &mut self.halves[side as usize];
+        half.ignore = half.ignore.saturating_sub(missing);
+        let rest = core::mem::take(&mut half.rest);
+        let Some((header, body)) = rest.split_first_chunk::<4>() else { return };
+        let len = usize::from(header[1]) << 16 | usize::from(header[2]) << 8 | usize::from(header[3]);
+        half.ignore = len.saturating_sub(body.len()).saturating_sub(missing);
+        self.part(side, header[0], body);
+    }
+
+    /// What has come of messages whose rest has not.
+    pub(super) fn salvage(&mut self) {
+        for side in [Side::Low, Side::High] {
+            self.cut(side, usize::MAX);
+        }
+    }
+
+    /// Reads the beginning of a message.
+    fn part(&mut self, side: Side, kind: u8, body: &[u8]) {
+        match kind {
+            CLIENT_HELLO if self.client.is_none() => {
+                let Some(hello) = self.client_hello(body) else { return };
+                self.client = Some(fingerprint::Client::cut(&hello, self.transport));
+            }
+            SERVER_HELLO if self.server.is_none() => {
+                let Ok(hello) = ServerHello::decode(body) else { return };
+                let session_id = self.client.as_ref().map_or(&[][..], |client| &client.session_id);
+                self.server = Some(Server::cut(&hello, session_id));
+            }
+            _ => return,
+        }
+        self.note_sender(side, kind);
+        self.write(side, letter(kind));
     }
 
     /// The sender's next records are encrypted.
@@ -194,6 +242,7 @@ impl Handshake {
     /// hello was seen.
     pub(super) fn finish(&mut self, is_established: bool, sink: &mut Sink<'_>) {
         let Some(began) = self.began.take() else { return };
+        self.salvage();
         let (client, server) = (self.client.take(), self.server.take());
         if client.is_none() && server.is_none() {
             return;
@@ -228,9 +277,9 @@ impl Handshake {
             client_subject: client_chain.host().map(|host| host.subject.clone()),
             client_issuer: client_chain.host().map(|host| host.issuer.clone()),
             name_matches,
-            ja3: client.as_ref().map(|client| client.ja3),
-            ja3s: server.map(|server| server.ja3s),
-            ja4: client.map(|client| client.ja4),
+            ja3: client.as_ref().and_then(|client| client.ja3),
+            ja3s: server.and_then(|server| server.ja3s),
+            ja4: client.and_then(|client| client.ja4),
         };
         server_chain.write(false, &head, sink);
         client_chain.write(true, &head, sink);
@@ -281,6 +330,18 @@ const fn letter(kind: u8) -> u8 {
 }
 
 impl Server {
+    /// What is told by a hello whose end is missing, which may be where it says that it is of TLS 1.3. Its suites are
+    /// for that version alone (RFC 8446 appendix B.4).
+    fn cut(hello: &ServerHello<'_>, session_id: &[u8]) -> Self {
+        let mut server = Self { ja3s: None, ..Self::new(hello, session_id) };
+        server.version = match (server.version, server.cipher >> 8) {
+            (0x0303, 0x13) => 0x0304,
+            (0xfefd, 0x13) => 0xfefc,
+            (version, _) => version,
+        };
+        server
+    }
+
     fn new(hello: &ServerHello<'_>, session_id: &[u8]) -> Self {
         let mut server = Self {
             version: hello.version,
@@ -289,7 +350,7 @@ impl Server {
             next_protocol: None,
             is_same_session: !session_id.is_empty() && hello.session_id == session_id,
             has_psk: false,
-            ja3s: fingerprint::server(hello),
+            ja3s: Some(fingerprint::server(hello)),
         };
         for extension in hello.extensions() {
             match extension.kind {

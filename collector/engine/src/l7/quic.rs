@@ -199,6 +199,7 @@ impl Quic {
         if self.history.is_empty() {
             return;
         }
+        self.handshake.salvage();
         let client = self.handshake.client();
         let record = QuicRecord {
             head: sink.head(self.began),

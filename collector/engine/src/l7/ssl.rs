@@ -62,8 +62,15 @@ impl Ssl {
             if half.left > 0 {
                 let len = half.left.min(data.len() - at);
                 half.left -= len;
+                let missing = half.left;
                 self.handshake.take(side, &data[at..at + len], b't', sink);
                 at += len;
+                if sink.is_cut && missing > 0 {
+                    // The mirror session let no more of this packet through; what follows the record may be whole.
+                    half.left = 0;
+                    self.handshake.cut(side, missing);
+                    return Fed::more((at + missing) as u64);
+                }
                 continue;
             }
             let Some(header) = data[at..].first_chunk::<5>() else { break };

@@ -193,7 +193,10 @@ impl Conversation {
         // What the other side said before was kept because nobody knew what it was.
         if !self.streams[other as usize].ready().is_empty() {
             let before = core::mem::take(&mut self.streams[other as usize]);
+            // It was kept whole; only what comes now may be cut.
+            let is_cut = core::mem::take(&mut sink.is_cut);
             let fed = self.parse(other, before.ready(), sink);
+            sink.is_cut = is_cut;
             self.streams[other as usize] = before;
             if self.streams[other as usize].consume(fed.consumed).is_err() {
                 sink.stats.l7_lost += 1;

@@ -199,6 +199,33 @@ fn a_handshake_is_told_when_it_is_over() {
 }
 
 #[test]
+fn a_hello_that_is_cut_names_the_server_and_has_no_fingerprint() {
+    let (client, server) = (client_hello(), server_hello());
+    let end = 100 + client.len() as u32;
+    // The mirror session lets the name through and not the protocols; the server's answer is whole.
+    let shown = client.len() - 5;
+    let packets = [
+        tcp(false, 99, 0, 2, &[], 0),
+        tcp(true, 199, 100, 0x12, &[], 0),
+        tcp(false, 100, 200, 0x18, &client[..shown], client.len() - shown),
+        tcp(true, 200, end, 0x18, &server, 0),
+    ];
+    let (records, stats) = feed(&packets);
+    let [ssl, conn] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&ssl["server_name"], &ssl["version"]), (&"tls.example".into(), &"TLSv12".into()));
+    assert_eq!((&ssl["ssl_history"], stats.l7_lost), (&"Csn".into(), 0));
+    assert!(ssl.get("ja3").is_none() && ssl.get("ja4").is_none() && ssl.get("ja3s").is_some(), "{ssl}");
+    assert_eq!(conn["enigma.truncated"], true);
+
+    // Nothing comes after what there is; of a name that is cut itself nothing is told.
+    let (records, _) = feed(&[&packets[..2], &[tcp(false, 100, 200, 0x18, &client[..shown], 0)]].concat());
+    assert_eq!((&records[0]["server_name"], records[0].get("ja4")), (&"tls.example".into(), None));
+    let in_name = client.len() - 12;
+    let (records, _) = feed(&[&packets[..2], &[tcp(false, 100, 200, 0x18, &client[..in_name], 12)]].concat());
+    assert_eq!((&records[0]["ssl_history"], records[0].get("server_name")), (&"C".into(), None));
+}
+
+#[test]
 fn a_refusal_is_told_with_its_alert() {
     let told = talk(&[(false, &client_hello()), (true, &record(21, &[2, 40]))]);
     assert_eq!(

@@ -7,6 +7,7 @@
 mod accounting;
 mod community_ids;
 mod contents;
+mod cut;
 mod differences;
 mod duplicates;
 mod hostile;
