@@ -68,6 +68,7 @@ impl<'de> Visitor<'de> for ByType<'_> {
         }
     }
 
+    /// Digits beyond a double's seventeen are lost here.
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Dynamic, E> {
         match (self.0, Number::from_f64(value)) {
             (Type::Number, Some(number)) => Ok(Dynamic::Number(number)),
@@ -177,6 +178,13 @@ mod tests {
     fn dynamic_values_carry_their_type() {
         let value = decode(br#"{"type": ["list","number"], "value": [1.5, null]}"#, &Type::Any).unwrap();
         assert_eq!(value, Dynamic::list([Dynamic::Number(Number::Float(1.5)), Dynamic::Null]));
+    }
+
+    #[test]
+    fn a_fraction_in_a_state_is_the_number_that_its_text_says() {
+        let value = decode(b"[0.1, 0.5, 43.8]", &Type::list(Type::Number)).unwrap();
+        let numbers = ["0.1", "0.5", "43.8"].map(|text| Dynamic::Number(Number::parse(text).unwrap()));
+        assert_eq!(value, Dynamic::list(numbers));
     }
 
     #[test]

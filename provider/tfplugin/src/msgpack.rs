@@ -69,7 +69,7 @@ fn head(rest: &mut &[u8]) -> Result<Head, Mismatch> {
     let marker = Marker::from_u8(rest.read_u8().map_err(truncated)?);
     let signed = |value: i64| Head::Number(value.into());
     let double = |value: f64| {
-        Number::from_f64(value)
+        Number::from_exact(value)
             .map(Head::Number)
             .ok_or_else(|| Mismatch::new("a finite number", "another double"))
     };
