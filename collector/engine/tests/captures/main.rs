@@ -13,6 +13,7 @@ mod duplicates;
 mod hostile;
 mod reader;
 mod scorecard;
+mod tshark_tcp;
 mod wrapped;
 mod zeek_conn;
 mod zeek_streams;
