@@ -268,7 +268,8 @@ impl Resource for MirrorFleet {
             unfinished_filters: BTreeSet::new(),
             seen: generation::newest(&fleet, &inventory.places).or(remembered.seen),
             ..remembered
-        };
+        }
+        .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
         Ok(NewState::of(computed.write(request.state)?).with(told).with_private(memory.write()))
     }
 
@@ -316,9 +317,12 @@ impl Resource for MirrorFleet {
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         self.reach.forget();
-        Ok(NewState::of(computed.write(request.planned)?)
-            .with(told)
-            .with_private(memory.after_apply(means.generation, &applied.outcomes).write()))
+        let memory = memory.after_apply(means.generation, &applied.outcomes).settled(
+            &before.rows(),
+            &computed.rows(),
+            applying::since_1970().as_secs(),
+        );
+        Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
 
     async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -341,7 +345,9 @@ impl Resource for MirrorFleet {
             return Ok(NewState::gone().with(told));
         }
         let computed = result::left(&before, &applied.owned, &applied.outcomes, &applied.unread);
-        let memory = Memory::read(&request.prior_private).after_apply(means.generation, &applied.outcomes);
+        let memory = Memory::read(&request.prior_private)
+            .after_apply(means.generation, &applied.outcomes)
+            .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
 

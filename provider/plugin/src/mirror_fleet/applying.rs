@@ -314,6 +314,10 @@ pub(super) fn next_generation(used: u64) -> u64 {
 
 /// The same where no earlier apply is remembered.
 pub(super) fn new_generation() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time of a refresh or an apply; a plan has none.
+pub(super) fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

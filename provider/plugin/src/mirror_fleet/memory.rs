@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 
 use enigma_fleet::actions::Action;
-use enigma_fleet::ids::{ObjectKey, Place};
+use enigma_fleet::expand::Resting;
+use enigma_fleet::ids::{ObjectKey, Place, Vni};
 use enigma_reconcile::outcome::Outcomes;
 use enigma_tfplugin::Private;
 use serde::{Deserialize, Serialize};
 
 use super::applying::next_generation;
+use super::state::Rows;
 
 /// Bytes are JSON; unknown fields of newer versions are ignored, and bytes that cannot be read count as none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub(super) struct Memory {
     pub(super) unfinished: usize,
     /// Filters `account/region/filter` whose rules the last apply left unfinished: that they differ is nobody else's doing.
     pub(super) unfinished_filters: BTreeSet<String>,
+    /// VNIs that were freed within a day, as the last refresh or apply counted: a plan reads no clock, so a VNI wakes with the refresh
+    /// before it. Lost with the state, so a fleet that was destroyed and made again may take any VNI.
+    pub(super) resting: Resting,
 }
 
 impl Memory {
@@ -50,10 +55,21 @@ impl Memory {
         }
     }
 
+    /// The same once these rows have become those, at a time in seconds since 1970.
+    pub(super) fn settled(mut self, before: &Rows, after: &Rows, now: u64) -> Self {
+        self.resting.settle(&vnis(before), &vnis(after), now);
+        self
+    }
+
     pub(super) fn write(&self) -> Private {
         // Sets of numbers and texts always have a JSON form.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// VNIs that rows hold; those of promised and lost sessions too, which get them again.
+fn vnis(rows: &Rows) -> BTreeSet<Vni> {
+    rows.values().filter_map(|row| row.virtual_network_id?.try_into().ok()).collect()
 }
 
 /// How many actions were not done, without creates of sessions: their rows say so themselves.

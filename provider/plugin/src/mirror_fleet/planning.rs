@@ -278,8 +278,8 @@ pub(super) fn remembered(rows: &Rows, memory: &Memory) -> Prior {
     Prior {
         sessions,
         stranger_vnis: memory.stranger_vnis.clone(),
+        resting: memory.resting.vnis(),
         unread: memory.unread.clone(),
-        ..Prior::default()
     }
 }
 

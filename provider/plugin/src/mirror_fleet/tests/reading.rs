@@ -1,13 +1,15 @@
 //! Drift of every kind: what the refresh says, what the plan does about it, and that the next apply puts it right.
 
 use enigma_fleet::actions::Resource;
+use enigma_fleet::expand::REST;
 use enigma_fleet::ids::FilterRuleId;
 use enigma_fleet::inventory::{FilterRule, Tags};
 use enigma_fleet::ownership::{FLEET_TAG, KEY_TAG};
 use enigma_reconcile::ports::{ClientToken, SessionPatch};
 use enigma_tfplugin::{Diagnostics, Severity};
+use serde_json::{Value as Json, json};
 
-use super::lab::{Lab, fleet, home, key};
+use super::lab::{Lab, fleet, fleet_with, home, key};
 use crate::mirror_fleet::memory::Memory;
 
 /// One warning of that summary, with that in its detail.
@@ -236,4 +238,41 @@ async fn what_another_writer_makes_is_found_as_our_own() {
     assert_eq!(lab.refresh().await, Diagnostics::new());
     assert!(lab.plan(&fleet()).await.unwrap().is_empty());
     lab.expect_state_is_world();
+}
+
+/// As if the last refresh or apply had been a day earlier.
+fn let_a_day_pass(lab: &mut Lab) {
+    let stored = lab.stored.as_mut().unwrap();
+    let mut memory: Json = serde_json::from_slice(&stored.private).unwrap();
+    for freed in memory["resting"].as_object_mut().unwrap().values_mut() {
+        *freed = json!(freed.as_u64().unwrap() - REST.as_secs());
+    }
+    stored.private = serde_json::to_vec(&memory).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freed_vni_means_nobody_else_for_a_day() {
+    let resting = |lab: &Lab| Memory::read(&lab.stored.as_ref().unwrap().private).resting.vnis();
+    // Four sources, and two VNIs to spare.
+    let arguments = fleet_with(&json!({ "session": { "vni": { "from": 1, "to": 6 } } }));
+    let mut lab = Lab::applied(&arguments).await;
+    assert!(resting(&lab).is_empty());
+    let freed = lab.session_on(&lab.sources[1]).vni.unwrap();
+    lab.aws.delete_interface(&home(), &lab.sources[1]);
+    lab.settle(&arguments).await;
+    assert_eq!(resting(&lab), [freed].into(), "the refresh of the second plan lets it rest on");
+
+    let new = [lab.launch(), lab.launch()];
+    lab.settle(&arguments).await;
+    assert!(new.iter().all(|source| lab.session_on(source).vni != Some(freed)));
+    assert_eq!(resting(&lab), [freed].into());
+
+    // A plan has no clock: what the last refresh or apply wrote down decides.
+    let_a_day_pass(&mut lab);
+    assert_eq!(resting(&lab), [freed].into());
+    lab.expect_settled(&arguments).await;
+    assert!(resting(&lab).is_empty());
+    let last = lab.launch();
+    lab.settle(&arguments).await;
+    assert_eq!(lab.session_on(&last).vni, Some(freed));
 }
