@@ -71,8 +71,14 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.single(
         "decoded_packets_total",
         "counter",
-        "Packets that became part of a flow. received = decoded + dropped.",
+        "Packets that became part of a flow. received = decoded + dropped + fragments_waiting.",
         engine.decoded,
+    );
+    page.single(
+        "fragments_waiting",
+        "gauge",
+        "Fragments that came before the one with their ports, and wait for it.",
+        engine.fragments_waiting,
     );
     page.family(
         "dropped_packets_total",

@@ -16,16 +16,25 @@ const SHOWN: usize = 20;
 
 /// A mistake in what a person wrote.
 pub(crate) fn problem(problem: &Problem) -> Diagnostic {
-    // Terraform before 1.15 points at the block's first line whatever the path, so the text names it too.
-    let detail = format!("{}\n\nAttribute: {}", problem.detail, problem.path);
-    Diagnostic::error(problem.summary.clone(), detail).at(path(&problem.path))
+    Diagnostic::error(problem.summary.clone(), located(&problem.detail, &problem.path))
+        .at(path(&problem.path))
+}
+
+/// Terraform points at the block's first line for a path into nested attributes, so the text names the path too.
+fn located(detail: &str, path: &Path) -> String {
+    format!("{detail}\n\nAttribute: {path}")
 }
 
 /// Something a plan found out.
 pub(crate) fn finding(finding: &Finding) -> Diagnostic {
+    let detail = match finding.path.0.as_slice() {
+        // A path of one step is shown by every Terraform: the line of that attribute.
+        [] | [_] => finding.detail(),
+        _ => located(&finding.detail(), &finding.path),
+    };
     let made = match finding.severity() {
-        Severity::Error => Diagnostic::error(finding.summary(), finding.detail()),
-        Severity::Warning => Diagnostic::warning(finding.summary(), finding.detail()),
+        Severity::Error => Diagnostic::error(finding.summary(), detail),
+        Severity::Warning => Diagnostic::warning(finding.summary(), detail),
     };
     made.at(path(&finding.path))
 }
