@@ -117,8 +117,15 @@ fn modes_decide_what_a_frame_is() {
     let file = dir.path().join("mirrored.pcap");
     mirrored(&traffic(), 9).write(&file).unwrap();
     let (code, records, _) = replay(&file, &["--mode", "plain"]);
-    assert_eq!((code, records.len()), (Some(0), 1), "the tunnel itself is the one flow");
-    assert_eq!(records[0]["id.resp_p"], 4789);
+    assert_eq!((code, records.len()), (Some(0), 3), "the tunnel itself, and the two conversations inside");
+    let (outside, inside): (Vec<_>, Vec<_>) =
+        records.iter().partition(|record| record["tunnel_parents"].is_null());
+    assert_eq!(outside.len(), 1);
+    assert_eq!(outside[0]["id.resp_p"], 4789);
+    for record in &inside {
+        assert_eq!(record["tunnel_parents"], json!([outside[0]["uid"]]));
+        assert_eq!(record.get("enigma.vni"), None, "nothing was mirrored");
+    }
     let file = dir.path().join("plain.pcap");
     traffic().write(&file).unwrap();
     let (code, records, said) = replay(&file, &["--mode", "vxlan"]);
