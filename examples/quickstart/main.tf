@@ -1,6 +1,6 @@
 provider "enigma" {
   region    = var.region
-  endpoints = var.endpoint == null ? null : { ec2 = var.endpoint, sts = var.endpoint }
+  endpoints = var.endpoint == null ? null : { ec2 = var.endpoint, elbv2 = var.endpoint, sts = var.endpoint }
 }
 
 # Who: discovery and selection. What is read here is what the plan shows and what the apply does.

@@ -147,7 +147,7 @@ provider "enigma" {{
   region     = "us-east-1"
   access_key = "test"
   secret_key = "test"
-  endpoints  = {{ ec2 = "{endpoint}", sts = "{endpoint}" }}
+  endpoints  = {{ ec2 = "{endpoint}", elbv2 = "{endpoint}", sts = "{endpoint}" }}
 }}
 
 module "collector" {{
