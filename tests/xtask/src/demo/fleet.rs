@@ -68,7 +68,8 @@ impl Fleet {
         checks.equal(
             "the plan promises one session for each member that was reviewed",
             planned.keys().collect::<Vec<_>>(),
-            members.keys().collect::<Vec<_>>(),
+            // Keys without an interface tell of a whole place.
+            members.keys().filter(|key| key.matches('/').count() == 2).collect::<Vec<_>>(),
         );
         let reasons: BTreeSet<_> =
             skipped.values().filter_map(|skipped| skipped["reason"].as_str()).collect();
