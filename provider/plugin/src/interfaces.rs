@@ -138,7 +138,7 @@ fn unread(
             format!("Account {name} could not be read"),
             format!(
                 "None of its interfaces in {regions} was selected: {why}. A fleet keeps the sessions that it has there and makes no new \
-                 ones. Mend the role or the permission and plan again, or take the account out of the provider block to remove its sessions."
+                 ones. Mend the role or the permission and plan again, or leave the account's interfaces out with a rule of `mirror = false` and apply, before you take it out of the provider block."
             ),
         )
     });

@@ -76,7 +76,7 @@ fn page(scores: &[Score]) -> String {
         "# Scorecard\n\n\
          <!-- Generated: `cargo xtask scorecard`. Change the code, not this page. -->\n\n\
          What the collector makes of public captures, compared with what other tools expect of the same captures: Zeek's baselines,\n\
-         Suricata's checks, nDPI's and JA4's expectations, and facts that tshark read. *Equal* is equal to the last field compared.\n\
+         nDPI's and JA4's fingerprints, and facts that tshark read. *Equal* is equal to the last field compared.\n\
          Every difference is listed with its reason in `collector/engine/tests/differences/`; a test fails on one that is not listed, and on\n\
          a listed one that is gone.\n",
     );
