@@ -5,8 +5,10 @@
 mod applying;
 mod company;
 mod expect;
+mod former;
 mod lab;
 mod planning;
 mod random;
 mod reading;
 mod sweep;
+mod unfinished;
