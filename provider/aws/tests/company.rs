@@ -267,6 +267,7 @@ fn plan(waves: Vec<(Stage, Vec<Action>)>) -> Plan {
         fleet: "prod".parse().unwrap(),
         waves: waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect(),
         source_gone: BTreeSet::new(),
+        held_back: [].into(),
         findings: Vec::new(),
     }
 }

@@ -234,6 +234,7 @@ impl Resource for MirrorFleet {
         });
         let mut told = applied.diagnostics;
         told.extend(unread::untouched(&applied.unread, true));
+        told.extend(diagnostics::held_back(&applied.plan, true));
         told.extend(diagnostics::outcomes(&applied.outcomes, true));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         if counts.failed + counts.skipped + counts.cancelled == 0 && applied.unread.is_empty() {
@@ -334,6 +335,7 @@ impl Resource for MirrorFleet {
         });
         let mut told = applied.diagnostics;
         told.extend(unread::untouched(&applied.unread, false));
+        told.extend(diagnostics::held_back(&applied.plan, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         self.reach.forget();

@@ -6,6 +6,7 @@ mod applying;
 mod company;
 mod expect;
 mod former;
+mod held_back;
 mod lab;
 mod planning;
 mod random;
