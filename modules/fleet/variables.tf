@@ -104,7 +104,7 @@ variable "targets" {
     region                            = optional(string)
     account                           = optional(string)
     path                              = optional(string)
-    availability_zones                = optional(list(string))
+    availability_zones                = optional(set(string))
     max_sessions                      = optional(number)
   }))
 

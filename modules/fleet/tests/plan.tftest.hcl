@@ -116,7 +116,7 @@ run "every_input_reaches_the_provider" {
   }
 
   assert {
-    condition     = enigma_mirror_fleet.this.targets["collectors"].region == "eu-central-1" && enigma_mirror_fleet.this.targets["collectors"].path == "transit_gateway" && enigma_mirror_fleet.this.targets["collectors"].max_sessions == 0 && enigma_mirror_fleet.this.targets["endpoint"].account == "222222222222" && enigma_mirror_fleet.this.targets["endpoint"].max_sessions == null
+    condition     = enigma_mirror_fleet.this.targets["collectors"].region == "eu-central-1" && enigma_mirror_fleet.this.targets["collectors"].path == "transit_gateway" && enigma_mirror_fleet.this.targets["collectors"].availability_zones == toset(["eu-central-1a"]) && enigma_mirror_fleet.this.targets["collectors"].max_sessions == 0 && enigma_mirror_fleet.this.targets["endpoint"].account == "222222222222" && enigma_mirror_fleet.this.targets["endpoint"].max_sessions == null
     error_message = "Where targets are, and how many sources they take, must reach the fleet."
   }
 

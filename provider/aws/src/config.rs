@@ -114,7 +114,8 @@ pub struct OrganizationRole {
 
 impl OrganizationRole {
     /// The role in one account of a partition.
-    pub(crate) fn in_account(&self, partition: &str, account: &AccountId) -> AssumeRole {
+    #[must_use]
+    pub fn in_account(&self, partition: &str, account: &AccountId) -> AssumeRole {
         let path = self.path.as_deref().unwrap_or("/");
         AssumeRole {
             role_arn: format!("arn:{partition}:iam::{account}:role{path}{}", self.name),

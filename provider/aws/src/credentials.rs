@@ -1,8 +1,10 @@
-//! Credentials of one account: loaded once for all that need them, renewed before they end, and failing once for all.
+//! Credentials of one account: loaded once for all that need them, renewed before they end or when AWS says that they have, and
+//! failing once for all.
 //!
 //! The SDK caches what loads, but not what fails: with a broken role every call of every place of the account would ask STS
 //! again, with back-off, and a person would read one error per call. Knows nothing of accounts, nor of what needs the credentials.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -10,6 +12,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use enigma_reconcile::ports::AwsError;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
@@ -20,14 +23,17 @@ use crate::errors;
 /// session that AWS gives (15 minutes), so that the shortest are not renewed all the time.
 const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
 /// How long loading credentials may take. The SDK's 5 s is too short for a role assumed through a role over a slow link.
-pub(crate) const LOAD_CREDENTIALS: Duration = Duration::from_secs(30);
+const LOAD_CREDENTIALS: Duration = Duration::from_secs(30);
 /// How long a failure answers for those that ask next. All places of an account ask within seconds of each other; after this time
 /// somebody may have mended the role, and a program that runs on finds out.
 const FAILURE_STANDS: Duration = Duration::from_secs(30);
 
-/// Loads, remembers and renews.
+/// Loads, remembers and renews. Clones share what they remember.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered(Arc<Account>);
+
 #[derive(Debug)]
-pub(crate) struct Remembered {
+struct Account {
     source: SharedCredentialsProvider,
     /// Held while loading, so that whoever comes meanwhile waits for the one load instead of starting another.
     last: Mutex<Option<Last>>,
@@ -69,11 +75,11 @@ impl NotLoaded {
 
 impl Remembered {
     pub(crate) fn new(source: SharedCredentialsProvider) -> Self {
-        Self { source, last: Mutex::new(None) }
+        Self(Arc::new(Account { source, last: Mutex::new(None) }))
     }
 
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let mut last = self.last.lock().await;
+        let mut last = self.0.last.lock().await;
         match &*last {
             Some(Last::Loaded(known)) if is_fresh(known.expiry(), SystemTime::now()) => {
                 return Ok(known.clone());
@@ -83,7 +89,7 @@ impl Remembered {
             }
             _ => {}
         }
-        let loading = tokio::time::timeout(LOAD_CREDENTIALS, self.source.provide_credentials());
+        let loading = tokio::time::timeout(LOAD_CREDENTIALS, self.0.source.provide_credentials());
         let loaded =
             loading.await.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LOAD_CREDENTIALS)));
         match loaded {
@@ -104,6 +110,43 @@ impl Remembered {
                 Err(CredentialsError::provider_error(why))
             }
         }
+    }
+
+    /// Carries out a call, and once more where AWS says that the credentials it was signed with have ended: a role's sessions end before
+    /// their time when somebody revokes them or makes the role anew. Many calls hear of it at once, and one AssumeRole serves them all.
+    ///
+    /// A call that was refused so has had no effect; of several within one `call` those before it had theirs, so `call` must be one that
+    /// can be repeated, as all of the ports' are.
+    pub(crate) async fn renewing<T, F>(&self, call: impl Fn() -> F) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let signed_with = match self.credentials().await {
+            Ok(known) => known.access_key_id().to_owned(),
+            // The call says why.
+            Err(_) => return call().await,
+        };
+        match call().await {
+            Err(error) if errors::have_ended(&error) && self.replace(&signed_with).await => {
+                tracing::info!(%error, "credentials ended before their time; the call is made again with new ones");
+                call().await
+            }
+            other => other,
+        }
+    }
+
+    /// Forgets these credentials, so that whoever needs some next loads new ones; not those that replaced them already. Says whether
+    /// there can be others: keys without a token are a person's, and no new ones come for the asking.
+    async fn replace(&self, ended: &str) -> bool {
+        let mut last = self.0.last.lock().await;
+        let (is_lasting, is_ended) = match &*last {
+            Some(Last::Loaded(known)) => (known.session_token().is_none(), known.access_key_id() == ended),
+            _ => (false, false),
+        };
+        if is_ended && !is_lasting {
+            *last = None;
+        }
+        !is_lasting
     }
 }
 

@@ -69,6 +69,14 @@ pub(crate) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsErro
     }
 }
 
+/// Whether AWS refused a call because the credentials it was signed with are no more: their time is over (EC2 says `RequestExpired`),
+/// or nobody knows their key (`UnrecognizedClientException` of the JSON services).
+pub(crate) fn have_ended(error: &AwsError) -> bool {
+    let code = error.code.to_ascii_lowercase();
+    let ended = ["expiredtoken", "invalidclienttokenid", "requestexpired", "unrecognizedclient"];
+    error.kind == ErrorKind::Credentials && ended.contains(&code.strip_suffix("exception").unwrap_or(&code))
+}
+
 /// What an error code means. `message` decides only where AWS hides two meanings behind one code; `status` only where there is
 /// no code.
 fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {

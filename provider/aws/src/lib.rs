@@ -9,6 +9,7 @@ mod ec2;
 mod errors;
 mod organization;
 mod ram;
+mod renewal;
 mod retry;
 mod session;
 

@@ -19,26 +19,22 @@ use aws_runtime::env_config::file::{Builder as FilesBuilder, EnvConfigFileKind, 
 use enigma_fleet::ids::{AccountId, Place, Region};
 use enigma_fleet::partition::Partition;
 use enigma_reconcile::ports::{
-    AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, SharePlace, UnitId,
+    AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, Role, SharePlace, UnitId,
 };
 use tracing::debug;
 
 use crate::balancing::ElbPlace;
 use crate::config::{AssumeRole, AwsConfig, ConfigError};
-use crate::credentials::{LOAD_CREDENTIALS, NotLoaded, Remembered};
+use crate::credentials::{NotLoaded, Remembered};
 use crate::ec2::Ec2Place;
 use crate::errors::{local, translate};
 use crate::organization::Tree;
 use crate::ram::RamPlace;
+use crate::renewal::Renewing;
 use crate::retry;
 
-/// When the SDK's own cache asks [`Remembered`] again, which renews earlier: it must only never sign with what has ended.
-const ASK_BEFORE: Duration = Duration::from_secs(60);
 /// How long a failure to find out the home account answers for those that ask next, as with an account's credentials.
 const FAILURE_STANDS: Duration = Duration::from_secs(30);
-/// One cached set of credentials per account; AWS's default quota is 10 accounts per organization, the largest have thousands.
-/// Beyond this the least recently used are loaded again.
-const CACHED_ACCOUNTS: usize = 10_000;
 /// Session name of assumed roles, shown in CloudTrail, when the configuration has none.
 const SESSION_NAME: &str = "enigma-mirror-fleet";
 
@@ -50,10 +46,16 @@ pub struct AwsCloud {
     config: AwsConfig,
     /// Held while asking, so that all places of a plan ask once.
     home: tokio::sync::Mutex<Option<Home>>,
-    accounts: tokio::sync::Mutex<HashMap<AccountId, SharedCredentialsProvider>>,
-    places: Mutex<HashMap<Place, Arc<Clients>>>,
+    /// The same as in `shared`; none where no source of credentials is configured.
+    home_credentials: Option<Remembered>,
+    /// One per account and way into it; an organization has thousands at most.
+    accounts: tokio::sync::Mutex<HashMap<(AccountId, Way), Remembered>>,
+    places: Mutex<HashMap<(Place, Way), Arc<Clients>>>,
     organizations: OnceLock<aws_sdk_organizations::Client>,
 }
+
+/// The role that a caller named; none is what the configuration says.
+type Way = Option<Role>;
 
 /// What `sts:GetCallerIdentity` said.
 enum Home {
@@ -64,6 +66,7 @@ enum Home {
 /// The clients of one place, made when they are needed.
 struct Clients {
     config: SdkConfig,
+    credentials: Remembered,
     ec2: OnceLock<Arc<dyn MirrorPlace>>,
     ram: OnceLock<Arc<dyn SharePlace>>,
     elbv2: OnceLock<Arc<dyn BalancerPlace>>,
@@ -95,27 +98,24 @@ impl AwsCloud {
         let mut shared = loaded
             .to_builder()
             .retry_config(retry::retry_config(&config, loaded.retry_config()))
-            .identity_cache(
-                IdentityCache::lazy()
-                    .buffer_time(ASK_BEFORE)
-                    // Loading has its limit in `Remembered`; waiting for it takes a little longer.
-                    .load_timeout(LOAD_CREDENTIALS + ASK_BEFORE)
-                    .max_partitions(CACHED_ACCOUNTS)
-                    .build(),
-            )
+            // `Remembered` caches; a second cache would sign on with what AWS has refused.
+            .identity_cache(IdentityCache::no_cache())
             .build();
+        let mut home_credentials = None;
         if let Some(base) = shared.credentials_provider() {
-            let mut home = remember(base);
+            let mut home = Remembered::new(base);
             if let Some(role) = &config.assume_role {
                 home = assume(role, &sts_config(&shared, &config), home).await;
             }
-            shared = shared.to_builder().credentials_provider(home).build();
+            shared = shared.to_builder().credentials_provider(provider(&home)).build();
+            home_credentials = Some(home);
         }
         Ok(Self {
             shared,
             region,
             config,
             home: tokio::sync::Mutex::new(None),
+            home_credentials,
             accounts: tokio::sync::Mutex::new(HashMap::new()),
             places: Mutex::new(HashMap::new()),
             organizations: OnceLock::new(),
@@ -140,18 +140,23 @@ impl AwsCloud {
         Ok(Place { account, region: self.region.clone() })
     }
 
-    /// Credentials for one account: the home ones, or those of the role configured for it. They are loaded here, so that a broken
-    /// role is one error, the same for all places of the account.
-    async fn credentials(&self, account: &AccountId) -> Result<SharedCredentialsProvider, AwsError> {
+    /// Credentials for one account: the home ones, or those of the role named or configured for it. They are loaded here, so that a
+    /// broken role is one error, the same for all places of the account.
+    async fn credentials(&self, account: &AccountId, way: &Way) -> Result<Remembered, AwsError> {
         let failed =
             |code: &str, message: String| local(None, "AssumeRole", ErrorKind::Credentials, code, message);
-        let home_provider = self.shared.credentials_provider().ok_or_else(|| {
+        let home = self.home_credentials.clone().ok_or_else(|| {
             failed("(no credentials)", "no source of AWS credentials is configured".to_owned())
         })?;
         if self.home().await?.account == *account {
-            return Ok(home_provider);
+            return Ok(home);
         }
-        let Some(role) = self.config.role_for(Partition::of(&self.region).as_str(), account) else {
+        let role = match way {
+            // Of another account it would lead to another account's objects.
+            Some(named) => Some(named_role(named)).filter(|role| role.account().as_ref() == Some(account)),
+            None => self.config.role_for(Partition::of(&self.region).as_str(), account),
+        };
+        let Some(role) = role else {
             return Err(failed(
                 "(no role)",
                 format!(
@@ -160,20 +165,21 @@ impl AwsCloud {
                 ),
             ));
         };
-        let provider = {
+        let credentials = {
             let mut accounts = self.accounts.lock().await;
-            match accounts.get(account) {
+            let key = (account.clone(), way.clone());
+            match accounts.get(&key) {
                 Some(known) => known.clone(),
                 None => {
-                    let made = assume(&role, &sts_config(&self.shared, &self.config), home_provider).await;
-                    accounts.insert(account.clone(), made.clone());
+                    let made = assume(&role, &sts_config(&self.shared, &self.config), home).await;
+                    accounts.insert(key, made.clone());
                     made
                 }
             }
         };
         // Not under the lock: other accounts need not wait for this one.
-        match provider.provide_credentials().await {
-            Ok(_) => Ok(provider),
+        match credentials.provide_credentials().await {
+            Ok(_) => Ok(credentials),
             Err(error) => {
                 let NotLoaded { code, message } = NotLoaded::of(&error);
                 Err(failed(&code, format!("account {account}, role {}: {message}", role.role_arn)))
@@ -181,22 +187,40 @@ impl AwsCloud {
         }
     }
 
-    async fn clients(&self, place: &Place) -> Result<Arc<Clients>, AwsError> {
-        let known = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+    async fn clients(&self, place: &Place, way: Way) -> Result<Arc<Clients>, AwsError> {
+        let key = (place.clone(), way);
+        let known = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
+        let credentials = self.credentials(&place.account, &key.1).await?;
         let config = self
             .shared
             .to_builder()
-            .credentials_provider(self.credentials(&place.account).await?)
+            .credentials_provider(provider(&credentials))
             .region(aws_config::Region::new(place.region.to_string()))
             .build();
-        let made =
-            Arc::new(Clients { config, ec2: OnceLock::new(), ram: OnceLock::new(), elbv2: OnceLock::new() });
+        let made = Arc::new(Clients {
+            config,
+            credentials,
+            ec2: OnceLock::new(),
+            ram: OnceLock::new(),
+            elbv2: OnceLock::new(),
+        });
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         // Two callers may have opened the same place at once: both use the first.
-        Ok(Arc::clone(places.entry(place.clone()).or_insert(made)))
+        Ok(Arc::clone(places.entry(key).or_insert(made)))
+    }
+
+    fn mirroring(&self, place: &Place, clients: &Clients) -> Arc<dyn MirrorPlace> {
+        let opened = clients.ec2.get_or_init(|| {
+            let mut config = aws_sdk_ec2::config::Builder::from(&clients.config);
+            if let Some(endpoint) = &self.config.endpoints.ec2 {
+                config.set_endpoint_url(Some(endpoint.clone()));
+            }
+            Arc::new(Renewing::new(Ec2Place::new(place.clone(), config), clients.credentials.clone()))
+        });
+        Arc::clone(opened)
     }
 }
 
@@ -218,37 +242,35 @@ impl Cloud for AwsCloud {
     }
 
     async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError> {
-        let clients = self.clients(place).await?;
-        let opened = clients.ec2.get_or_init(|| {
-            let mut config = aws_sdk_ec2::config::Builder::from(&clients.config);
-            if let Some(endpoint) = &self.config.endpoints.ec2 {
-                config.set_endpoint_url(Some(endpoint.clone()));
-            }
-            Arc::new(Ec2Place::new(place.clone(), config))
-        });
-        Ok(Arc::clone(opened))
+        let clients = self.clients(place, None).await?;
+        Ok(self.mirroring(place, &clients))
+    }
+
+    async fn open_as(&self, place: &Place, role: &Role) -> Result<Arc<dyn MirrorPlace>, AwsError> {
+        let clients = self.clients(place, Some(role.clone())).await?;
+        Ok(self.mirroring(place, &clients))
     }
 
     async fn shares(&self, place: &Place) -> Result<Arc<dyn SharePlace>, AwsError> {
-        let clients = self.clients(place).await?;
+        let clients = self.clients(place, None).await?;
         let opened = clients.ram.get_or_init(|| {
             let mut config = aws_sdk_ram::config::Builder::from(&clients.config);
             if let Some(endpoint) = &self.config.endpoints.ram {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }
-            Arc::new(RamPlace::new(place.clone(), config))
+            Arc::new(Renewing::new(RamPlace::new(place.clone(), config), clients.credentials.clone()))
         });
         Ok(Arc::clone(opened))
     }
 
     async fn balancers(&self, place: &Place) -> Result<Arc<dyn BalancerPlace>, AwsError> {
-        let clients = self.clients(place).await?;
+        let clients = self.clients(place, None).await?;
         let opened = clients.elbv2.get_or_init(|| {
             let mut config = aws_sdk_elasticloadbalancingv2::config::Builder::from(&clients.config);
             if let Some(endpoint) = &self.config.endpoints.elbv2 {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }
-            Arc::new(ElbPlace::new(place.clone(), config))
+            Arc::new(Renewing::new(ElbPlace::new(place.clone(), config), clients.credentials.clone()))
         });
         Ok(Arc::clone(opened))
     }
@@ -262,12 +284,26 @@ impl Cloud for AwsCloud {
             }
             aws_sdk_organizations::Client::from_conf(config.build())
         });
-        Tree { client, home: &home }.accounts_below(units).await
+        let tree = Tree { client, home: &home };
+        match &self.home_credentials {
+            Some(credentials) => credentials.renewing(|| tree.accounts_below(units)).await,
+            None => tree.accounts_below(units).await,
+        }
     }
 }
 
-fn remember(provider: SharedCredentialsProvider) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Remembered::new(provider))
+/// As the SDK takes them.
+fn provider(credentials: &Remembered) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(credentials.clone())
+}
+
+fn named_role(role: &Role) -> AssumeRole {
+    AssumeRole {
+        role_arn: role.arn.clone(),
+        external_id: role.external_id.clone(),
+        session_name: role.session_name.clone(),
+        ..AssumeRole::default()
+    }
 }
 
 async fn load(config: &AwsConfig) -> SdkConfig {
@@ -339,11 +375,7 @@ fn sts_config(shared: &SdkConfig, config: &AwsConfig) -> SdkConfig {
     }
 }
 
-async fn assume(
-    role: &AssumeRole,
-    sts: &SdkConfig,
-    base: impl ProvideCredentials + 'static,
-) -> SharedCredentialsProvider {
+async fn assume(role: &AssumeRole, sts: &SdkConfig, base: impl ProvideCredentials + 'static) -> Remembered {
     let mut builder = AssumeRoleProvider::builder(&role.role_arn)
         .configure(sts)
         .session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME));
@@ -362,7 +394,7 @@ async fn assume(
     if !role.tags.is_empty() {
         builder = builder.tags(role.tags.clone());
     }
-    remember(SharedCredentialsProvider::new(builder.build_from_provider(base).await))
+    Remembered::new(SharedCredentialsProvider::new(builder.build_from_provider(base).await))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use enigma_reconcile::execute::{Options, execute};
 use enigma_reconcile::outcome::Outcomes;
 use enigma_reconcile::pacing::Pacer;
 use enigma_reconcile::ports::{
-    ClientToken, Cloud, DryRun, ErrorKind, MirrorScope, NewShare, ShareParts, SharePlace, UnitId,
+    ClientToken, Cloud, DryRun, ErrorKind, MirrorScope, NewShare, Role, ShareParts, SharePlace, UnitId,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -267,6 +267,7 @@ fn plan(waves: Vec<(Stage, Vec<Action>)>) -> Plan {
         fleet: "prod".parse().unwrap(),
         waves: waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect(),
         source_gone: BTreeSet::new(),
+        held_back: [].into(),
         findings: Vec::new(),
     }
 }
@@ -490,4 +491,60 @@ async fn an_account_that_is_out_costs_one_attempt_for_all_its_places() {
     let asked = sim.journal().into_iter().filter(|call| call.action == "AssumeRole").count();
     assert_eq!(asked, 1);
     assert!(cloud.open(&place("444444444444/us-east-1")).await.is_ok());
+}
+
+#[tokio::test]
+async fn sessions_of_a_role_that_end_before_their_time_are_renewed_once() {
+    let sim = sim("");
+    let cloud = cloud_of(&sim, "home").await;
+    let away = place("222222222222/us-east-1");
+    let (ec2, ram) = (cloud.open(&away).await.unwrap(), cloud.shares(&away).await.unwrap());
+    ec2.sessions(&MirrorScope::All).await.unwrap();
+    assert_eq!(calls(&sim, "AssumeRole").len(), 1);
+    let scope = || Scope::action("*").of_account("222222222222");
+    for round in 2..=3 {
+        sim.admin().fault(Fault::Expire { scope: scope(), times: 1, skip: 2 });
+        let reads = futures::future::join_all((0..20).map(|_| ec2.sessions(&MirrorScope::All))).await;
+        assert!(reads.iter().all(Result::is_ok), "{reads:?}");
+        ram.shares(&MirrorScope::All).await.unwrap();
+        ec2.create_filter("", &Tags::new(), &ClientToken(format!("f{round}"))).await.unwrap();
+        assert_eq!(calls(&sim, "AssumeRole").len(), round, "one for all calls that heard of it");
+        sim.admin().clear_faults();
+    }
+
+    // Where the role itself is refused by now, the account fails as it does without.
+    sim.admin().fault(Fault::Expire { scope: scope(), times: 1, skip: 0 });
+    sim.admin().fault(Fault::Deny { scope: Scope::action("AssumeRole") });
+    let error = ec2.sessions(&MirrorScope::All).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Credentials, "{error}");
+    let asked = calls(&sim, "AssumeRole").len();
+    assert!(ec2.targets(&MirrorScope::All).await.is_err());
+    assert_eq!(calls(&sim, "AssumeRole").len(), asked, "a failure stands for a while");
+}
+
+#[tokio::test]
+async fn an_account_without_a_configured_role_opens_to_a_named_one() {
+    let sim = sim("");
+    let endpoint = Some(sim.endpoint().to_owned());
+    let config = AwsConfig {
+        region: Some("us-east-1".parse().unwrap()),
+        static_keys: Some(StaticKeys { access_key: "home".into(), secret_key: "secret".into(), token: None }),
+        endpoints: Endpoints { ec2: endpoint.clone(), sts: endpoint, ..Endpoints::default() },
+        ..AwsConfig::default()
+    };
+    let cloud = AwsCloud::new(config).await.unwrap();
+    let away = place("222222222222/us-east-1");
+    let role = |external_id: &str| Role {
+        arn: "arn:aws:iam::222222222222:role/enigma-mirror".to_owned(),
+        external_id: Some(external_id.to_owned()),
+        session_name: Some("leaving".to_owned()),
+    };
+    assert_eq!(cloud.open(&away).await.err().map(|error| error.code), Some("(no role)".to_owned()));
+    let error = cloud.open_as(&away, &role("wrong")).await.err().unwrap();
+    assert_eq!((error.kind, error.operation), (ErrorKind::Credentials, "AssumeRole"));
+    let open = cloud.open_as(&away, &role("sesame")).await.unwrap();
+    open.sessions(&MirrorScope::All).await.unwrap();
+    assert!(cloud.open(&away).await.is_err(), "it is not taken for the configured one");
+    let other = cloud.open_as(&place("444444444444/us-east-1"), &role("sesame")).await;
+    assert_eq!(other.err().map(|error| error.code), Some("(no role)".to_owned()));
 }

@@ -84,6 +84,7 @@ fn plan(home: &Place, interfaces: &[InterfaceId]) -> Plan {
             wave(Stage::NewSessions, sessions.collect()),
         ],
         source_gone: BTreeSet::new(),
+        held_back: [].into(),
         findings: Vec::new(),
     }
 }

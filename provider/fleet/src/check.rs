@@ -39,6 +39,8 @@ pub enum Flaw {
     StillUsed { object: String, by: String },
     /// A session of nobody is taken over that may not be.
     WronglyAdopted { object: String, why: &'static str },
+    /// A session is left out although nobody took what it was to get, or is said to be left out and is not.
+    WronglyHeldBack { object: String, why: &'static str },
     /// Waves are not in the order of stages.
     WavesOutOfOrder,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for Flaw {
             Self::TooMany { object, what, count } => write!(f, "{object} would have {count} {what}"),
             Self::StillUsed { object, by } => write!(f, "{object} would be deleted while {by} uses it"),
             Self::WronglyAdopted { object, why } => write!(f, "{object} would be taken over, but {why}"),
+            Self::WronglyHeldBack { object, why } => write!(f, "{object} would be held back, but {why}"),
             Self::WavesOutOfOrder => f.write_str("the waves are out of order"),
         }
     }

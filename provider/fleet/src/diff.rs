@@ -18,7 +18,7 @@ use crate::given::Given;
 use crate::ids::{FilterId, MemberKey, ObjectKey, TargetId};
 use crate::inventory::{MirrorFilter, MirrorTarget};
 use crate::ownership::Owned;
-use crate::plan::{Plan, Stage, Wave};
+use crate::plan::{HeldBack, Plan, Stage, Wave};
 use crate::problem::Path;
 
 /// What is known besides the wanted and the existing.
@@ -50,7 +50,13 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
         draft.unused(desired, owned);
     }
     let waves = draft.stages.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
-    Plan { fleet: desired.fleet.clone(), waves, source_gone: draft.source_gone, findings: draft.findings }
+    Plan {
+        fleet: desired.fleet.clone(),
+        waves,
+        source_gone: draft.source_gone,
+        held_back: draft.held_back,
+        findings: draft.findings,
+    }
 }
 
 /// A plan in the making.
@@ -58,6 +64,7 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
 struct Draft<'a> {
     stages: BTreeMap<Stage, Vec<Action>>,
     source_gone: BTreeSet<MemberKey>,
+    held_back: BTreeMap<MemberKey, HeldBack>,
     findings: Vec<Finding>,
     /// The existing target or filter that serves each wanted one.
     serving_targets: BTreeMap<&'a ObjectKey, &'a MirrorTarget>,

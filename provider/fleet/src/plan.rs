@@ -4,13 +4,17 @@
 //! those of one [`lane`](Action::lane) run in the order they are listed. A failed action stops its lane only; what depends on
 //! it in later waves fails for want of its reference.
 
-use std::collections::BTreeSet;
+mod held_back;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::actions::{Action, Resource};
 use crate::finding::Finding;
 use crate::ids::{FleetName, MemberKey, ObjectKey, Place};
+
+pub use held_back::{HeldBack, Holder};
 
 /// What a wave is for, in the order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +68,8 @@ pub struct Plan {
     pub waves: Vec<Wave>,
     /// Sources that were promised a session and are gone.
     pub source_gone: BTreeSet<MemberKey>,
+    /// Sessions that others were quicker than: not made, or left at the number they have. All others go on.
+    pub held_back: BTreeMap<MemberKey, HeldBack>,
     /// With an error there are no waves.
     pub findings: Vec<Finding>,
 }

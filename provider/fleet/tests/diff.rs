@@ -11,7 +11,7 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
-use enigma_fleet::plan::{Lane, Plan, Stage};
+use enigma_fleet::plan::{HeldBack, Lane, Plan, Stage};
 use enigma_fleet::selection::{self, RawRule, RawSelection, select};
 use enigma_fleet::spec::{self, FleetSpec, RawFleet, RawSafety, RawTarget};
 use world::{ARN, World, eni, home, key};
@@ -108,6 +108,81 @@ fn a_source_that_is_gone_is_said_and_not_tried() {
     assert_eq!(plan.source_gone, [key(2)].into());
     let made = plan.actions().filter(|action| matches!(action, Action::CreateSession { .. })).count();
     assert_eq!(made, 1);
+}
+
+/// A plan that was reviewed before others did what they did.
+fn belated(world: &World, reviewed: &Expansion) -> Plan {
+    let owned = world.owned(&reviewed.fleet);
+    let plan = diff(reviewed, &owned, &Circumstances::default());
+    assert_eq!(check::plan(&plan, &owned), []);
+    plan
+}
+
+#[test]
+fn who_others_were_quicker_than_waits_alone() {
+    let mut world = with_instances(1..=3);
+    let spec = fleet(nlb(), &[]);
+    let reviewed = wanted(&world, &spec);
+    let taker = world.stranger(2, 100, 9);
+    for (session_number, vni) in [(1, 21), (2, 22), (3, 23)] {
+        world.stranger(3, session_number, vni);
+    }
+    let plan = belated(&world, &reviewed);
+    let held: Vec<_> = plan.held_back.iter().collect();
+    let [(second, number), (third, slots)] = held[..] else { panic!("{held:?}") };
+    assert_eq!((second, third), (&key(2), &key(3)));
+    assert!(
+        matches!(number, HeldBack::NumberTaken { by, keeps: None, .. } if by.session == taker),
+        "{number:?}"
+    );
+    assert_eq!(
+        number.sentence(second),
+        format!(
+            "The session of {} is left out, because session {taker} (\"someone else's\", of no fleet) has its number 100 by now: \
+             plan again, and it gets a free one.",
+            key(2)
+        )
+    );
+    assert!(matches!(slots, HeldBack::SlotsTaken { by, .. } if by.len() == 3), "{slots:?}");
+    world.apply(&plan, usize::MAX);
+    let made = world.owned(&spec.name).sessions;
+    assert_eq!(made.keys().collect::<Vec<_>>(), [&key(1)]);
+
+    // Planned again the second gets a free number, and the third none.
+    let again = wanted(&world, &spec);
+    assert_eq!(again.sessions.keys().collect::<Vec<_>>(), [&key(1), &key(2)]);
+    let plan = belated(&world, &again);
+    assert!(plan.held_back.is_empty(), "{plan:?}");
+    world.apply(&plan, usize::MAX);
+    assert_eq!(world.owned(&spec.name).sessions[&key(2)][0].number.get(), 101);
+}
+
+#[test]
+fn a_number_that_others_took_holds_up_nothing_else_of_its_session() {
+    let mut world = with_instances(1..=2);
+    apply(&mut world, &fleet(nlb(), &[]));
+    let mut spec = fleet(interface(900), &[]);
+    spec.session.number = 1.try_into().unwrap();
+    let reviewed = wanted(&world, &spec);
+    world.stranger(1, 1, 9);
+    let plan = belated(&world, &reviewed);
+    let kept: Vec<_> =
+        plan.held_back.iter().map(|(key, held)| (key, held.keeps().map(|kept| kept.get()))).collect();
+    assert_eq!(kept, [(&key(1), Some(100))]);
+    // Both move to the new target, so the old one can go.
+    assert_eq!(
+        stages(&plan),
+        [(Stage::NewTargets, 1), (Stage::ChangedSessions, 2), (Stage::UnusedTargets, 1)]
+    );
+    world.apply(&plan, usize::MAX);
+    let numbers = |world: &World| -> Vec<u16> {
+        world.owned(&spec.name).sessions.values().map(|list| list[0].number.get()).collect()
+    };
+    assert_eq!(numbers(&world), [100, 1]);
+    let plan = belated(&world, &wanted(&world, &spec));
+    assert_eq!(stages(&plan), [(Stage::ChangedSessions, 1)]);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(numbers(&world), [2, 1]);
 }
 
 #[test]

@@ -311,6 +311,47 @@ proptest! {
     }
 
     #[test]
+    fn who_others_were_quicker_than_waits_and_nobody_else_does(
+        launched in prop::collection::btree_set(1..10_u32, 1..10),
+        strangers in prop::collection::vec((1..10_u32, 1..6_i64), 0..8),
+        shapes in (shape(), shape()),
+        late in prop::collection::vec((1..10_u32, 1..6_i64), 0..20),
+    ) {
+        let mut world = World::new();
+        for number in launched {
+            world.launch(number, "m5.large", usize::from(number.is_multiple_of(2)), &[]);
+        }
+        for (number, session) in strangers {
+            happen(&mut world, &Event::Stranger(number, session));
+        }
+        let mut prior = Prior::default();
+        let _first = attempt(&mut world, &fleet(&shapes.0), &mut prior, usize::MAX)?;
+        let spec = fleet(&shapes.1);
+        prior = world.refresh(&prior, &spec.name).prior;
+        let reviewed = expand(&spec, &home(), &everybody(&world).members, &prior, &Facts::default());
+        // Between review and apply.
+        for (number, session) in late {
+            happen(&mut world, &Event::Stranger(number, session));
+        }
+        let before = world.owned(&spec.name);
+        let plan = diff(&reviewed, &before, &Circumstances::default());
+        prop_assert_eq!(check::plan(&plan, &before), vec![]);
+        world.apply(&plan, usize::MAX);
+        let after = world.owned(&spec.name);
+        for (key, session) in &reviewed.sessions {
+            let others = before.strangers.get(key).map_or(&[][..], Vec::as_slice);
+            let was = before.sessions.get(key).map(|list| list[0].number);
+            let is_taken = others.iter().any(|one| one.number == session.number)
+                || (was.is_none() && others.len() == 3);
+            prop_assert_eq!(plan.held_back.contains_key(key), is_taken, "{}", key);
+            let is = after.sessions.get(key).map(|list| list[0].number);
+            prop_assert_eq!(is, if is_taken { was } else { Some(session.number) }, "{}", key);
+        }
+        let (wanted, _) = attempt(&mut world, &spec, &mut prior, usize::MAX)?;
+        is_converged(&world, &spec, &wanted)?;
+    }
+
+    #[test]
     fn order_of_observation_never_matters(
         launched in prop::collection::btree_set(1..30_u32, 0..24),
         strangers in prop::collection::vec((1..30_u32, 1..6_i64), 0..8),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use enigma_fleet::finding::{Finding, Severity};
+use enigma_fleet::plan::Plan;
 use enigma_fleet::problem::{Path, Problem, Step};
 use enigma_reconcile::outcome::{Outcome, Outcomes, describe};
 use enigma_reconcile::ports::{AwsError, ErrorKind};
@@ -103,6 +104,29 @@ pub(crate) fn outcomes(outcomes: &Outcomes, as_warnings: bool) -> Diagnostics {
                 "{} took effect and are in the state; {} failed, {} were skipped because of those, {} were not begun. Nothing is lost: \
                  the next apply does what is missing.",
                 counts.done, counts.failed, counts.skipped, counts.cancelled
+            ),
+        ));
+    }
+    diagnostics
+}
+
+/// Sessions that others were quicker than, one diagnostic each up to the bound. `as_warnings` as for [`outcomes`]; the same race lost
+/// a moment later is a call that AWS refuses.
+pub(crate) fn held_back(plan: &Plan, as_warnings: bool) -> Diagnostics {
+    let make = if as_warnings { Diagnostic::warning } else { Diagnostic::error };
+    let mut diagnostics: Diagnostics = plan
+        .held_back
+        .iter()
+        .take(SHOWN)
+        .map(|(key, held_back)| make(format!("Left out: the session of {key}"), held_back.sentence(key)))
+        .collect();
+    let hidden = plan.held_back.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        diagnostics.push(make(
+            format!("Left out: {hidden} more sessions"),
+            format!(
+                "Sessions of others have the numbers or all slots of {hidden} more interfaces by now: plan again. Until then they are \
+                 pending."
             ),
         ));
     }

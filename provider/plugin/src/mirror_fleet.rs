@@ -28,7 +28,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use enigma_fleet::expand::Expansion;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FleetName, ObjectKey, Place};
+use enigma_fleet::ids::{AccountId, FleetName, ObjectKey, Place};
 use enigma_fleet::ownership::own;
 use enigma_reconcile::generation;
 use enigma_reconcile::observe::{Scope, observe};
@@ -76,7 +76,7 @@ impl MirrorFleet {
     ) -> Means<'a> {
         Means {
             // What an apply sees is what there is when it begins.
-            cloud: self.reach.direct().unwrap_or(cloud),
+            cloud: self.reach.with_former(self.reach.direct().unwrap_or(cloud), home, &memory.roles),
             home,
             pacer: Arc::clone(&self.pacer),
             stop: cx.stop(),
@@ -106,6 +106,22 @@ impl MirrorFleet {
                 Ok((cloud, home, BTreeSet::new(), warning.into()))
             }
         }
+    }
+
+    /// What is remembered, with the roles by which the accounts of this state can be reached without the provider block.
+    /// `meant` are the places that the provider is known to mean.
+    fn remember_roles(
+        &self,
+        memory: Memory,
+        state: &Computed,
+        home: &Place,
+        meant: &BTreeSet<Place>,
+    ) -> Memory {
+        let accounts = looking::places_of(state, home).into_iter().map(|place| place.account).collect();
+        let is_meant = |account: &AccountId| {
+            self.reach.is_named(account) || meant.iter().any(|place| place.account == *account)
+        };
+        memory.reached(&accounts, |account| self.reach.role(account, home), is_meant)
     }
 
     /// Where targets live. While the provider block is not known, where they lived before.
@@ -169,6 +185,7 @@ impl Resource for MirrorFleet {
         let is_replacement = request.prior.is_none() && !request.prior_private.is_empty();
         if !is_empty && !is_replacement && !self.reach.is_postponed() {
             let (cloud, _) = self.reach.home("The fleet was not planned").await?;
+            let cloud = self.reach.with_former(cloud, &home, &memory.roles);
             diagnostics
                 .extend(preflight::look(&cloud, &question, &decision, &convert::describe(&planned)).await);
             if diagnostics.has_errors() {
@@ -217,6 +234,7 @@ impl Resource for MirrorFleet {
         });
         let mut told = applied.diagnostics;
         told.extend(unread::untouched(&applied.unread, true));
+        told.extend(diagnostics::held_back(&applied.plan, true));
         told.extend(diagnostics::outcomes(&applied.outcomes, true));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         if counts.failed + counts.skipped + counts.cancelled == 0 && applied.unread.is_empty() {
@@ -225,9 +243,9 @@ impl Resource for MirrorFleet {
             told.extend(applying::mark_complete(&means, targets).await);
         }
         self.reach.forget();
-        Ok(NewState::of(computed.write(request.planned)?)
-            .with(told)
-            .with_private(memory.after_apply(means.generation, &applied.outcomes).write()))
+        let memory = memory.after_apply(means.generation, &applied.outcomes);
+        let memory = self.remember_roles(memory, &computed, &home, &places);
+        Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
 
     async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
@@ -241,10 +259,12 @@ impl Resource for MirrorFleet {
         let before = Computed::read(&request.state)?;
         let fleet = name(&request.state)?;
         let (cloud, home, mut places, mut told) = self.within_reach("The fleet was not refreshed").await?;
+        let meant = places.clone();
         places.extend(looking::places_of(&before, &home));
+        let remembered = Memory::read(&request.private);
+        let cloud = self.reach.with_former(cloud, &home, &remembered.roles);
         let (owned, inventory) =
             looking::look(cloud.as_ref(), &self.reach, &fleet, &places, &before, cx).await?;
-        let remembered = Memory::read(&request.private);
         let seen = reading::Seen {
             fleet: &fleet,
             owned: &owned,
@@ -270,6 +290,7 @@ impl Resource for MirrorFleet {
             ..remembered
         }
         .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
+        let memory = self.remember_roles(memory, &computed, &home, &meant);
         Ok(NewState::of(computed.write(request.state)?).with(told).with_private(memory.write()))
     }
 
@@ -314,6 +335,7 @@ impl Resource for MirrorFleet {
         });
         let mut told = applied.diagnostics;
         told.extend(unread::untouched(&applied.unread, false));
+        told.extend(diagnostics::held_back(&applied.plan, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         self.reach.forget();
@@ -322,6 +344,7 @@ impl Resource for MirrorFleet {
             &computed.rows(),
             applying::since_1970().as_secs(),
         );
+        let memory = self.remember_roles(memory, &computed, &home, &BTreeSet::new());
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
 
@@ -348,6 +371,7 @@ impl Resource for MirrorFleet {
         let memory = Memory::read(&request.prior_private)
             .after_apply(means.generation, &applied.outcomes)
             .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
+        let memory = self.remember_roles(memory, &computed, &home, &reached);
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
 

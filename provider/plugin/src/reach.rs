@@ -9,8 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{AccountId, Label, Place};
+use enigma_fleet::partition::Partition;
 use enigma_fleet::reach as core;
-use enigma_reconcile::ports::Cloud;
+use enigma_reconcile::former::Former;
+use enigma_reconcile::ports::{Cloud, Role};
 use enigma_reconcile::recall::Recall;
 use enigma_tfplugin::{AttributePath, Diagnostic};
 
@@ -159,6 +161,46 @@ impl Reach {
         named
             .map(|account| account.id.unwrap_or_else(|| home.account.clone()))
             .or_else(|| written.parse().ok())
+    }
+
+    /// The role that the provider block has for an account: the one written in `accounts`, else the organization's, whether or not the
+    /// account is in it. Asks nobody.
+    pub(crate) fn role(&self, account: &AccountId, home: &Place) -> Option<Role> {
+        if *account == home.account {
+            return None;
+        }
+        let terms = &self.0.get()?.terms;
+        let named = terms.accounts.values().find(|named| named.id.as_ref() == Some(account));
+        let role = match named {
+            Some(named) => named.role.clone()?,
+            None => {
+                let partition = Partition::of(&home.region);
+                terms.organization.as_ref()?.role.in_account(partition.as_str(), account)
+            }
+        };
+        Some(Role { arn: role.role_arn, external_id: role.external_id, session_name: role.session_name })
+    }
+
+    /// Whether `accounts` has a role for this account.
+    pub(crate) fn is_named(&self, account: &AccountId) -> bool {
+        let accounts = self.0.get().map(|configured| &configured.terms.accounts);
+        accounts.is_some_and(|accounts| accounts.values().any(|one| one.id.as_ref() == Some(account)))
+    }
+
+    /// `cloud`, and into accounts that `accounts` does not name (any more) these roles too.
+    pub(crate) fn with_former(
+        &self,
+        cloud: Arc<dyn Cloud>,
+        home: &Place,
+        roles: &BTreeMap<AccountId, Role>,
+    ) -> Arc<dyn Cloud> {
+        let is_former = |(account, role): &(&AccountId, &Role)| {
+            // A role that was corrected or broken in `accounts` must show what it does, and not what the one before did; and what the
+            // organization's role could not do need not be tried twice.
+            !self.is_named(account) && self.role(account, home).as_ref() != Some(*role)
+        };
+        let former = roles.iter().filter(is_former).map(|(account, role)| (account.clone(), role.clone()));
+        Former::with(cloud, former.collect())
     }
 
     /// AWS, and every account and Region that the provider block means. Asks the organization, where there is one, for its accounts.

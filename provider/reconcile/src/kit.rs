@@ -46,6 +46,7 @@ pub(crate) fn plan(waves: Vec<(Stage, Vec<Action>)>) -> Plan {
         fleet: "prod".parse().unwrap(),
         waves: waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect(),
         source_gone: std::collections::BTreeSet::new(),
+        held_back: [].into(),
         findings: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod execute;
+pub mod former;
 pub mod generation;
 #[cfg(test)]
 mod kit;

@@ -16,12 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use enigma_fleet::ids::{InstanceId, InterfaceId, Place, SessionId, SubnetId};
+use enigma_fleet::ids::{AccountId, InstanceId, InterfaceId, Place, SessionId, SubnetId};
 use enigma_fleet::inventory::{Interface, PlaceInventory, Tags};
 
 use crate::pacing::Bucket;
 use crate::ports::{
-    AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, SharePlace, UnitId,
+    AwsError, BalancerPlace, Cloud, ErrorKind, MirrorPlace, OrganizationAccount, Role, SharePlace, UnitId,
 };
 pub use company::sound_balancer;
 use faults::Faults;
@@ -46,6 +46,8 @@ struct Shared {
     world: World,
     faults: Faults,
     journal: Vec<Call>,
+    /// Accounts that the caller's configuration has no way into, with the role that opens each.
+    closed: BTreeMap<AccountId, Role>,
 }
 
 impl MemoryAws {
@@ -54,7 +56,8 @@ impl MemoryAws {
     pub fn new(home: Place) -> Self {
         let mut world = World::default();
         world.places.entry(home.clone()).or_default();
-        let shared = Shared { world, faults: Faults::default(), journal: Vec::new() };
+        let shared =
+            Shared { world, faults: Faults::default(), journal: Vec::new(), closed: BTreeMap::new() };
         Self { shared: Arc::new(Mutex::new(shared)), home }
     }
 
@@ -65,23 +68,45 @@ impl MemoryAws {
     /// A copy that goes its own way from here on, without faults and with an empty journal.
     #[must_use]
     pub fn fork(&self) -> Self {
-        let world = self.lock().world.clone();
-        let shared = Shared { world, faults: Faults::default(), journal: Vec::new() };
+        let (world, closed) = {
+            let shared = self.lock();
+            (shared.world.clone(), shared.closed.clone())
+        };
+        let shared = Shared { world, faults: Faults::default(), journal: Vec::new(), closed };
         Self { shared: Arc::new(Mutex::new(shared)), home: self.home.clone() }
     }
 
-    async fn enter(&self, place: &Place) -> Result<MemoryPlace, AwsError> {
-        if !self.lock().world.places.contains_key(place) {
-            return Err(AwsError {
-                place: Some(place.clone()),
-                operation: "AssumeRole",
-                kind: ErrorKind::Credentials,
-                code: "(no role)".to_owned(),
-                message: format!("nobody gave a role for account {}", place.account),
-                request_id: None,
-            });
+    async fn enter(&self, place: &Place, role: Option<&Role>) -> Result<MemoryPlace, AwsError> {
+        let refused = |code: &str, message: String| AwsError {
+            place: Some(place.clone()),
+            operation: "AssumeRole",
+            kind: ErrorKind::Credentials,
+            code: code.to_owned(),
+            message,
+            request_id: None,
+        };
+        let shared = self.lock();
+        match (shared.closed.get(&place.account), role) {
+            (Some(opens), Some(role)) if opens != role => {
+                return Err(refused("AccessDenied", format!("not authorized to assume {}", role.arn)));
+            }
+            (Some(_), Some(_)) | (None, _) if shared.world.places.contains_key(place) => {}
+            _ => {
+                return Err(refused("(no role)", format!("nobody gave a role for account {}", place.account)));
+            }
         }
         Ok(MemoryPlace { aws: self.clone(), place: place.clone() })
+    }
+
+    /// From now on the caller's configuration has no role for this account, as when somebody took it out; this one opens it
+    /// ([`Cloud::open_as`]).
+    pub fn only_with(&self, account: &AccountId, role: &Role) {
+        self.lock().closed.insert(account.clone(), role.clone());
+    }
+
+    /// The caller's configuration has a role for this account again.
+    pub fn reopen(&self, account: &AccountId) {
+        self.lock().closed.remove(account);
     }
 
     /// Makes a place, empty.
@@ -224,15 +249,19 @@ impl Cloud for MemoryAws {
     }
 
     async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError> {
-        self.enter(place).await.map(|open| Arc::new(open) as _)
+        self.enter(place, None).await.map(|open| Arc::new(open) as _)
+    }
+
+    async fn open_as(&self, place: &Place, role: &Role) -> Result<Arc<dyn MirrorPlace>, AwsError> {
+        self.enter(place, Some(role)).await.map(|open| Arc::new(open) as _)
     }
 
     async fn shares(&self, place: &Place) -> Result<Arc<dyn SharePlace>, AwsError> {
-        self.enter(place).await.map(|open| Arc::new(open) as _)
+        self.enter(place, None).await.map(|open| Arc::new(open) as _)
     }
 
     async fn balancers(&self, place: &Place) -> Result<Arc<dyn BalancerPlace>, AwsError> {
-        self.enter(place).await.map(|open| Arc::new(open) as _)
+        self.enter(place, None).await.map(|open| Arc::new(open) as _)
     }
 
     async fn organization_accounts(&self, units: &[UnitId]) -> Result<Vec<OrganizationAccount>, AwsError> {

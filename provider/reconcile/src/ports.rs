@@ -12,6 +12,7 @@ mod balancer;
 mod error;
 mod mirror;
 mod organization;
+mod role;
 mod share;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use mirror::{
     ClientToken, DryRun, InterfaceScope, MirrorPlace, MirrorScope, NewSession, Refusal, SessionPatch,
 };
 pub use organization::{NotAUnit, OrganizationAccount, UnitId};
+pub use role::Role;
 pub use share::{Invitation, NewShare, ShareParts, SharePlace};
 
 /// Opens places. One instance serves a whole provider: it caches clients and credentials.
@@ -44,6 +46,13 @@ pub trait Cloud: Send + Sync {
     /// # Errors
     /// [`AwsError`] when the account cannot be reached.
     async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError>;
+
+    /// EC2 in one place of an account that the configuration need not know, by a role that the caller names; in the home account
+    /// with the home credentials all the same, for those need no role.
+    ///
+    /// # Errors
+    /// [`AwsError`] when the role cannot be assumed.
+    async fn open_as(&self, place: &Place, role: &Role) -> Result<Arc<dyn MirrorPlace>, AwsError>;
 
     /// RAM in one place.
     ///

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 use crate::ports::{
     AwsError, Balancer, BalancerPlace, ClientToken, Cloud, DryRun, InterfaceScope, Invitation, MirrorPlace,
-    MirrorScope, NewSession, NewShare, OrganizationAccount, Refusal, SessionPatch, ShareParts, SharePlace,
-    UnitId,
+    MirrorScope, NewSession, NewShare, OrganizationAccount, Refusal, Role, SessionPatch, ShareParts,
+    SharePlace, UnitId,
 };
 
 /// How long a read answers for those that ask later. Terraform reads data sources, refreshes and plans in one process within seconds to
@@ -193,6 +193,11 @@ impl Cloud for Recall {
 
     async fn open(&self, place: &Place) -> Result<Arc<dyn MirrorPlace>, AwsError> {
         Ok(Arc::new(self.remembered(self.cloud.open(place).await?, place)))
+    }
+
+    async fn open_as(&self, place: &Place, role: &Role) -> Result<Arc<dyn MirrorPlace>, AwsError> {
+        // The same objects, whoever looks.
+        Ok(Arc::new(self.remembered(self.cloud.open_as(place, role).await?, place)))
     }
 
     async fn shares(&self, place: &Place) -> Result<Arc<dyn SharePlace>, AwsError> {

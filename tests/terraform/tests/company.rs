@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use enigma_aws_sim::{Change, Scale, World};
+use enigma_aws_sim::{Change, Fault, Scale, Scope, World};
 use enigma_terraform_tests::{Company, change, difference, names, versions};
 
 const RULES: &str = "all = { tags = { env = [\"prod\"] } }";
@@ -190,7 +190,7 @@ fn accounts_by_key_some_of_them_outside_the_organization() {
 }
 
 #[test]
-fn an_account_taken_out_too_early_keeps_its_sessions_and_leaves_in_two_steps() {
+fn an_account_that_is_taken_out_leaves_in_one_apply_by_the_role_it_was_reached_with() {
     versions(|terraform| {
         let company = Company::new(terraform, Scale { members: 2, instances: 2, ..scale() }, |_| {})?;
         let fleet = format!("{}\n  safety = {{ max_removals = \"100%\" }}", company.targets());
@@ -198,9 +198,23 @@ fn an_account_taken_out_too_early_keeps_its_sessions_and_leaves_in_two_steps() {
         company.workspace.apply()?.ok()?;
         let before = company.fleet()?["sessions"].clone();
 
-        // Without a role there nobody can remove anything: the plan keeps the sessions, says so, and says what to do.
+        // All of an account at once takes a word from a person.
+        company.write(&company.accounts([1]), RULES, &company.targets())?;
+        let ran = company.workspace.run(&["plan"])?;
+        let text = ran.folded();
+        ensure!(
+            ran.code == Some(1) && text.contains(&Scale::member(2)) && text.contains("max_removals"),
+            "{text}"
+        );
+
+        // While that role cannot be assumed nobody can remove anything: the plan keeps the sessions, and says so and what to do.
         company.write(&company.accounts([1]), RULES, &fleet)?;
+        company.admin().fault(Fault::Outage {
+            scope: Scope::action("AssumeRole").of_account(Scale::member(2)),
+            code: Some("AccessDenied".to_owned()),
+        });
         let ran = company.workspace.run(&["plan", "-detailed-exitcode"])?;
+        company.admin().clear_faults();
         let text = ran.folded();
         ensure!(ran.code == Some(0), "nothing is to be done: {text}");
         ensure!(
@@ -209,17 +223,12 @@ fn an_account_taken_out_too_early_keeps_its_sessions_and_leaves_in_two_steps() {
         );
         ensure!(company.sessions()?.len() == 8);
 
-        // First its sessions, then its role.
-        let rules =
-            format!("gone = {{ accounts = [\"member-2\"], mirror = false, priority = 1 }}\n    {RULES}");
-        company.write(&company.accounts([1, 2]), &rules, &fleet)?;
         let plan = company.workspace.plan::<&str>(&[])?;
         let (added, removed) = difference(&before, &change(&plan)?["after"]["sessions"]);
         ensure!(added.is_empty() && removed == keys(2), "+{added:?} -{removed:?}");
         company.workspace.apply_plan()?.ok()?;
         company.expect_state_is_world()?;
         ensure!(company.walk()?.keys().all(|place| !place.starts_with(&Scale::member(2))));
-        company.write(&company.accounts([1]), RULES, &fleet)?;
         company.workspace.expect_no_changes()?;
         company.workspace.destroy()?.ok()?;
         company.expect_nothing()

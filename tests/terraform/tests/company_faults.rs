@@ -349,7 +349,7 @@ fn a_denied_account_and_a_vanished_interface_are_said_and_survived() {
 }
 
 #[test]
-fn another_writer_who_takes_a_number_loses_nothing_and_stops_nothing_for_long() {
+fn another_writer_who_takes_a_number_holds_up_one_session_and_no_other() {
     versions(|terraform| {
         let lab = Lab::new(terraform)?;
         let company = &lab.company;
@@ -359,12 +359,30 @@ fn another_writer_who_takes_a_number_loses_nothing_and_stops_nothing_for_long() 
         let place = (Scale::member(1), "eu-west-1".to_owned());
         let stranger = stranger(company, (&place.0, &place.1), &raced)?;
         let ran = company.workspace.apply_plan()?;
+        let told = ran.folded();
+        let key = format!("{}/{}/{raced}", place.0, place.1);
         ensure!(
-            ran.code == Some(1) && ran.folded().contains(&raced),
-            "names the interface: {}",
-            ran.folded()
+            told.contains(&format!("Left out: the session of {key}")) && told.contains("number 100"),
+            "names the interface and the number: {told}"
         );
-        ensure!(!ran.folded().contains("inconsistent"), "{}", ran.folded());
+        ensure!(
+            told.contains(&stranger) && told.contains("plan again"),
+            "says who has it and what to do: {told}"
+        );
+        ensure!(!told.contains("inconsistent") && !told.contains("The plan is wrong"), "{told}");
+        // A warning; what fails the run is the postcondition.
+        ensure!(ran.code == Some(1) && told.contains("1 are pending."), "{told}");
+        let fleet = company.fleet()?;
+        let row = &fleet["sessions"][&key];
+        ensure!(row["state"] == "pending" && row["session_id"].is_null(), "{row}");
+        ensure!(fleet["pending_count"] == 1, "{}", fleet["pending_count"]);
+        let ours: Vec<_> = company
+            .sessions()?
+            .into_iter()
+            .filter(|session| session.contains_key("tag:enigma:fleet"))
+            .collect();
+        ensure!(ours.len() == MEMBERS * 4 - 1, "all others are mirrored: {ours:?}");
+        onlooker::expect_same(onlooker::stated(&fleet)?, ours.iter().map(onlooker::identity).collect())?;
 
         company.workspace.apply()?.ok()?;
         let (ours, theirs): (Vec<_>, Vec<_>) =

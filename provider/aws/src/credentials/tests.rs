@@ -23,7 +23,8 @@ impl ProvideCredentials for Source {
             tokio::task::yield_now().await;
             let lives = self.lives.map_err(CredentialsError::provider_error)?;
             let end = SystemTime::now() + lives;
-            Ok(Credentials::new(format!("AKIA{number}"), "secret", None, Some(end), "test"))
+            let token = Some("token".to_owned());
+            Ok(Credentials::new(format!("AKIA{number}"), "secret", token, Some(end), "test"))
         })
     }
 }
@@ -58,6 +59,61 @@ async fn a_failure_is_one_for_all_that_ask_in_time() {
         assert!(error.message.contains("no such role"), "{error:?}");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+fn ended(code: &str) -> AwsError {
+    let kind = enigma_reconcile::ports::ErrorKind::Credentials;
+    errors::local(None, "DescribeTrafficMirrorSessions", kind, code, "over".to_owned())
+}
+
+/// The key that a call was signed with, or AWS's word that those up to `last` have ended.
+async fn call(credentials: &Remembered, last: &str) -> Result<String, AwsError> {
+    let key = credentials.provide_credentials().await.unwrap().access_key_id().to_owned();
+    tokio::task::yield_now().await;
+    if key.as_str() <= last { Err(ended("ExpiredToken")) } else { Ok(key) }
+}
+
+#[tokio::test]
+async fn what_ended_before_its_time_is_replaced_once_for_all_its_calls() {
+    let (credentials, asked) = remembered(Ok(Duration::from_secs(3600)));
+    let all =
+        futures::future::join_all((0..50).map(|_| credentials.renewing(|| call(&credentials, "AKIA0"))));
+    assert!(all.await.iter().all(|one| one.as_deref() == Ok("AKIA1")));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+
+    // New ones that are refused too are an error, not a loop.
+    let error = credentials.renewing(|| call(&credentials, "AKIA9")).await.unwrap_err();
+    assert_eq!((error.code.as_str(), asked.load(Ordering::SeqCst)), ("ExpiredToken", 3));
+}
+
+#[tokio::test]
+async fn other_refusals_replace_nothing() {
+    let (credentials, asked) = remembered(Ok(Duration::from_secs(3600)));
+    for code in ["AuthFailure", "SignatureDoesNotMatch", "UnauthorizedOperation"] {
+        let refused = || async {
+            credentials.provide_credentials().await.unwrap();
+            Err::<(), _>(ended(code))
+        };
+        assert_eq!(credentials.renewing(refused).await.unwrap_err().code, code);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    for code in ["ExpiredToken", "RequestExpired", "InvalidClientTokenId", "ExpiredTokenException"] {
+        assert!(errors::have_ended(&ended(code)), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_a_person_are_not_asked_for_again() {
+    let keys = Credentials::new("AKIA", "secret", None, None, "test");
+    let credentials = Remembered::new(SharedCredentialsProvider::new(keys));
+    let calls = AtomicUsize::new(0);
+    let refused = || async {
+        credentials.provide_credentials().await.unwrap();
+        calls.fetch_add(1, Ordering::SeqCst);
+        Err::<(), _>(ended("InvalidClientTokenId"))
+    };
+    assert!(credentials.renewing(refused).await.is_err());
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
 #[test]

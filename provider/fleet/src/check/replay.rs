@@ -10,7 +10,7 @@ use crate::check::Flaw;
 use crate::ids::{MemberKey, ObjectKey, RuleNumber, SessionId};
 use crate::inventory::{Destination, Direction, FilterRule, Tags};
 use crate::ownership::{FLEET_TAG, KEY_TAG, Owned};
-use crate::plan::Plan;
+use crate::plan::{HeldBack, Plan};
 use crate::quota::{RULES_PER_FILTER, SESSIONS_PER_SOURCE};
 
 /// A target or filter in the model: by id where it exists, by key where the plan makes it. Both as text, since the model only
@@ -53,6 +53,7 @@ pub(super) fn replay(plan: &Plan, owned: &Owned) -> Vec<Flaw> {
         model.apply(action);
     }
     model.look_at_vnis();
+    model.look_at_held_back(plan);
     model.flaws
 }
 
@@ -301,6 +302,31 @@ impl Model {
         if list.len() > SESSIONS_PER_SOURCE {
             let (object, count) = (format!("interface {key}"), list.len());
             self.flaws.push(Flaw::TooMany { object, what: "sessions", count });
+        }
+    }
+
+    /// Whoever is held back has a reason, and nothing was done for it all the same.
+    fn look_at_held_back(&mut self, plan: &Plan) {
+        for (key, held_back) in &plan.held_back {
+            let all = self.sessions.get(key).map_or(&[][..], Vec::as_slice);
+            let (ours, others): (Vec<&Session>, Vec<&Session>) = all.iter().partition(|one| one.is_ours);
+            let is_taken = match held_back {
+                HeldBack::NumberTaken { number, by, .. } => others
+                    .iter()
+                    .any(|one| one.number == number.get() && one.id.as_ref() == Some(&by.session)),
+                HeldBack::SlotsTaken { .. } => others.len() >= SESSIONS_PER_SOURCE,
+            };
+            let numbers: Vec<u16> = ours.iter().map(|one| one.number).collect();
+            let kept: Vec<u16> = held_back.keeps().iter().map(|number| number.get()).collect();
+            let why = if !is_taken {
+                "nobody else has what it was to get"
+            } else if numbers != kept {
+                "the plan makes or moves it all the same"
+            } else {
+                continue;
+            };
+            let object = format!("the session of {key}");
+            self.flaws.push(Flaw::WronglyHeldBack { object, why });
         }
     }
 

@@ -11,7 +11,7 @@ use crate::inventory::{
     RuleAction, Tags,
 };
 use crate::ownership::{FLEET_TAG, KEY_TAG, own};
-use crate::plan::{Stage, Wave};
+use crate::plan::{HeldBack, Holder, Stage, Wave};
 
 fn place() -> Place {
     Place { account: "111111111111".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
@@ -102,8 +102,13 @@ fn create(number: u32, settings: SessionSettings) -> Action {
 }
 
 fn flaws(waves: Vec<(Stage, Vec<Action>)>) -> Vec<Flaw> {
+    flaws_with(waves, BTreeMap::new())
+}
+
+fn flaws_with(waves: Vec<(Stage, Vec<Action>)>, held_back: BTreeMap<MemberKey, HeldBack>) -> Vec<Flaw> {
     let waves = waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
-    let made = Plan { fleet: "prod".parse().unwrap(), waves, source_gone: [].into(), findings: Vec::new() };
+    let fleet = "prod".parse().unwrap();
+    let made = Plan { fleet, waves, source_gone: [].into(), held_back, findings: Vec::new() };
     let kinds = plan(&made, &world()).into_iter().map(|finding| {
         assert!(finding.is_error());
         finding.kind
@@ -183,6 +188,41 @@ fn numbers_and_vnis_are_unique_and_slots_are_three() {
 }
 
 #[test]
+fn who_is_held_back_has_a_reason_and_is_left_alone() {
+    // On interface 1 number 5 is ours and 6 a stranger's; on 2 there is ours alone, on 3 nothing.
+    let by = Holder::of(&session(1, 6, Tags::new()));
+    let taken = |key: u32, number: i64, keeps: Option<i64>| {
+        let number = number.try_into().unwrap();
+        let keeps = keeps.map(|kept| kept.try_into().unwrap());
+        (member(key), HeldBack::NumberTaken { number, by: by.clone(), keeps })
+    };
+    let slots = |key: u32| {
+        (member(key), HeldBack::SlotsTaken { number: 9.try_into().unwrap(), by: vec![by.clone()] })
+    };
+    assert_eq!(flaws_with(Vec::new(), [taken(1, 6, Some(5))].into()), []);
+    let why = |waves: Vec<(Stage, Vec<Action>)>, held_back: (MemberKey, HeldBack)| match flaws_with(
+        waves,
+        [held_back].into(),
+    )
+    .as_slice()
+    {
+        [Flaw::WronglyHeldBack { why, .. }] => *why,
+        other => panic!("{other:?}"),
+    };
+    let needless = "nobody else has what it was to get";
+    assert_eq!(why(Vec::new(), taken(1, 7, Some(5))), needless);
+    assert_eq!(why(Vec::new(), taken(3, 6, None)), needless, "the stranger is on another interface");
+    assert_eq!(why(Vec::new(), slots(1)), needless, "one slot is free");
+    let all_the_same = "the plan makes or moves it all the same";
+    let change = SessionChange { number: Some(8.try_into().unwrap()), ..SessionChange::default() };
+    let moved = Action::ModifySession { key: member(1), id: session(1, 5, Tags::new()).id, change };
+    assert_eq!(why(vec![(Stage::ChangedSessions, vec![moved])], taken(1, 6, Some(5))), all_the_same);
+    assert_eq!(why(Vec::new(), taken(1, 6, None)), all_the_same, "there is a session");
+    let created = vec![(Stage::NewSessions, vec![create(1, settings(7, 30))])];
+    assert_eq!(why(created, taken(1, 6, Some(5))), all_the_same);
+}
+
+#[test]
 fn used_things_are_not_deleted() {
     let filter = || Action::DeleteFilter { key: object("default"), id: "tmf-00000001".parse().unwrap() };
     let target = || Action::DeleteTarget { key: object("main"), id: "tmt-00000001".parse().unwrap() };
@@ -247,8 +287,13 @@ fn sessions_of_nobody_are_taken_over_only_with_their_own_key_and_on_the_way_to_t
     };
     let flaws = |waves: Vec<(Stage, Vec<Action>)>| -> Vec<Flaw> {
         let waves = waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
-        let made =
-            Plan { fleet: "prod".parse().unwrap(), waves, source_gone: [].into(), findings: Vec::new() };
+        let made = Plan {
+            fleet: "prod".parse().unwrap(),
+            waves,
+            source_gone: [].into(),
+            held_back: [].into(),
+            findings: Vec::new(),
+        };
         let found = plan(&made, &owned).into_iter().map(|finding| match finding.kind {
             FindingKind::PlanFlawed { flaw } => flaw,
             other => panic!("{other:?}"),

@@ -6,19 +6,22 @@ use crate::actions::{Action, Ref, Resource, SessionChange, SessionSettings};
 use crate::diff::{Circumstances, Draft};
 use crate::expand::{DesiredSession, Expansion};
 use crate::given::Given;
-use crate::ids::{MemberKey, PacketLength, TargetId};
+use crate::ids::{MemberKey, PacketLength, SessionNumber, TargetId};
 use crate::inventory::{Destination, MirrorSession};
 use crate::ownership::Owned;
-use crate::plan::Stage;
-use crate::quota::NLB_PACKET_LENGTH;
+use crate::plan::{HeldBack, Holder, Stage};
+use crate::quota::{NLB_PACKET_LENGTH, SESSIONS_PER_SOURCE};
 
 impl<'a> Draft<'a> {
     pub(super) fn sessions(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
         let crowded = self.crowded(desired, owned);
         for (key, wanted) in &desired.sessions {
+            let strangers = owned.strangers.get(key).map_or(&[][..], Vec::as_slice);
             let Some((serving, others)) = choose(wanted, owned.sessions.get(key)) else {
                 if around.source_gone.contains(key) {
                     self.source_gone.insert(key.clone());
+                } else if let Some(held_back) = hold_back(wanted.number, strangers) {
+                    self.held_back.insert(key.clone(), held_back);
                 } else {
                     self.create(key, wanted);
                 }
@@ -28,7 +31,8 @@ impl<'a> Draft<'a> {
             for other in others {
                 self.delete(Stage::FreedSources, key, other);
             }
-            self.change(key, wanted, serving, &crowded, desired);
+            let number = self.number(key, wanted, serving, strangers);
+            self.change(key, wanted, serving, number, &crowded, desired);
             if let Given::Known(tags) = &wanted.tags {
                 let resource = Resource::Session(serving.id.clone());
                 let is_adopted = desired.adopted.get(key).is_some_and(|one| one.session == serving.id);
@@ -89,11 +93,28 @@ impl<'a> Draft<'a> {
         self.push(Stage::NewSessions, Action::CreateSession { key: key.clone(), settings, tags });
     }
 
+    /// The number to change to, if any. One that somebody took waits; the rest of the change does not depend on it, and what the
+    /// session used before may be about to go.
+    fn number(
+        &mut self,
+        key: &MemberKey,
+        wanted: &DesiredSession,
+        serving: &MirrorSession,
+        strangers: &[MirrorSession],
+    ) -> Option<SessionNumber> {
+        let number = Some(wanted.number).filter(|number| *number != serving.number)?;
+        let Some(by) = holder(number, strangers) else { return Some(number) };
+        let held_back = HeldBack::NumberTaken { number, by, keeps: Some(serving.number) };
+        self.held_back.insert(key.clone(), held_back);
+        None
+    }
+
     fn change(
         &mut self,
         key: &MemberKey,
         wanted: &DesiredSession,
         serving: &MirrorSession,
+        number: Option<SessionNumber>,
         crowded: &BTreeSet<TargetId>,
         desired: &Expansion,
     ) {
@@ -106,7 +127,7 @@ impl<'a> Draft<'a> {
         let change = SessionChange {
             target: moves.then_some(target),
             filter: (filter != Ref::Existing(serving.filter.clone())).then_some(filter),
-            number: (wanted.number != serving.number).then_some(wanted.number),
+            number,
             vni: (Some(wanted.vni.get()) != serving.vni).then_some(wanted.vni),
             packet_length: (!is_same_length(wanted.packet_length, serving.packet_length, to_nlb))
                 .then_some(wanted.packet_length),
@@ -123,6 +144,18 @@ impl<'a> Draft<'a> {
     fn delete(&mut self, stage: Stage, key: &MemberKey, session: &MirrorSession) {
         self.push(stage, Action::DeleteSession { key: key.clone(), id: session.id.clone() });
     }
+}
+
+/// What of others is in the way of a new session. The plan was reviewed when it was not there.
+fn hold_back(number: SessionNumber, strangers: &[MirrorSession]) -> Option<HeldBack> {
+    if strangers.len() >= SESSIONS_PER_SOURCE {
+        return Some(HeldBack::SlotsTaken { number, by: strangers.iter().map(Holder::of).collect() });
+    }
+    holder(number, strangers).map(|by| HeldBack::NumberTaken { number, by, keeps: None })
+}
+
+fn holder(number: SessionNumber, strangers: &[MirrorSession]) -> Option<Holder> {
+    strangers.iter().find(|session| session.number == number).map(Holder::of)
 }
 
 /// Whether an observed truncation is the wanted one. Without one, AWS sets and reports 8500 for Network Load Balancers.

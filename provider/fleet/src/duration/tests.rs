@@ -34,6 +34,7 @@ fn of(waves: Vec<(Stage, Vec<Action>)>) -> Estimate {
         fleet: "prod".parse().unwrap(),
         waves,
         source_gone: BTreeSet::new(),
+        held_back: [].into(),
         findings: Vec::new(),
     })
 }

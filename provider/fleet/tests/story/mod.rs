@@ -10,6 +10,7 @@
 //! session [number=..] [length=..] [vni=FROM-TO] | safety LIMIT
 //! adopt CHOICE | hand N NUMBER VNI [fleet=..]     a session that someone made to the load balancer of `nlb`
 //! select | plan | apply [FIRST] | refresh | destroy | world
+//! review     the plan as it is now is what the next apply carries out
 //! ```
 
 mod show;
@@ -21,7 +22,7 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::{Expansion, Facts, Prior, PriorSession, PriorState, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::inventory::Tags;
-use enigma_fleet::plan::Plan;
+use enigma_fleet::plan::{HeldBack, Plan};
 use enigma_fleet::selection::{self, RawRule, RawSelection, RawSelector, Selection, select};
 use enigma_fleet::spec::{
     self, FleetSpec, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange,
@@ -34,6 +35,7 @@ pub(crate) struct Story {
     selection: RawSelection,
     fleet: RawFleet,
     prior: Prior,
+    reviewed: Option<Expansion>,
 }
 
 type Words<'a> = Vec<&'a str>;
@@ -63,7 +65,7 @@ impl Story {
         let fleet =
             RawFleet { name: known("prod"), targets: Given::Known(BTreeMap::new()), ..RawFleet::default() };
         let selection = RawSelection { rules: Given::Known(BTreeMap::new()), ..RawSelection::default() };
-        Self { world: World::new(), selection, fleet, prior: Prior::default() }
+        Self { world: World::new(), selection, fleet, prior: Prior::default(), reviewed: None }
     }
 
     /// Carries out one command and returns what it says.
@@ -75,6 +77,10 @@ impl Story {
             "plan" => self.plan(),
             "apply" => self.apply(words.first().map_or(usize::MAX, |first| first.parse().unwrap())),
             "refresh" => self.refresh(),
+            "review" => {
+                self.reviewed = Some(self.expansion());
+                String::new()
+            }
             "destroy" => self.destroy(),
             "world" => show::world(&self.world),
             "rule" => self.rule(words),
@@ -347,7 +353,7 @@ impl Story {
     }
 
     fn apply(&mut self, most: usize) -> String {
-        let wanted = self.expansion();
+        let wanted = self.reviewed.take().unwrap_or_else(|| self.expansion());
         if wanted.has_errors() {
             return "nothing was done: the plan has errors\n".to_owned();
         }
@@ -359,27 +365,32 @@ impl Story {
         let plan = diff(&wanted, &owned, &around);
         assert_eq!(check::plan(&plan, &owned), []);
         self.world.apply(&plan, most);
-        self.remember(&wanted);
+        self.remember(&wanted, &plan);
         show::plan(&plan, most)
     }
 
     /// As Terraform does: what was planned is the state, with what does not exist pending.
-    fn remember(&mut self, wanted: &Expansion) {
+    fn remember(&mut self, wanted: &Expansion, plan: &Plan) {
         let owned = self.world.owned(&wanted.fleet);
         self.prior.sessions = wanted
             .sessions
             .iter()
             .map(|(key, session)| {
                 let exists = owned.sessions.get(key).and_then(|list| list.first());
+                let keeps = plan.held_back.get(key).and_then(HeldBack::keeps);
                 let row = PriorSession {
                     session: exists.map(|one| one.id.clone()),
                     target: Some(session.target.label.clone()),
                     filter: Some(session.filter.label.clone()),
-                    number: session.number,
+                    number: keeps.unwrap_or(session.number),
                     vni: Some(session.vni),
                     packet_length: session.packet_length,
                     rule: Some(session.rule.clone()),
-                    state: if exists.is_some() { PriorState::Active } else { PriorState::Pending },
+                    state: if exists.is_some() && keeps.is_none() {
+                        PriorState::Active
+                    } else {
+                        PriorState::Pending
+                    },
                 };
                 (key.clone(), row)
             })

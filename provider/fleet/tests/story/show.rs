@@ -149,6 +149,9 @@ pub(crate) fn plan(plan: &Plan, most: usize) -> String {
     for key in &plan.source_gone {
         writeln!(text, "  {} is gone", short(key)).unwrap();
     }
+    for (key, held_back) in &plan.held_back {
+        writeln!(text, "  {}", held_back.sentence(key)).unwrap();
+    }
     findings(&mut text, &plan.findings);
     text
 }

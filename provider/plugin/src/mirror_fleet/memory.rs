@@ -3,12 +3,13 @@
 //! A plan may depend on configuration, prior state and these bytes, and on nothing else. A refresh therefore writes down here what a
 //! plan has to know of AWS and no person wants to see in a state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::actions::Action;
 use enigma_fleet::expand::Resting;
-use enigma_fleet::ids::{ObjectKey, Place, Vni};
+use enigma_fleet::ids::{AccountId, ObjectKey, Place, Vni};
 use enigma_reconcile::outcome::Outcomes;
+use enigma_reconcile::ports::Role;
 use enigma_tfplugin::Private;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,10 @@ pub(super) struct Memory {
     /// VNIs that were freed within a day, as the last refresh or apply counted: a plan reads no clock, so a VNI wakes with the refresh
     /// before it. Lost with the state, so a fleet that was destroyed and made again may take any VNI.
     pub(super) resting: Resting,
+    /// The role by which each account that the state has something in was reached last; in which Regions the state's keys say. So what is
+    /// in an account can still be removed when the provider block does not name it any more. Roles and external ids are no secrets, see
+    /// [`Role`].
+    pub(super) roles: BTreeMap<AccountId, Role>,
 }
 
 impl Memory {
@@ -58,6 +63,25 @@ impl Memory {
     /// The same once these rows have become those, at a time in seconds since 1970.
     pub(super) fn settled(mut self, before: &Rows, after: &Rows, now: u64) -> Self {
         self.resting.settle(&vnis(before), &vnis(after), now);
+        self
+    }
+
+    /// The same with the roles of these accounts and of no others: the one that the provider block has for it now. Where the provider
+    /// does not mean the account (any more), what is remembered stays, for the organization's role may never have been there.
+    pub(super) fn reached(
+        mut self,
+        accounts: &BTreeSet<AccountId>,
+        role: impl Fn(&AccountId) -> Option<Role>,
+        is_meant: impl Fn(&AccountId) -> bool,
+    ) -> Self {
+        self.roles.retain(|account, _| accounts.contains(account));
+        for account in accounts {
+            if let Some(role) = role(account)
+                && (is_meant(account) || !self.roles.contains_key(account))
+            {
+                self.roles.insert(account.clone(), role);
+            }
+        }
         self
     }
 
@@ -88,4 +112,30 @@ pub(super) fn unfinished_filters(outcomes: &Outcomes) -> BTreeSet<ObjectKey> {
         _ => None,
     };
     outcomes.incomplete().filter_map(|(_, step)| of_filter(&step.action)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_replaced_only_while_the_provider_means_its_account() {
+        let account: AccountId = "222222222222".parse().unwrap();
+        let role = |name: &str| Role { arn: name.to_owned(), external_id: None, session_name: None };
+        let accounts = BTreeSet::from([account.clone()]);
+        let of = |memory: &Memory| memory.roles.get(&account).map(|role| role.arn.clone());
+        let memory = Memory::default().reached(&accounts, |_| Some(role("own")), |_| true);
+        assert_eq!(of(&memory).as_deref(), Some("own"));
+        let memory = memory.reached(&accounts, |_| Some(role("everybody")), |_| false);
+        assert_eq!(of(&memory).as_deref(), Some("own"), "left, and the organization's role is a guess");
+        let memory = memory.reached(&accounts, |_| None, |_| false);
+        assert_eq!(of(&Memory::read(&memory.write())).as_deref(), Some("own"));
+        let memory = memory.reached(&accounts, |_| Some(role("everybody")), |_| true);
+        assert_eq!(of(&memory).as_deref(), Some("everybody"));
+        assert_eq!(
+            of(&memory.reached(&BTreeSet::new(), |_| None, |_| true)),
+            None,
+            "nothing is there any more"
+        );
+    }
 }

@@ -61,5 +61,6 @@ pub(super) async fn look(
             format!("Whether something is wrong there shows in the apply: {error}."),
         )
     });
-    findings.map(diagnostics::finding).chain(unanswered).collect()
+    let held_back = diagnostics::held_back(&ready.plan, true);
+    findings.map(diagnostics::finding).chain(held_back).chain(unanswered).collect()
 }

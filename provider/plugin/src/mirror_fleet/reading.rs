@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use enigma_fleet::drift::{self, Drift};
 use enigma_fleet::expand::PriorSession;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FleetName, MemberKey};
+use enigma_fleet::ids::{FilterId, FleetName, MemberKey, ObjectKey, TargetId};
 use enigma_fleet::inventory::Inventory;
 use enigma_fleet::ownership::Owned;
 use enigma_fleet::spec::{self, FleetSpec};
@@ -150,7 +150,8 @@ type Ids = BTreeMap<String, Value<String>>;
 /// Ids of targets that send where the configuration in the state says; one that sends elsewhere has to be replaced and has none.
 fn target_ids(before: &Computed, spec: Option<&FleetSpec>, seen: &Seen<'_>) -> Ids {
     let mut ids = unread_ids(&before.target_ids, seen);
-    for (key, targets) in &seen.owned.targets {
+    let left = left_targets(before, seen.owned);
+    for (key, targets) in seen.owned.targets.iter().filter(|(key, _)| !left.contains(key)) {
         let wanted = spec.and_then(|spec| spec.targets.get(&key.label)).map(|target| &target.destination);
         let serving = match wanted {
             Some(Given::Known(destination)) => {
@@ -167,7 +168,8 @@ fn target_ids(before: &Computed, spec: Option<&FleetSpec>, seen: &Seen<'_>) -> I
 
 fn filter_ids(before: &Computed, seen: &Seen<'_>) -> Ids {
     let mut ids = unread_ids(&before.filter_ids, seen);
-    for (key, filters) in &seen.owned.filters {
+    let left = left_filters(before, seen.owned);
+    for (key, filters) in seen.owned.filters.iter().filter(|(key, _)| !left.contains(key)) {
         if let Some(filter) = filters.first() {
             ids.insert(key.to_string(), Value::Known(filter.id.to_string()));
         }
@@ -175,8 +177,33 @@ fn filter_ids(before: &Computed, seen: &Seen<'_>) -> Ids {
     ids
 }
 
+/// Targets that the fleet has left to others: the state does not know them (any more), a session of somebody else uses each, and none
+/// of the fleet's does. An apply cannot remove them, so a state that listed them would show a removal in every plan. Once the last such
+/// session is gone they are listed, and the next apply removes them.
+fn left_targets<'a>(before: &Computed, owned: &'a Owned) -> BTreeSet<&'a ObjectKey> {
+    let used: BTreeSet<&TargetId> =
+        owned.sessions.values().flatten().map(|session| &session.target).collect();
+    let is_left = |id: &TargetId| owned.targets_of_strangers.contains(id) && !used.contains(id);
+    let all_left = owned.targets.iter().filter(|(_, list)| list.iter().all(|target| is_left(&target.id)));
+    all_left.map(|(key, _)| key).filter(|key| !is_listed(&before.target_ids, key)).collect()
+}
+
+/// The same for filters.
+fn left_filters<'a>(before: &Computed, owned: &'a Owned) -> BTreeSet<&'a ObjectKey> {
+    let used: BTreeSet<&FilterId> =
+        owned.sessions.values().flatten().map(|session| &session.filter).collect();
+    let is_left = |id: &FilterId| owned.filters_of_strangers.contains(id) && !used.contains(id);
+    let all_left = owned.filters.iter().filter(|(_, list)| list.iter().all(|filter| is_left(&filter.id)));
+    all_left.map(|(key, _)| key).filter(|key| !is_listed(&before.filter_ids, key)).collect()
+}
+
+fn is_listed(ids: &Value<Ids>, key: &ObjectKey) -> bool {
+    ids.as_ref().known().is_some_and(|ids| ids.contains_key(&key.to_string()))
+}
+
 fn filter_rules(before: &Computed, seen: &Seen<'_>) -> BTreeMap<String, String> {
-    let mut lines = rules::observed(seen.owned);
+    let left = left_filters(before, seen.owned);
+    let mut lines = rules::observed(seen.owned, |key| !left.contains(key));
     let kept = before.filter_rules.clone().known().unwrap_or_default();
     lines.extend(kept.into_iter().filter(|(key, _)| is_unread(key, seen)));
     lines
@@ -243,7 +270,12 @@ impl Told {
             return;
         };
         let is_unfinished = |key: &str| unfinished.iter().any(|filter| is_within(key, filter));
-        for key in old.keys().chain(new.keys()).filter(|key| !is_unfinished(key)).collect::<BTreeSet<_>>() {
+        let filters = before.filter_ids.as_ref().known();
+        // A filter that others let go again comes with its rules, and nobody changed these.
+        let is_known =
+            |key: &str| filters.into_iter().flat_map(BTreeMap::keys).any(|filter| is_within(key, filter));
+        let is_told = |key: &&String| !is_unfinished(key) && is_known(key);
+        for key in old.keys().chain(new.keys()).filter(is_told).collect::<BTreeSet<_>>() {
             match (old.get(key), new.get(key)) {
                 (Some(old), None) => self.rules.push(format!("{key}: removed ({old})")),
                 (None, Some(new)) => self.rules.push(format!("{key}: added ({new})")),

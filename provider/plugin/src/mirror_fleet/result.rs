@@ -10,7 +10,7 @@ use enigma_fleet::expand::{Expansion, PriorState};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, SessionId, TargetId};
 use enigma_fleet::ownership::Owned;
-use enigma_fleet::plan::{Plan, Stage};
+use enigma_fleet::plan::{HeldBack, Plan, Stage};
 use enigma_reconcile::outcome::{Created, Outcome, Outcomes};
 use enigma_tfplugin::Value;
 
@@ -74,7 +74,16 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         match fates.of_source(&key) {
             Fate::Made(id) => {
                 row.session_id = promised(row.session_id, Value::Known(id.to_string()));
-                row.state = promised(row.state, Value::Known(PriorState::Active.as_str().to_owned()));
+                match ended.plan.held_back.get(&key).and_then(HeldBack::keeps) {
+                    None => row.state = promised(row.state, active()),
+                    Some(number) => {
+                        // An update tells it as an error, so what really is may be stored.
+                        if !ended.is_create {
+                            row.session_number = number.into();
+                        }
+                        row.set_state(PriorState::Pending);
+                    }
+                }
             }
             Fate::Gone => {
                 row.session_id = known_or_null(row.session_id);
@@ -245,6 +254,10 @@ fn correct_rules(ended: &Ended<'_>, after: &mut Computed) {
 /// puts it right.
 fn promised(planned: Value<String>, actual: Value<String>) -> Value<String> {
     if planned.is_known() { planned } else { actual }
+}
+
+fn active() -> Value<String> {
+    Value::Known(PriorState::Active.as_str().to_owned())
 }
 
 fn known_or_null(value: Value<String>) -> Value<String> {

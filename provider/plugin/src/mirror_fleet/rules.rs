@@ -24,10 +24,10 @@ pub(super) fn planned(expansion: &Expansion) -> Option<BTreeMap<String, String>>
     Some(lines)
 }
 
-/// The rules that are.
-pub(super) fn observed(owned: &Owned) -> BTreeMap<String, String> {
+/// The rules that are, but for those of filters that do not count.
+pub(super) fn observed(owned: &Owned, counts: impl Fn(&ObjectKey) -> bool) -> BTreeMap<String, String> {
     let mut lines = BTreeMap::new();
-    for (key, filters) in &owned.filters {
+    for (key, filters) in owned.filters.iter().filter(|(key, _)| counts(key)) {
         // The first by id is the one in use; others are duplicates that the next apply removes.
         if let Some(filter) = filters.first() {
             add(&mut lines, key, filter.rules.iter().map(|observed| &observed.rule), filter.amazon_dns);

@@ -33,7 +33,7 @@ pub(super) fn schema() -> Schema {
         ]))
         .computed()
         .description(
-            "The sessions, keyed `account/region/eni`. `state` is `active`; `pending` (promised, not made yet); `missing` (deleted by \
+            "The sessions, keyed `account/region/eni`. `state` is `active`; `pending` (promised, and not made yet or not at its number yet); `missing` (deleted by \
              someone, will be made again); or `source_gone` (the interface vanished during the apply).",
         ),
     )
@@ -193,7 +193,7 @@ fn target() -> Object {
         )
         .attribute(
             "availability_zones",
-            Attribute::list(Type::String).description("Zones whose sources prefer this target. Unset: all alike."),
+            Attribute::set(Type::String).description("Zones whose sources prefer this target. Unset: all alike."),
         )
         .attribute(
             "max_sessions",

@@ -5,8 +5,11 @@
 mod applying;
 mod company;
 mod expect;
+mod former;
+mod held_back;
 mod lab;
 mod planning;
 mod random;
 mod reading;
 mod sweep;
+mod unfinished;
