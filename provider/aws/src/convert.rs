@@ -79,6 +79,12 @@ pub(crate) fn interface(place: &Place, from: &sdk::NetworkInterface) -> Result<I
         subnet: need("subnet", from.subnet_id())?,
         zone: need("availability zone", from.availability_zone())?,
         ipv4: from.private_ip_address().and_then(|a| a.parse().ok()),
+        secondary_ipv4: from
+            .private_ip_addresses()
+            .iter()
+            .filter(|one| one.primary() == Some(false))
+            .filter_map(|one| one.private_ip_address()?.parse().ok())
+            .collect(),
         ipv6: from.ipv6_addresses().iter().filter_map(|a| a.ipv6_address()?.parse().ok()).collect(),
         attachment: from.attachment().map(attachment),
         tags: tags(from.tag_set()),

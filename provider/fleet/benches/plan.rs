@@ -94,6 +94,7 @@ fn world(members: usize) -> Inventory {
             subnet: subnet.id.clone(),
             zone: subnet.zone.clone(),
             ipv4: Some(std::net::Ipv4Addr::from(u32::try_from(number).unwrap() + 0x0a00_0000)),
+            secondary_ipv4: Vec::new(),
             ipv6: Vec::new(),
             attachment: Some(Attachment {
                 instance: Some(instance.clone()),

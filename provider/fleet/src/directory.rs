@@ -44,7 +44,7 @@ pub struct Entry {
     /// The interface; `eni` is what the collector calls it, in this file as in `enigma.eni` of its records.
     #[serde(rename = "eni")]
     pub interface_id: InterfaceId,
-    /// Its addresses, the primary IPv4 address first, which mirrored packets come from.
+    /// Its addresses in the order of [`Interface::addresses`]: mirrored packets come from the primary IPv4 address, the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
     /// Its instance.
@@ -135,16 +135,12 @@ impl<'a> Seen<'a> {
         };
         let mut all = tags(interface.map(|interface| &interface.tags));
         all.extend(tags(instance.map(|instance| &instance.tags)));
-        let ipv4 = interface.and_then(|interface| interface.ipv4).map(IpAddr::V4);
-        let mut ipv6: Vec<IpAddr> =
-            interface.map(|one| one.ipv6.iter().copied().map(IpAddr::V6).collect()).unwrap_or_default();
-        ipv6.sort_unstable();
         Entry {
             vni,
             account_id: key.place.account.clone(),
             region: key.place.region.clone(),
             interface_id: key.interface.clone(),
-            addresses: ipv4.into_iter().chain(ipv6).collect(),
+            addresses: interface.map(Interface::addresses).unwrap_or_default(),
             instance_id,
             name: member.and_then(|member| member.name.clone()),
             tags: all,

@@ -112,6 +112,9 @@ pub enum FindingKind {
     QuotaExceeded { what: &'static str, place: Place, wanted: usize, limit: usize },
     /// A quota is nearly used up.
     QuotaNear { what: &'static str, place: Place, used: usize, limit: usize },
+    /// Interfaces of whom a load balancer sends mirrored traffic to would be mirrored to it: each copy would be copied again. The
+    /// receiver is the one that is registered, in words.
+    ReceiverMirrored { target: Label, receiver: String, sources: Sources },
     /// Members are in a Region that has no target their rules admit; `targets` are the Regions that have one.
     RegionWithoutTarget { region: Region, targets: Vec<Region>, sources: Sources },
     /// A rule decided about no interface.
@@ -179,6 +182,7 @@ impl Finding {
             | Kind::PermissionMissing { .. }
             | Kind::PlanFlawed { .. }
             | Kind::QuotaExceeded { .. }
+            | Kind::ReceiverMirrored { .. }
             | Kind::TooManyRemovals { .. }
             | Kind::TooManyRemovalsInAccounts { .. }
             | Kind::UnknownFilter { .. }

@@ -4,7 +4,7 @@
 //! "not visible" never look alike. Field names follow the EC2 API. How the data was fetched is not known here.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -42,12 +42,28 @@ pub struct Interface {
     pub zone: ZoneName,
     /// Primary private IPv4 address: the outer source address of its mirrored packets.
     pub ipv4: Option<Ipv4Addr>,
+    /// Its other private IPv4 addresses. Packets to and from them are mirrored too; the copies come from the primary one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary_ipv4: Vec<Ipv4Addr>,
     /// IPv6 addresses.
     pub ipv6: Vec<Ipv6Addr>,
     /// What it is attached to, if anything.
     pub attachment: Option<Attachment>,
     /// Tags of the interface itself.
     pub tags: Tags,
+}
+
+impl Interface {
+    /// All its addresses: the primary IPv4 address first, then the others of IPv4 and those of IPv6, each in order.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let mut others: Vec<Ipv4Addr> = self.secondary_ipv4.clone();
+        let mut ipv6 = self.ipv6.clone();
+        others.sort_unstable();
+        ipv6.sort_unstable();
+        let ipv4 = self.ipv4.into_iter().chain(others).map(IpAddr::V4);
+        ipv4.chain(ipv6.into_iter().map(IpAddr::V6)).collect()
+    }
 }
 
 /// The attachment of an interface.

@@ -380,6 +380,7 @@ fn interface(
         subnet: site.subnet,
         zone: site.zone,
         ipv4,
+        secondary_ipv4: Vec::new(),
         ipv6: Vec::new(),
         attachment: Some(Attachment { instance, device_index: 0, status: "attached".to_owned() }),
         tags: Tags::new(),

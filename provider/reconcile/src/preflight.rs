@@ -244,7 +244,13 @@ fn facts_of(balancer: &Balancer) -> Option<BalancerFacts> {
         zones: balancer.zones.keys().cloned().collect(),
         is_cross_zone,
         receivers: receivers
-            .map(|one| ReceiverFacts { zone: one.zone.clone(), is_healthy: one.is_healthy() })
+            .map(|one| ReceiverFacts {
+                instance: one.id.parse().ok(),
+                interface: None,
+                address: one.id.parse().ok(),
+                zone: one.zone.clone(),
+                is_healthy: one.is_healthy(),
+            })
             .collect(),
     })
 }

@@ -136,6 +136,7 @@ pub fn preflight(scene: &Scene<'_>) -> Preflight {
     look_at_fleets(scene, &mut result);
     look_at_paths(scene, &mut result);
     balancers::look(scene, &mut result.findings);
+    balancers::look_at_loops(scene, &mut result.findings);
     look_at_permissions(scene, &mut result);
     look_at_time(scene, &mut result);
     result.findings.sort_by_key(Finding::severity);

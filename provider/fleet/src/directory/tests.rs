@@ -46,6 +46,7 @@ fn seen(number: u32) -> PlaceInventory {
         subnet: "subnet-00000001".parse().unwrap(),
         zone: "eu-west-1a".parse().unwrap(),
         ipv4: Some("10.0.0.7".parse().unwrap()),
+        secondary_ipv4: vec!["10.0.0.9".parse().unwrap(), "10.0.0.8".parse().unwrap()],
         ipv6: vec!["fd00::2".parse().unwrap(), "fd00::1".parse().unwrap()],
         attachment: Some(Attachment {
             instance: member(number).instance,
@@ -87,7 +88,7 @@ fn a_vni_is_told_with_everything_that_was_seen() {
         directory.to_json().unwrap(),
         concat!(
             r#"{"version":1,"fleet":"prod","sessions":[{"vni":1,"account_id":"111111111111","region":"eu-west-1","#,
-            r#""eni":"eni-00000001","addresses":["10.0.0.7","fd00::1","fd00::2"],"instance_id":"i-00000001","#,
+            r#""eni":"eni-00000001","addresses":["10.0.0.7","10.0.0.8","10.0.0.9","fd00::1","fd00::2"],"instance_id":"i-00000001","#,
             r#""name":"web-1","tags":{"team":"web","zone":"dmz"},"vpc_id":"vpc-00000001","subnet_id":"subnet-00000001","#,
             r#""availability_zone":"eu-west-1a","target":"main"}]}"#
         )

@@ -186,6 +186,15 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 used * 100 / (*limit).max(1)
             ),
         ),
+        Kind::ReceiverMirrored { target, receiver, sources } => (
+            format!("{} of a collector behind target {target} would be mirrored", interfaces(sources)),
+            format!(
+                "The load balancer of target {target} sends to {receiver}, so what reaches it is what was mirrored, and would be \
+                 mirrored to it again without end: {}. Exclude the collectors in the selection, or tag their instances \
+                 enigma:collector, and selections leave them out by themselves.",
+                list(sources)
+            ),
+        ),
         Kind::RegionWithoutTarget { region, targets, sources } => (
             format!("{} in {region} not mirrored: no target there", interfaces(sources)),
             format!(

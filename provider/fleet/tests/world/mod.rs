@@ -121,6 +121,7 @@ impl World {
             subnet: subnet.id.clone(),
             zone: subnet.zone.clone(),
             ipv4: None,
+            secondary_ipv4: Vec::new(),
             ipv6: Vec::new(),
             attachment: Some(attachment),
             tags: Tags::new(),

@@ -150,6 +150,7 @@ impl World {
             subnet: subnet.id,
             zone: subnet.zone,
             ipv4: Some(std::net::Ipv4Addr::from(0x0a00_0000 | number)),
+            secondary_ipv4: Vec::new(),
             ipv6: Vec::new(),
             attachment: Some(Attachment {
                 instance: Some(instance.clone()),

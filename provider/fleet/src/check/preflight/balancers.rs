@@ -4,11 +4,14 @@
 //! nothing says so. <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-targets.html>
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::check::preflight::Scene;
 use crate::finding::{Finding, FindingKind, Sources};
-use crate::ids::{Label, MemberKey, ZoneName};
+use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, VpcId, ZoneName};
+use crate::inventory::Interface;
 use crate::problem::Path;
+use crate::spec::DestinationKind;
 
 /// VXLAN's port, the only one AWS mirrors to (RFC 7348 section 5).
 const VXLAN_PORT: u16 = 4789;
@@ -26,9 +29,15 @@ pub struct BalancerFacts {
     pub receivers: Vec<ReceiverFacts>,
 }
 
-/// One registered receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One registered receiver. Groups register instances or addresses; whoever knows an address's interface says that too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverFacts {
+    /// Its instance: as registered, or that of the interface with the registered address.
+    pub instance: Option<InstanceId>,
+    /// The interface with the registered address, where it was seen.
+    pub interface: Option<InterfaceId>,
+    /// The registered address, primary or not; none of receivers that are registered as instances.
+    pub address: Option<IpAddr>,
     /// Its zone, where it is known.
     pub zone: Option<ZoneName>,
     /// Whether its health check passes.
@@ -55,6 +64,89 @@ impl BalancerFacts {
             return None;
         }
         Some(self.receivers.iter().any(|one| one.is_healthy && one.zone.as_ref() == Some(zone)))
+    }
+}
+
+/// Sources that receive what is mirrored, behind a load balancer: what reaches them would be mirrored to them again. Unhealthy ones
+/// count too, since they get well, and since AWS sends to all of them while none is healthy.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html>
+pub(super) fn look_at_loops(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
+    for (label, balancer) in &scene.answers.balancers {
+        let Some(balancer) = balancer else { continue };
+        let registered = Registered::of(balancer, scene.answers.paths.target_vpcs.get(label));
+        if registered.is_empty() {
+            continue;
+        }
+        let mut mirrored: BTreeMap<String, Vec<MemberKey>> = BTreeMap::new();
+        let seen = registered.seen(scene);
+        for (key, session) in &scene.expansion.sessions {
+            let interface = seen.get(&key.interface).copied();
+            if let Some(receiver) = registered.receiver(key, session.instance.as_ref(), interface) {
+                mirrored.entry(receiver).or_default().push(key.clone());
+            }
+        }
+        let attribute = match scene.spec.targets.get(label).and_then(|target| target.kind) {
+            Some(DestinationKind::GatewayLoadBalancerEndpoint) => "gateway_load_balancer_endpoint_id",
+            _ => "network_load_balancer_arn",
+        };
+        findings.extend(mirrored.into_iter().map(|(receiver, sources)| {
+            let kind = FindingKind::ReceiverMirrored {
+                target: label.clone(),
+                receiver,
+                sources: Sources::of(sources),
+            };
+            Finding::at(Path::root().attr("targets").key(label.as_str()).attr(attribute), kind)
+        }));
+    }
+}
+
+/// The receivers of one load balancer, indexed.
+struct Registered<'a> {
+    instances: BTreeSet<&'a InstanceId>,
+    interfaces: BTreeSet<&'a InterfaceId>,
+    /// Addresses whose interface nobody has seen. Addresses mean something within a VPC, so without it there are none.
+    addresses: BTreeSet<IpAddr>,
+    vpc: Option<&'a VpcId>,
+}
+
+impl<'a> Registered<'a> {
+    fn of(balancer: &'a BalancerFacts, vpc: Option<&'a VpcId>) -> Self {
+        let all = || balancer.receivers.iter();
+        let nameless = all().filter(|one| one.interface.is_none() && vpc.is_some());
+        Self {
+            instances: all().filter_map(|one| one.instance.as_ref()).collect(),
+            interfaces: all().filter_map(|one| one.interface.as_ref()).collect(),
+            addresses: nameless.filter_map(|one| one.address).collect(),
+            vpc,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.interfaces.is_empty() && self.addresses.is_empty()
+    }
+
+    /// Interfaces by id, if there is an address to look for.
+    fn seen<'s>(&self, scene: &Scene<'s>) -> BTreeMap<&'s InterfaceId, &'s Interface> {
+        let places = scene.places.values().filter(|_| !self.addresses.is_empty());
+        places.flat_map(|seen| &seen.interfaces).map(|one| (&one.id, one)).collect()
+    }
+
+    /// Who of them a source is, in words.
+    fn receiver(
+        &self,
+        key: &MemberKey,
+        instance: Option<&InstanceId>,
+        interface: Option<&Interface>,
+    ) -> Option<String> {
+        if let Some(instance) = instance.filter(|instance| self.instances.contains(instance)) {
+            return Some(format!("instance {instance}"));
+        }
+        if self.interfaces.contains(&key.interface) {
+            return Some(format!("interface {}", key.interface));
+        }
+        let interface = interface.filter(|interface| Some(&interface.vpc) == self.vpc)?;
+        let address = interface.addresses().into_iter().find(|address| self.addresses.contains(address))?;
+        Some(format!("address {address}"))
     }
 }
 

@@ -218,10 +218,8 @@ fn sources_of_strangers_fill_an_interface_target() {
     assert_eq!(used(&headroom), Some(9));
 }
 
-#[test]
-fn a_collectors_other_interfaces_are_an_error_where_the_plan_could_not_know() {
-    let mut stage = Stage::with(interface(), None, 2);
-    let seen = Interface {
+fn interface_of(member: &Member) -> Interface {
+    Interface {
         place: home(),
         id: "eni-0000ffff".parse().unwrap(),
         owner: home().account,
@@ -233,14 +231,21 @@ fn a_collectors_other_interfaces_are_an_error_where_the_plan_could_not_know() {
         subnet: "subnet-00000001".parse().unwrap(),
         zone: "eu-west-1a".parse().unwrap(),
         ipv4: None,
+        secondary_ipv4: Vec::new(),
         ipv6: Vec::new(),
         attachment: Some(Attachment {
-            instance: member(2).instance,
+            instance: member.instance.clone(),
             device_index: 0,
             status: "attached".into(),
         }),
         tags: Tags::new(),
-    };
+    }
+}
+
+#[test]
+fn a_collectors_other_interfaces_are_an_error_where_the_plan_could_not_know() {
+    let mut stage = Stage::with(interface(), None, 2);
+    let seen = interface_of(&member(2));
     stage.seen().interfaces.push(seen);
     let facts = Facts::of(&stage.spec, &home(), &stage.places);
     // Members 1 and 2 lie in the receiver's subnet; only 2 is of its instance.
@@ -341,6 +346,7 @@ fn balancer(listener: &str, zones: &[&str], receivers: &[(Option<&str>, bool)]) 
     let receiver = |(zone, is_healthy): &(Option<&str>, bool)| ReceiverFacts {
         zone: zone.map(|zone| zone.parse().unwrap()),
         is_healthy: *is_healthy,
+        ..ReceiverFacts::default()
     };
     let (protocol, port) = listener.split_once(' ').unwrap();
     BalancerFacts {
@@ -384,6 +390,41 @@ fn a_load_balancer_from_which_nothing_arrives_is_told_by_its_first_cause() {
         "an unknown zone is no guess"
     );
     assert_eq!(told(Some(balancer("UDP 4789", &both, &[healthy, (Some("eu-west-1b"), false)]))), [""; 0]);
+}
+
+/// What is told of three sources while somebody is registered behind the load balancer.
+fn told_of(receiver: ReceiverFacts, seen: impl FnOnce(&mut Interface)) -> Vec<String> {
+    let mut stage = Stage::with(nlb(), None, 3);
+    let mut facts = balancer("UDP 4789", &["eu-west-1a"], &[(Some("eu-west-1a"), true)]);
+    facts.receivers.push(receiver);
+    stage.answers.balancers.insert("main".parse().unwrap(), Some(facts));
+    stage.answers.paths.target_vpcs.insert("main".parse().unwrap(), "vpc-00000001".parse().unwrap());
+    let mut interface = Interface { id: key(2).interface, ..interface_of(&member(2)) };
+    interface.ipv4 = Some("10.0.0.2".parse().unwrap());
+    interface.secondary_ipv4 = vec!["10.0.0.3".parse().unwrap()];
+    interface.ipv6 = vec!["fd00::2".parse().unwrap()];
+    seen(&mut interface);
+    stage.seen().interfaces.push(interface);
+    stage.look().0
+}
+
+#[test]
+fn collectors_behind_a_load_balancer_are_no_sources_however_they_are_registered() {
+    let error = "Error targets[\"main\"].network_load_balancer_arn: 1 interface of a collector behind target main would be mirrored";
+    let at = |address: &str| ReceiverFacts { address: address.parse().ok(), ..ReceiverFacts::default() };
+    let as_instance = ReceiverFacts { instance: member(3).instance, ..ReceiverFacts::default() };
+    assert_eq!(told_of(as_instance, |_| ()), [error]);
+    let as_interface = ReceiverFacts { interface: Some(key(1).interface), ..at("10.9.9.9") };
+    assert_eq!(told_of(as_interface, |_| ()), [error]);
+    for address in ["10.0.0.2", "10.0.0.3", "fd00::2"] {
+        assert_eq!(told_of(at(address), |_| ()), [error], "{address}");
+    }
+    // Somebody else, and the same address in another VPC, which is another host.
+    let other = ReceiverFacts { instance: member(9).instance, ..ReceiverFacts::default() };
+    assert_eq!(told_of(other, |_| ()), [""; 0]);
+    let move_away = |interface: &mut Interface| interface.vpc = "vpc-00000002".parse().unwrap();
+    assert_eq!(told_of(at("10.0.0.2"), move_away), [""; 0]);
+    assert_eq!(told_of(at("10.0.0.9"), |_| ()), [""; 0]);
 }
 
 #[test]
