@@ -1,6 +1,6 @@
 //! EC2 in one place: the port [`MirrorPlace`] by plain calls to `describe` and `mirror`.
 //!
-//! Two clients share one connection pool and one set of credentials; they differ in who deals with throttling (see
+//! Two clients share one connection pool and one set of credentials; they differ in who repeats a call (see
 //! [`crate::retry`]). Nothing here knows fleets.
 
 mod describe;
@@ -20,12 +20,14 @@ use enigma_reconcile::ports::{
     SessionPatch,
 };
 
+use crate::retry;
+
 /// EC2 of one account in one Region.
 pub(crate) struct Ec2Place {
     place: Place,
     /// Retries throttled calls by itself.
     reads: aws_sdk_ec2::Client,
-    /// Gives throttled calls back.
+    /// Tries once.
     writes: aws_sdk_ec2::Client,
 }
 
@@ -33,8 +35,8 @@ impl Ec2Place {
     /// `config` carries credentials, Region, endpoint, retries and timeouts.
     pub(crate) fn new(place: Place, config: aws_sdk_ec2::config::Builder) -> Self {
         let reads = aws_sdk_ec2::Client::from_conf(config.clone().build());
-        let writes =
-            aws_sdk_ec2::Client::from_conf(config.retry_classifier(crate::retry::SurfaceThrottling).build());
+        let once = config.retry_config(retry::once()).timeout_config(retry::write_timeouts());
+        let writes = aws_sdk_ec2::Client::from_conf(once.build());
         Self { place, reads, writes }
     }
 }
@@ -125,7 +127,7 @@ impl MirrorPlace for Ec2Place {
     async fn retag(&self, resource: &Resource, set: &Tags, remove: &[String]) -> Result<(), AwsError> {
         self.change_tags(resource, set, remove).await
     }
-    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refusal>, AwsError> {
-        self.refused_of(writes).await
+    async fn try_out(&self, write: &DryRun) -> Result<Option<Refusal>, AwsError> {
+        self.judged(write).await
     }
 }

@@ -11,6 +11,7 @@ use aws_sdk_ram::types::{
     self as sdk, ResourceOwner, ResourceShareAssociationStatus as SdkStatus, ResourceShareAssociationType,
     ResourceShareInvitationStatus, ResourceShareStatus,
 };
+use aws_smithy_types::retry::RetryConfig;
 use enigma_fleet::ids::{Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{AssociationStatus, ResourceShare, Tags};
 use enigma_fleet::partition::Partition;
@@ -33,16 +34,23 @@ pub(crate) struct RamPlace {
     place: Place,
     /// Retries throttled calls by itself.
     reads: aws_sdk_ram::Client,
-    /// Gives throttled calls back.
+    /// Tries a few times, and gives throttled calls back.
     writes: aws_sdk_ram::Client,
 }
 
 impl RamPlace {
-    /// `config` carries credentials, Region, endpoint, retries and timeouts.
-    pub(crate) fn new(place: Place, config: aws_sdk_ram::config::Builder) -> Self {
+    /// `config` carries credentials, Region, endpoint, retries and timeouts; `configured` are its retries.
+    pub(crate) fn new(
+        place: Place,
+        config: aws_sdk_ram::config::Builder,
+        configured: Option<&RetryConfig>,
+    ) -> Self {
         let reads = aws_sdk_ram::Client::from_conf(config.clone().build());
-        let writes =
-            aws_sdk_ram::Client::from_conf(config.retry_classifier(retry::SurfaceThrottling).build());
+        let config = config
+            .retry_config(retry::few(configured))
+            .timeout_config(retry::write_timeouts())
+            .retry_classifier(retry::SurfaceThrottling);
+        let writes = aws_sdk_ram::Client::from_conf(config.build());
         Self { place, reads, writes }
     }
 
@@ -364,7 +372,7 @@ mod tests {
         ] {
             let place = Place { account: "111111111111".parse().unwrap(), region: place.parse().unwrap() };
             let target: TargetId = "tmt-0123456789abcdef0".parse().unwrap();
-            assert_eq!(RamPlace::new(place, http.clone()).target_arn(&target), arn);
+            assert_eq!(RamPlace::new(place, http.clone(), None).target_arn(&target), arn);
             assert_eq!(target_of(arn), Some(target));
         }
         assert_eq!(target_of("arn:aws:ec2:us-east-1:111111111111:subnet/subnet-0123456789abcdef0"), None);

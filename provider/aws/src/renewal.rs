@@ -116,8 +116,8 @@ impl<P: MirrorPlace> MirrorPlace for Renewing<P> {
     async fn retag(&self, resource: &Resource, set: &Tags, remove: &[String]) -> Result<(), AwsError> {
         self.credentials.renewing(|| self.place.retag(resource, set, remove)).await
     }
-    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refusal>, AwsError> {
-        self.credentials.renewing(|| self.place.refused(writes)).await
+    async fn try_out(&self, write: &DryRun) -> Result<Option<Refusal>, AwsError> {
+        self.credentials.renewing(|| self.place.try_out(write)).await
     }
 }
 

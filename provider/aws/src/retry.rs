@@ -1,9 +1,9 @@
 //! What one call is allowed to take: tries, back-off and time.
 //!
-//! Reads are retried here in every case. Writes are retried here after lost connections and server-side failures, which is safe
-//! because creates carry a client token and deletes and modifies can be repeated; but a *throttled* write is given back at once:
-//! the executor paces all writes of a place with one bucket and must learn that it is too fast, and a retry inside a retry
-//! would multiply the load at the worst moment.
+//! Reads are retried here in every case. A write of EC2 is tried once: the executor repeats it, because it paces all writes of a place
+//! with one bucket and must learn that it is too fast, and because a person who presses Ctrl-C waits for the try that is under way and
+//! for no other. Writes of RAM, a handful in a fleet's life, are repeated here a few times, with the token that RAM asks for; a
+//! throttled one is given back at once, for the same bucket.
 
 use std::time::Duration;
 
@@ -39,8 +39,32 @@ pub(crate) fn retry_config(config: &AwsConfig, resolved: Option<&RetryConfig>) -
     base.with_max_attempts(attempts)
 }
 
-/// Time limits of one call. Each attempt has its own; there is no limit over all attempts, since the caller cancels between
-/// calls and a call cut in half is worse than a slow one.
+/// How often a write of RAM is tried: the SDK's own default.
+const RAM_ATTEMPTS: u32 = SDK_DEFAULT_ATTEMPTS;
+
+/// Writes of EC2: what goes wrong goes to the executor.
+pub(crate) fn once() -> RetryConfig {
+    RetryConfig::disabled()
+}
+
+/// Writes of RAM, which nobody else repeats.
+pub(crate) fn few(configured: Option<&RetryConfig>) -> RetryConfig {
+    let base = configured.cloned().unwrap_or_else(RetryConfig::standard);
+    let attempts = base.max_attempts().min(RAM_ATTEMPTS);
+    base.with_max_attempts(attempts)
+}
+
+/// Time limits of one try of a write: all are small and take a second or two, and nobody who presses Ctrl-C should wait longer than
+/// half a minute for a reply that does not come. The effect of one that came late is found by its client token.
+pub(crate) fn write_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .build()
+}
+
+/// Time limits of one try of a read. There is none over all tries: who reads drops what takes too long.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         // A TCP and TLS handshake to the other side of the world takes well under a second; 5 s allows for lost packets.
@@ -52,7 +76,7 @@ pub(crate) fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Hands throttled writes to the executor instead of trying again.
+/// Hands throttled writes of RAM to the executor instead of trying again.
 #[derive(Debug)]
 pub(crate) struct SurfaceThrottling;
 

@@ -258,7 +258,8 @@ impl Cloud for AwsCloud {
             if let Some(endpoint) = &self.config.endpoints.ram {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }
-            Arc::new(Renewing::new(RamPlace::new(place.clone(), config), clients.credentials.clone()))
+            let ram = RamPlace::new(place.clone(), config, clients.config.retry_config());
+            Arc::new(Renewing::new(ram, clients.credentials.clone()))
         });
         Ok(Arc::clone(opened))
     }

@@ -128,42 +128,29 @@ async fn interfaces_by_id_cost_at_most_twice_the_cheaper_way_and_unknown_ids_fai
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_repeated_with_the_same_token_and_makes_one_object() {
+async fn a_write_is_tried_once_and_the_same_write_again_finds_what_a_lost_reply_made() {
     let sim = sim(1);
     let open = home(&sim).await;
-    sim.admin().fault(Fault::Lose {
-        scope: Scope::action("CreateTrafficMirrorTarget"),
-        times: 2,
-        effect: true,
-        skip: 0,
-    });
+    for action in ["CreateTrafficMirrorTarget", "DeleteTrafficMirrorTarget"] {
+        sim.admin().fault(Fault::Lose { scope: Scope::action(action), times: 2, effect: true, skip: 0 });
+    }
     let destination = Destination::NetworkLoadBalancer(ARN.to_owned());
-    let id = open.create_target(&destination, "d", &Tags::new(), &token("once")).await.unwrap();
+    let create = async || open.create_target(&destination, "d", &Tags::new(), &token("once")).await;
+    for tries in 1..3 {
+        assert_eq!(create().await.unwrap_err().kind, ErrorKind::NoReply);
+        assert_eq!(calls(&sim, "CreateTrafficMirrorTarget").len(), tries);
+    }
+    let id = create().await.unwrap();
     let made = calls(&sim, "CreateTrafficMirrorTarget");
-    assert_eq!(made.len(), 3);
     assert!(made.iter().all(|call| call.parameters["ClientToken"] == "once"), "{made:?}");
     let targets = open.targets(&MirrorScope::All).await.unwrap();
     assert_eq!(targets.iter().map(|t| &t.id).collect::<Vec<_>>(), [&id]);
-}
 
-#[tokio::test]
-async fn a_delete_whose_reply_was_lost_is_done() {
-    let sim = sim(1);
-    let open = home(&sim).await;
-    let id = open.create_filter("d", &Tags::new(), &token("f")).await.unwrap();
-    sim.admin().fault(Fault::Lose {
-        scope: Scope::action("DeleteTrafficMirrorFilter"),
-        times: 1,
-        effect: true,
-        skip: 0,
-    });
-    open.delete_filter(&id).await.unwrap();
-    let outcomes: Vec<Outcome> =
-        calls(&sim, "DeleteTrafficMirrorFilter").into_iter().map(|call| call.outcome).collect();
-    assert_eq!(
-        outcomes,
-        [Outcome::ReplyLost, Outcome::Error("InvalidTrafficMirrorFilterId.NotFound".to_owned())]
-    );
+    assert_eq!(open.delete_target(&id).await.unwrap_err().kind, ErrorKind::NoReply);
+    assert_eq!(open.targets(&MirrorScope::All).await.unwrap(), []);
+    assert_eq!(open.delete_target(&id).await.unwrap_err().kind, ErrorKind::NoReply);
+    open.delete_target(&id).await.unwrap();
+    assert_eq!(calls(&sim, "DeleteTrafficMirrorTarget").len(), 3);
 }
 
 #[tokio::test]
@@ -186,18 +173,22 @@ async fn throttled_writes_come_back_at_once_throttled_reads_are_repeated() {
 }
 
 #[tokio::test]
-async fn a_failing_service_is_tried_again_as_often_as_configured() {
+async fn a_failing_service_is_read_again_as_often_as_configured_and_written_to_once() {
     let sim = sim(1);
     let open = home(&sim).await;
-    sim.admin().fault(Fault::FailEvery {
-        scope: Scope::action("CreateTrafficMirrorFilter"),
-        code: "InternalError".to_owned(),
-        every: 1,
-        seen: 0,
-    });
+    for action in ["CreateTrafficMirrorFilter", "DescribeTrafficMirrorFilters"] {
+        sim.admin().fault(Fault::FailEvery {
+            scope: Scope::action(action),
+            code: "InternalError".to_owned(),
+            every: 1,
+            seen: 0,
+        });
+    }
     let error = open.create_filter("d", &Tags::new(), &token("f")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable);
-    assert_eq!(calls(&sim, "CreateTrafficMirrorFilter").len(), 4, "max_retries = 3");
+    assert_eq!(calls(&sim, "CreateTrafficMirrorFilter").len(), 1);
+    assert_eq!(open.filters(&MirrorScope::All).await.unwrap_err().kind, ErrorKind::Unavailable);
+    assert_eq!(calls(&sim, "DescribeTrafficMirrorFilters").len(), 4, "max_retries = 3");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod ledger;
 mod schedule;
 mod share;
 mod stamp;
+mod tries;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -90,7 +91,8 @@ impl Options {
 /// A place goes on to its next wave as soon as it has finished the one before, and waits for other places only where its
 /// actions refer to objects made there or delete a target that sessions elsewhere may use.
 ///
-/// Cancelling `cancel` lets calls that have begun finish and begins no other. Dropping the future cancels in the same way: the calls
+/// Cancelling `cancel` lets writes that have begun finish and begins no other, nor a second try of one; what was tried without a reply
+/// is [`Failed`](crate::outcome::Outcome::Failed) then, not cancelled. Dropping the future cancels in the same way: the calls
 /// that have begun still run to their end in the background, but nobody learns their outcome.
 ///
 /// # Panics
@@ -110,6 +112,7 @@ pub async fn execute(
         options: options.clone(),
         stop: stop.clone(),
         meter: Meter::new(plan, options.progress.clone()),
+        silence: tries::Silence::default(),
     };
     let stop_when_dropped = stop.clone().drop_guard();
     // A task of its own, so that no call is cut in half when the caller goes away.

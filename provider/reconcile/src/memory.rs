@@ -92,7 +92,10 @@ impl MemoryAws {
             }
             (Some(_), Some(_)) | (None, _) if shared.world.places.contains_key(place) => {}
             _ => {
-                return Err(refused("(no role)", format!("nobody gave a role for account {}", place.account)));
+                return Err(refused(
+                    "(no role)",
+                    format!("nobody gave a role for account {}", place.account),
+                ));
             }
         }
         Ok(MemoryPlace { aws: self.clone(), place: place.clone() })

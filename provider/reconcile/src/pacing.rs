@@ -2,7 +2,8 @@
 //!
 //! AWS counts each action in a bucket of its own per account and Region
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>. One [`Pacer`] serves everything in a process that
-//! writes, so that two fleets applied at once share it. Services beside EC2 have one bucket for all their writes. Time is tokio's, which tests pause. Nothing here calls AWS.
+//! writes, so that two fleets applied at once share it. Services beside EC2 have one bucket for all their writes. Time is tokio's,
+//! which tests pause. Nothing here calls AWS.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +72,12 @@ fn bucket_of(operation: &'static str) -> (&'static str, Bucket) {
     }
 }
 
+/// The right to make one call, and how fast calls went when it was given.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pace: u64,
+}
+
 /// One bucket with its queue.
 #[derive(Debug)]
 pub(crate) struct Paced {
@@ -82,32 +89,29 @@ pub(crate) struct Paced {
 impl Paced {
     fn new(aws: Bucket, now: Instant) -> Self {
         let full = Bucket { burst: aws.burst * SHARE_OF_BURST, per_second: aws.per_second * SHARE_OF_RATE };
-        Self {
-            level: Mutex::new(Level { full, tokens: full.burst, share: 1.0, at: now }),
-            turn: tokio::sync::Mutex::new(()),
-        }
+        Self { level: Mutex::new(Level::new(full, now)), turn: tokio::sync::Mutex::new(()) }
     }
 
     /// Waits for a token and takes it. Dropping the future takes none.
-    pub(crate) async fn acquire(&self) {
+    pub(crate) async fn acquire(&self) -> Token {
         let _turn = self.turn.lock().await;
         loop {
-            let wait = self.lock().take(Instant::now());
-            match wait {
-                None => return,
-                Some(wait) => sleep(wait).await,
+            let taken = self.lock().take(Instant::now());
+            match taken {
+                Ok(token) => return token,
+                Err(wait) => sleep(wait).await,
             }
         }
     }
 
-    /// AWS said it was too much: its bucket is empty, and other callers drain it too.
-    pub(crate) fn throttled(&self) {
-        self.lock().throttled(Instant::now());
+    /// AWS said that the call of this token was too much: its bucket is empty, and other callers drain it too.
+    pub(crate) fn throttled(&self, token: &Token) {
+        self.lock().throttled(token, Instant::now());
     }
 
-    /// AWS accepted a call.
-    pub(crate) fn accepted(&self) {
-        self.lock().accepted();
+    /// AWS accepted the call of this token.
+    pub(crate) fn accepted(&self, token: &Token) {
+        self.lock().accepted(token);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Level> {
@@ -122,10 +126,16 @@ struct Level {
     tokens: f64,
     /// Share of the full rate in use: 1 until throttled.
     share: f64,
+    /// How often the rate was halved. What AWS says of a call that left before the last time is about the old rate.
+    pace: u64,
     at: Instant,
 }
 
 impl Level {
+    fn new(full: Bucket, now: Instant) -> Self {
+        Self { full, tokens: full.burst, share: 1.0, pace: 0, at: now }
+    }
+
     fn refill(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + elapsed * self.full.per_second * self.share).min(self.full.burst);
@@ -133,28 +143,33 @@ impl Level {
     }
 
     /// Takes a token, or says how long to wait for one.
-    fn take(&mut self, now: Instant) -> Option<Duration> {
+    fn take(&mut self, now: Instant) -> Result<Token, Duration> {
         self.refill(now);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
-            return None;
+            return Ok(Token { pace: self.pace });
         }
         let wait = (1.0 - self.tokens) / (self.full.per_second * self.share);
         // Timers fire on whole milliseconds: a wait rounded down would wake to a bucket that is almost full enough.
-        Some(Duration::from_secs_f64(wait) + Duration::from_millis(1))
+        Err(Duration::from_secs_f64(wait) + Duration::from_millis(1))
     }
 
-    fn throttled(&mut self, now: Instant) {
-        self.refill(now);
-        // Several calls in flight come back throttled by one cause: only an emptied bucket that had filled again halves again.
-        if self.tokens > 0.0 || self.share > 0.5 {
-            self.share = (self.share / 2.0).max(SLOWEST);
+    /// Several calls in flight come back throttled by one cause, over many milliseconds and mixed with some that were accepted: the
+    /// rate is halved by the first, and again only by a call that left at the halved rate.
+    fn throttled(&mut self, token: &Token, now: Instant) {
+        if token.pace != self.pace {
+            return;
         }
+        self.refill(now);
+        self.share = (self.share / 2.0).max(SLOWEST);
         self.tokens = self.tokens.min(0.0);
+        self.pace += 1;
     }
 
-    fn accepted(&mut self) {
-        self.share = (self.share + RECOVERY).min(1.0);
+    fn accepted(&mut self, token: &Token) {
+        if token.pace == self.pace {
+            self.share = (self.share + RECOVERY).min(1.0);
+        }
     }
 }
 

@@ -2,30 +2,40 @@
 //! long it takes.
 //!
 //! Only what the plan needs is asked: an empty plan asks nothing, and each place tries out one write of a kind, not each of
-//! thousands. What could not be answered is said beside the answers, never taken for a yes. What the answers mean is decided by
-//! [`enigma_fleet::check::preflight`].
+//! thousands. Places are asked side by side and for a limited time. What could not be answered is said beside the answers, never
+//! taken for a yes. What the answers mean is decided by [`enigma_fleet::check::preflight`].
 
-use std::collections::{BTreeMap, BTreeSet};
+mod patience;
+mod receivers;
+mod writes;
 
-use enigma_fleet::actions::{Action, Ref, Resource};
+use std::collections::BTreeSet;
+
+use enigma_fleet::actions::Action;
 use enigma_fleet::check::{Answers, BalancerFacts, ReceiverFacts, Refusal};
 use enigma_fleet::duration::estimate;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FilterId, Label, Place, Region, TargetId};
+use enigma_fleet::ids::{Label, Place, Region};
 use enigma_fleet::inventory::Destination;
 use enigma_fleet::plan::Plan;
 use enigma_fleet::spec::FleetSpec;
 use futures::stream::{self, StreamExt};
 use tracing::debug;
 
-use crate::ports::{AwsError, Balancer, Cloud, DryRun};
+use crate::ports::{AwsError, Balancer, Cloud, DryRun, ErrorKind, MirrorPlace};
 
-mod receivers;
+pub use patience::Unanswered;
+use patience::{Missed, Patience, in_time};
 
 /// Places and load balancers asked at once, as in an observation.
 const AT_ONCE: usize = 32;
+/// Dry runs of one place at once: a plan has at most a dozen kinds of writes, so that they take three round trips.
+const DRY_RUNS_AT_ONCE: usize = 4;
 /// The port of VXLAN, the only one that AWS mirrors to.
 const VXLAN_PORT: u16 = 4789;
+/// AWS's names of the services that are asked.
+const EC2: &str = "EC2";
+const ELB: &str = "Elastic Load Balancing";
 
 /// What AWS answered, and what it did not.
 #[must_use]
@@ -33,47 +43,48 @@ const VXLAN_PORT: u16 = 4789;
 pub struct Gathered {
     /// For [`enigma_fleet::check::preflight`].
     pub answers: Answers,
-    /// Questions that failed, once for each thing that went wrong: a warning for people, since nothing is known to be wrong.
-    pub unanswered: Vec<AwsError>,
+    /// Questions without an answer, once for each thing that went wrong: a warning for people, since nothing is known to be wrong.
+    pub unanswered: Vec<Unanswered>,
 }
 
-/// Asks everything that `plan` needs to know. Changes nothing; dropping the future is safe.
+/// Asks everything that `plan` needs to know, for a minute at most. Changes nothing; dropping the future is safe.
 pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Plan) -> Gathered {
     let mut gathered = Gathered::default();
     if plan.is_empty() {
         return gathered;
     }
+    let patience = Patience::new();
     gathered.answers.estimate = Some(estimate(plan));
     let regions = sending_regions(plan);
     let (refusals, balancers, interfaces) = tokio::join!(
-        refusals(cloud, plan),
-        balancers(cloud, spec, home, &regions),
-        receivers::interfaces(cloud, spec, home, &regions)
+        refusals(cloud, plan, patience),
+        balancers(cloud, spec, home, &regions, patience),
+        receivers::interfaces(cloud, spec, home, &regions, patience)
     );
-    for (place, asked) in refusals {
-        match asked {
-            Ok(refused) => gathered.answers.refusals.extend(refused.into_iter().map(|one| Refusal {
-                place: place.clone(),
-                action: format!("ec2:{}", one.operation),
-                message: one.message,
-            })),
-            Err(error) => gathered.add_failure(error),
+    for (place, refused, missed) in refusals {
+        gathered.answers.refusals.extend(refused.into_iter().map(|one| Refusal {
+            place: place.clone(),
+            action: format!("ec2:{}", one.operation),
+            message: one.message,
+        }));
+        if let Some(missed) = missed {
+            Unanswered::add(&mut gathered.unanswered, EC2, place, missed);
         }
     }
-    for (label, asked) in balancers {
+    for ((label, place), asked) in balancers {
         match asked {
             Ok(balancer) => {
                 let vpc = balancer.as_ref().and_then(|balancer| balancer.vpc.clone());
                 gathered.answers.paths.target_vpcs.extend(vpc.map(|vpc| (label.clone(), vpc)));
                 drop(gathered.answers.balancers.insert(label, balancer.as_ref().and_then(facts_of)));
             }
-            Err(error) => gathered.add_failure(error),
+            Err(missed) => Unanswered::add(&mut gathered.unanswered, ELB, place, missed),
         }
     }
-    for (labels, asked) in interfaces {
+    for ((labels, place), asked) in interfaces {
         match asked {
             Ok(seen) => receivers::note(&labels, seen, &mut gathered.answers.paths),
-            Err(error) => gathered.add_failure(error),
+            Err(missed) => Unanswered::add(&mut gathered.unanswered, EC2, place, missed),
         }
     }
     debug!(
@@ -85,99 +96,52 @@ pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Pl
     gathered
 }
 
-impl Gathered {
-    /// An account that cannot be reached fails in all its places with the same words.
-    fn add_failure(&mut self, error: AwsError) {
-        if !self.unanswered.iter().any(|known| known.to_string() == error.to_string()) {
-            self.unanswered.push(error);
-        }
-    }
-}
-
 /// What was asked of a thing, and the answer.
-type Answer<Key, T> = (Key, Result<T, AwsError>);
+type Answer<Key, T> = (Key, Result<T, Missed>);
 
-async fn refusals(cloud: &dyn Cloud, plan: &Plan) -> Vec<Answer<Place, Vec<crate::ports::Refusal>>> {
-    let asks: Vec<_> = writes_of(plan)
+/// What a place refuses, as far as it answered, and why it did not answer everything.
+type Verdict = (Place, Vec<crate::ports::Refusal>, Option<Missed>);
+
+async fn refusals(cloud: &dyn Cloud, plan: &Plan, patience: Patience) -> Vec<Verdict> {
+    let asks: Vec<_> = writes::of(plan)
         .into_iter()
         .map(|(place, writes)| async move {
-            let writes: Vec<DryRun> = writes.into_values().collect();
-            let asked = async { cloud.open(&place).await?.refused(&writes).await }.await;
-            (place, asked)
+            let until = patience.until();
+            match in_time(until, cloud.open(&place)).await {
+                Ok(open) => {
+                    let (refused, missed) = try_out(open.as_ref(), &writes, until).await;
+                    (place, refused, missed)
+                }
+                Err(missed) => (place, Vec::new(), Some(missed)),
+            }
         })
         .collect();
     stream::iter(asks).buffered(AT_ONCE).collect().await
 }
 
-/// One write of each kind in each place.
-fn writes_of(plan: &Plan) -> BTreeMap<Place, BTreeMap<&'static str, DryRun>> {
-    let mut writes: BTreeMap<Place, BTreeMap<&'static str, DryRun>> = BTreeMap::new();
-    for action in plan.actions() {
-        let of_place = writes.entry(action.place().clone()).or_default();
-        for write in writes_for(action) {
-            of_place.entry(write.operation()).or_insert(write);
+/// Tries out every write. What was refused stays known where another gets no answer.
+async fn try_out(
+    open: &dyn MirrorPlace,
+    writes: &[DryRun],
+    until: tokio::time::Instant,
+) -> (Vec<crate::ports::Refusal>, Option<Missed>) {
+    let (mut refused, mut first_missed) = (Vec::new(), None);
+    let asks: Vec<_> = writes.iter().map(|write| in_time(until, open.try_out(write))).collect();
+    let mut answers = stream::iter(asks).buffered(DRY_RUNS_AT_ONCE);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(found) => refused.extend(found),
+            Err(missed) => {
+                // Each action has a bucket of its own; whatever else is wrong is wrong for all.
+                let is_own = matches!(&missed, Missed::Failed(AwsError { kind: ErrorKind::Throttled, .. }));
+                first_missed.get_or_insert(missed);
+                if !is_own {
+                    break;
+                }
+            }
         }
     }
-    writes.retain(|_, of_place| !of_place.is_empty());
-    writes
-}
-
-/// What an action calls EC2 for. RAM has no dry runs.
-fn writes_for(action: &Action) -> Vec<DryRun> {
-    let write = match action {
-        Action::CreateTarget { destination, tags, .. } => {
-            DryRun::CreateTarget(destination.clone(), tags.clone())
-        }
-        Action::CreateFilter { tags, .. } => DryRun::CreateFilter(tags.clone()),
-        Action::SetAmazonDns { filter, .. } => DryRun::SetAmazonDns(filter_id(filter)),
-        Action::CreateRule { filter, tags, .. } => DryRun::CreateRule(filter_id(filter), tags.clone()),
-        Action::ModifyRule { id, .. } => DryRun::ModifyRule(id.clone()),
-        Action::DeleteRule { id, .. } => DryRun::DeleteRule(id.clone()),
-        Action::CreateSession { key, settings, tags } => DryRun::CreateSession {
-            interface: key.interface.clone(),
-            target: target_id(&settings.target),
-            filter: filter_id(&settings.filter),
-            tags: tags.clone(),
-        },
-        Action::ModifySession { id, .. } => DryRun::ModifySession(id.clone()),
-        Action::DeleteSession { id, .. } => DryRun::DeleteSession(id.clone()),
-        Action::DeleteFilter { id, .. } => DryRun::DeleteFilter(id.clone()),
-        Action::DeleteTarget { id, .. } => DryRun::DeleteTarget(id.clone()),
-        Action::Retag { resource, set, remove, .. } => return retag(resource, set, remove),
-        Action::CreateShare { .. }
-        | Action::ModifyShare { .. }
-        | Action::AddToShare { .. }
-        | Action::JoinShare { .. }
-        | Action::RemoveFromShare { .. }
-        | Action::DeleteShare { .. } => return Vec::new(),
-    };
-    vec![write]
-}
-
-fn retag(resource: &Resource, set: &enigma_fleet::inventory::Tags, remove: &[String]) -> Vec<DryRun> {
-    let mut writes = Vec::new();
-    if !set.is_empty() {
-        writes.push(DryRun::SetTags(resource.clone(), set.clone()));
-    }
-    if !remove.is_empty() {
-        writes.push(DryRun::RemoveTags(resource.clone(), remove.to_vec()));
-    }
-    writes
-}
-
-/// The id, or one of its kind where the plan makes it first.
-fn target_id(reference: &Ref<TargetId>) -> TargetId {
-    match reference {
-        Ref::Existing(id) => id.clone(),
-        Ref::Planned(_) => "tmt-00000000000000000".parse().expect("the form of a target id"),
-    }
-}
-
-fn filter_id(reference: &Ref<FilterId>) -> FilterId {
-    match reference {
-        Ref::Existing(id) => id.clone(),
-        Ref::Planned(_) => "tmf-00000000000000000".parse().expect("the form of a filter id"),
-    }
+    (refused, first_missed)
 }
 
 /// Where the plan makes anything that sends. Mirroring never leaves a Region, so targets elsewhere are not asked about.
@@ -191,13 +155,14 @@ fn sending_regions(plan: &Plan) -> BTreeSet<&Region> {
     plan.actions().filter(|one| sends(one)).map(|one| &one.place().region).collect()
 }
 
-/// The load balancers of targets.
+/// The load balancers of targets, with the place of each.
 async fn balancers(
     cloud: &dyn Cloud,
     spec: &FleetSpec,
     home: &Place,
     regions: &BTreeSet<&Region>,
-) -> Vec<Answer<Label, Option<Balancer>>> {
+    patience: Patience,
+) -> Vec<Answer<(Label, Place), Option<Balancer>>> {
     let asks: Vec<_> = spec
         .targets
         .iter()
@@ -216,7 +181,8 @@ async fn balancers(
                 }
                 Ok(balancer)
             };
-            (label, asked.await)
+            let asked = in_time(patience.until(), asked).await;
+            ((label, place.clone()), asked)
         })
         .collect();
     stream::iter(asks).buffered(AT_ONCE).collect().await

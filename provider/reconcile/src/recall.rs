@@ -258,8 +258,8 @@ impl MirrorPlace for Remembered<dyn MirrorPlace> {
     async fn sessions(&self, scope: &MirrorScope) -> Result<Vec<MirrorSession>, AwsError> {
         scoped!(self, sessions, sessions, scope)
     }
-    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refusal>, AwsError> {
-        self.inner.refused(writes).await
+    async fn try_out(&self, write: &DryRun) -> Result<Option<Refusal>, AwsError> {
+        self.inner.try_out(write).await
     }
 
     async fn create_target(

@@ -25,30 +25,24 @@ macro_rules! dry {
 }
 
 impl Ec2Place {
-    pub(super) async fn refused_of(&self, writes: &[DryRun]) -> Result<Vec<Refusal>, AwsError> {
-        let mut refused = Vec::new();
-        for write in writes {
-            let operation = write.operation();
-            let Err(error) = self.try_out(write).await else { continue };
-            match error.kind {
-                _ if error.code == DRY_RUN => {}
-                ErrorKind::Unauthorized => {
-                    refused.push(Refusal { operation, message: readable(&error.message) });
-                }
-                // Nobody was asked, so nothing is known.
-                ErrorKind::Credentials
-                | ErrorKind::NoReply
-                | ErrorKind::Throttled
-                | ErrorKind::Unavailable => {
-                    return Err(error);
-                }
-                _ => debug!(place = %self.place, operation, code = error.code, "a dry run gave no verdict"),
+    pub(super) async fn judged(&self, write: &DryRun) -> Result<Option<Refusal>, AwsError> {
+        let operation = write.operation();
+        let Err(error) = self.run_dry(write).await else { return Ok(None) };
+        match error.kind {
+            _ if error.code == DRY_RUN => Ok(None),
+            ErrorKind::Unauthorized => Ok(Some(Refusal { operation, message: readable(&error.message) })),
+            // Nobody was asked, so nothing is known.
+            ErrorKind::Credentials | ErrorKind::NoReply | ErrorKind::Throttled | ErrorKind::Unavailable => {
+                Err(error)
+            }
+            _ => {
+                debug!(place = %self.place, operation, code = error.code, "a dry run gave no verdict");
+                Ok(None)
             }
         }
-        Ok(refused)
     }
 
-    async fn try_out(&self, write: &DryRun) -> Result<(), AwsError> {
+    async fn run_dry(&self, write: &DryRun) -> Result<(), AwsError> {
         let operation = write.operation();
         let tagged = |kind, tags| convert::tag_specification(kind, tags);
         // Throttled dry runs are tried again like reads: no executor paces them.

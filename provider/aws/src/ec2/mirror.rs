@@ -1,6 +1,6 @@
 //! Writes: one AWS call each (two for [`Ec2Place::change_tags`], where AWS has no single one).
 //!
-//! The SDK repeats a write whose reply was lost. That makes nothing twice: creates carry the caller's client token, and
+//! Each is tried once. Whoever repeats one whose reply was lost makes nothing twice: creates carry the caller's client token, and
 //! deletes and modifies end in the same state however often they run. Once started these futures should be polled to their end.
 
 use aws_sdk_ec2::types as sdk;

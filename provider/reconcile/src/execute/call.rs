@@ -1,36 +1,14 @@
-//! One action to its calls: references resolved, paced, tried again while AWS throttles or does not see a new object yet.
-//!
-//! A call that has begun is always awaited; cancellation is looked at before each one and while waiting, never during.
-
-use std::time::Duration;
+//! One action to its calls: references resolved, and what an answer means for the action. How often a call is made is decided in
+//! [`super::tries`].
 
 use enigma_fleet::actions::{Action, SessionChange, SessionSettings};
-use enigma_fleet::ids::{MemberKey, Place};
+use enigma_fleet::ids::MemberKey;
 use enigma_fleet::inventory::Tags;
-use tokio::time::{Instant, sleep};
-use tracing::debug;
 
 use super::schedule::Run;
+use super::tries::Stop;
 use crate::outcome::{Because, Created, Outcome};
-use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewSession, SessionPatch};
-
-/// The first wait for a new object to become visible; it doubles up to [`LONGEST_LOOK`].
-pub(super) const FIRST_LOOK: Duration = Duration::from_millis(250);
-/// The longest wait between two tries for a new object.
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
-
-/// Why a call gave no result.
-pub(super) enum Stop {
-    Cancelled,
-    Failed(AwsError),
-    Blocked(Because),
-}
-
-impl From<Because> for Stop {
-    fn from(because: Because) -> Self {
-        Self::Blocked(because)
-    }
-}
+use crate::ports::{ClientToken, ErrorKind, MirrorPlace, NewSession, SessionPatch};
 
 impl Run {
     pub(super) async fn perform(&self, index: usize, action: &Action, place: &dyn MirrorPlace) -> Outcome {
@@ -183,65 +161,5 @@ impl Run {
             description: change.description.clone(),
         };
         Ok((patch, refers_to_new))
-    }
-
-    /// Waits between two looks.
-    pub(super) async fn rest(&self, time: Duration) -> Result<(), Stop> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Stop::Cancelled),
-            () = sleep(time) => Ok(()),
-        }
-    }
-
-    /// Waits for its turn and calls; again after throttling, and, where the call refers to an object that this run made, while
-    /// AWS says that there is no such object, or that it is still changing.
-    pub(super) async fn paced<T, F>(
-        &self,
-        place: &Place,
-        operation: &'static str,
-        refers_to_new: bool,
-        call: impl Fn() -> F,
-    ) -> Result<T, Stop>
-    where
-        F: Future<Output = Result<T, AwsError>>,
-    {
-        let bucket = self.options.pacer.bucket(place, operation);
-        let mut throttled_since: Option<Instant> = None;
-        let mut unseen_since: Option<Instant> = None;
-        let mut look = FIRST_LOOK;
-        loop {
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Stop::Cancelled),
-                () = bucket.acquire() => {}
-            }
-            let error = match call().await {
-                Ok(done) => {
-                    bucket.accepted();
-                    return Ok(done);
-                }
-                Err(error) => error,
-            };
-            match error.kind {
-                ErrorKind::Throttled => {
-                    bucket.throttled();
-                    let since = *throttled_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= self.options.throttle_patience {
-                        return Err(Stop::Failed(error));
-                    }
-                    debug!(%place, operation, "throttled; slowing down");
-                }
-                kind if (kind == ErrorKind::Changing || (refers_to_new && kind == ErrorKind::NotFound))
-                    && unseen_since.get_or_insert_with(Instant::now).elapsed()
-                        < self.options.visibility_patience =>
-                {
-                    debug!(%place, operation, code = error.code, "not ready yet");
-                    self.rest(look).await?;
-                    look = (look * 2).min(LONGEST_LOOK);
-                }
-                _ => return Err(Stop::Failed(error)),
-            }
-        }
     }
 }

@@ -14,6 +14,7 @@ use tracing::{debug, info};
 
 use super::Options;
 use super::ledger::Ledger;
+use super::tries::{Silence, Stop};
 use crate::outcome::{Counts, Outcome, describe};
 use crate::ports::{AwsError, Cloud, MirrorPlace};
 use crate::progress::Meter;
@@ -27,6 +28,7 @@ pub(super) struct Run {
     pub(super) options: Options,
     pub(super) stop: CancellationToken,
     pub(super) meter: Meter,
+    pub(super) silence: Silence,
 }
 
 impl Run {
@@ -67,7 +69,11 @@ impl Run {
             announce.send_replace(*wave);
             self.await_others(place, lanes, places, finished).await;
             if open.is_none() && !self.stop.is_cancelled() {
-                open = Some(self.cloud.open(place).await);
+                open = match self.read(self.cloud.open(place)).await {
+                    Ok(opened) => Some(Ok(opened)),
+                    Err(Stop::Failed(error)) => Some(Err(error)),
+                    Err(Stop::Cancelled | Stop::Blocked(_)) => None,
+                };
             }
             self.meter.enter(place, self.ledger.stage(*wave));
             let walks: Vec<_> = lanes.iter().map(|lane| self.lane(lane, open.as_ref())).collect();

@@ -1,7 +1,9 @@
 //! The actions on resource shares: those of the account that shares, and a member's joining.
 //!
 //! RAM answers before its associations are in effect, and a consumer sees a target only once they are. So joining is the one
-//! action that waits for something it does not make itself, with a limit and words for what it waited for.
+//! action that waits for something it does not make itself, with a limit and words for what it waited for. A part that is in a share
+//! cannot be added again, so that a change of a share without a reply is not made again here: the adapter repeats it, with a token of
+//! RAM's.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,8 +13,8 @@ use enigma_fleet::ids::{AccountId, Place, ShareArn, TargetId};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::call::{FIRST_LOOK, Stop};
 use super::schedule::Run;
+use super::tries::{FIRST_LOOK, Stop};
 use crate::outcome::{Because, Created};
 use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewShare, ShareParts, SharePlace};
 
@@ -28,7 +30,7 @@ impl Run {
         place: &dyn MirrorPlace,
     ) -> Result<Option<Created>, Stop> {
         let here = place.place();
-        let ram = self.cloud.shares(here).await.map_err(Stop::Failed)?;
+        let ram = self.read(self.cloud.shares(here)).await?;
         match action {
             Action::CreateShare { name, principals, targets, allows_external, tags, .. } => {
                 let parts = self.parts(principals, targets)?;
@@ -42,22 +44,23 @@ impl Run {
             Action::ModifyShare { share, allows_external, set, remove, .. } => {
                 if let Some(allowed) = *allows_external {
                     let call = || ram.set_allows_external(share, allowed);
-                    self.paced(here, "UpdateResourceShare", false, call).await?;
+                    self.paced_once(here, "UpdateResourceShare", false, call).await?;
                 }
                 // Two calls, as with the tags of EC2's objects.
                 if !set.is_empty() {
-                    self.paced(here, "TagResource", false, || ram.retag_share(share, set, &[])).await?;
+                    self.paced_once(here, "TagResource", false, || ram.retag_share(share, set, &[])).await?;
                 }
                 if !remove.is_empty() {
                     let nothing = enigma_fleet::inventory::Tags::new();
                     let call = || ram.retag_share(share, &nothing, remove);
-                    self.paced(here, "UntagResource", false, call).await?;
+                    self.paced_once(here, "UntagResource", false, call).await?;
                 }
                 Ok(None)
             }
             Action::AddToShare { share, principals, targets, .. } => {
                 let parts = self.parts(principals, targets)?;
-                self.paced(here, "AssociateResourceShare", true, || ram.associate(share, &parts)).await?;
+                self.paced_once(here, "AssociateResourceShare", true, || ram.associate(share, &parts))
+                    .await?;
                 Ok(None)
             }
             Action::JoinShare { share, sender, targets, .. } => {
@@ -69,11 +72,11 @@ impl Run {
             Action::RemoveFromShare { share, principals, targets, .. } => {
                 let parts = ShareParts { principals: principals.clone(), targets: targets.clone() };
                 let call = || ram.disassociate(share, &parts);
-                self.paced(here, "DisassociateResourceShare", false, call).await?;
+                self.paced_once(here, "DisassociateResourceShare", false, call).await?;
                 Ok(None)
             }
             Action::DeleteShare { share, .. } => {
-                self.paced(here, "DeleteResourceShare", false, || ram.delete_share(share)).await?;
+                self.paced_once(here, "DeleteResourceShare", false, || ram.delete_share(share)).await?;
                 Ok(None)
             }
             _ => Ok(None),
@@ -109,7 +112,7 @@ impl Run {
             if self.stop.is_cancelled() {
                 return Err(Stop::Cancelled);
             }
-            let seen = place.visible_targets(targets).await.map_err(Stop::Failed)?;
+            let seen = self.read(place.visible_targets(targets)).await?;
             let missing: Vec<&TargetId> = targets.difference(&seen).collect();
             if missing.is_empty() {
                 return Ok(());
@@ -136,17 +139,17 @@ impl Run {
         if invited.is_accepted || invited.refused.is_some() {
             return Ok(());
         }
-        let pending = match ram.invitations().await {
+        let pending = match self.read(ram.invitations()).await {
             Ok(pending) => pending,
             // Inside the organization nobody is invited, and a role there needs no permission to look.
-            Err(error) if error.kind == ErrorKind::Unauthorized => {
+            Err(Stop::Failed(error)) if error.kind == ErrorKind::Unauthorized => {
                 invited.refused = Some(error);
                 return Ok(());
             }
-            Err(error) => return Err(Stop::Failed(error)),
+            Err(stop) => return Err(stop),
         };
         for one in pending.iter().filter(|one| one.share == *share && one.sender == *sender) {
-            self.paced(here, "AcceptResourceShareInvitation", false, || ram.accept(one)).await?;
+            self.paced_once(here, "AcceptResourceShareInvitation", false, || ram.accept(one)).await?;
             info!(place = %here, %share, %sender, "accepted the invitation to a resource share");
             invited.is_accepted = true;
         }

@@ -6,8 +6,8 @@ use futures::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::Options;
-use super::call::Stop;
 use super::schedule::Run;
+use super::tries::Stop;
 use crate::generation::GENERATION_TAG;
 
 impl Options {

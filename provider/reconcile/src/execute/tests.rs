@@ -1,6 +1,8 @@
 //! One plan at a time against the memory AWS: order, references, failures, cancellation, pacing. Time is tokio's, paused.
 
 mod company;
+mod pace;
+mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +85,7 @@ async fn old_rules_stay_when_the_new_one_is_refused() {
             Action::DeleteRule { key: key("f"), id: filter.rules[0].id.clone() },
         ],
     )]);
-    aws.fail_next("CreateTrafficMirrorFilterRule", 1, ErrorKind::Unavailable);
+    aws.fail_next("CreateTrafficMirrorFilterRule", 1, ErrorKind::Quota);
     let outcomes = run(&aws, &change).await;
     assert!(matches!(outcomes.steps[1].outcome, Outcome::Skipped(Because::DependsOn(0))));
     assert_eq!(aws.contents(&home()).filters[0].rules, filter.rules);
@@ -303,9 +305,10 @@ async fn a_new_object_that_is_not_visible_yet_is_waited_for_an_old_one_is_not() 
 async fn repeating_an_attempt_makes_nothing_twice_a_new_generation_does() {
     let (aws, interfaces) = aws_with(2);
     let plan = whole(&interfaces);
-    aws.lose_replies("CreateTrafficMirrorSession", 2);
+    aws.lose_replies("CreateTrafficMirrorSession", usize::MAX);
     let first = run(&aws, &plan).await;
     assert_eq!(first.counts(), Counts { done: 3, failed: 2, ..Counts::default() });
+    aws.heal();
     let second = run(&aws, &plan).await;
     assert!(second.is_complete());
     let seen = aws.contents(&home());

@@ -450,17 +450,13 @@ impl MirrorPlace for MemoryPlace {
         Ok(())
     }
 
-    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refused>, AwsError> {
-        let mut refused = Vec::new();
-        for write in writes {
-            let operation = write.operation();
-            let is_denied = self.aws.lock().faults.is_denied(&self.place, operation);
-            // A dry run never has an effect; permission is all it is asked for.
-            match self.call(operation, format!("dry run {write:?}"), |_, _| Ok(())).await {
-                Err(error) if is_denied => refused.push(Refused { operation, message: error.message }),
-                other => other?,
-            }
+    async fn try_out(&self, write: &DryRun) -> Result<Option<Refused>, AwsError> {
+        let operation = write.operation();
+        let is_denied = self.aws.lock().faults.is_denied(&self.place, operation);
+        // A dry run never has an effect; permission is all it is asked for.
+        match self.call(operation, format!("dry run {write:?}"), |_, _| Ok(())).await {
+            Err(error) if is_denied => Ok(Some(Refused { operation, message: error.message })),
+            other => other.map(|()| None),
         }
-        Ok(refused)
     }
 }

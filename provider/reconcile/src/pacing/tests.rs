@@ -5,40 +5,52 @@ use proptest::prelude::*;
 use super::*;
 
 fn level(now: Instant) -> Level {
-    let full = Bucket { burst: 45.0, per_second: 4.9 };
-    Level { full, tokens: 45.0, share: 1.0, at: now }
+    Level::new(Bucket { burst: 45.0, per_second: 4.9 }, now)
 }
 
 #[test]
 fn a_burst_goes_at_once_and_then_one_at_a_time() {
     let now = Instant::now();
     let mut level = level(now);
-    assert!((0..45).all(|_| level.take(now).is_none()));
-    let wait = level.take(now).unwrap();
+    assert!((0..45).all(|_| level.take(now).is_ok()));
+    let wait = level.take(now).unwrap_err();
     assert!(wait > Duration::from_millis(200) && wait < Duration::from_millis(210), "{wait:?}");
-    assert!(level.take(now + wait).is_none());
-    assert!(level.take(now + wait).is_some());
+    assert!(level.take(now + wait).is_ok());
+    assert!(level.take(now + wait).is_err());
+}
+
+/// Sixteen calls of one moment come back over some milliseconds, most of them throttled and a few not.
+#[test]
+fn throttling_halves_once_per_cause_however_its_replies_are_spread() {
+    let now = Instant::now();
+    let mut level = level(now);
+    let tokens: Vec<Token> = (0..16).map(|_| level.take(now).unwrap()).collect();
+    for (index, token) in tokens.iter().enumerate() {
+        let later = now + Duration::from_millis(7 * index as u64);
+        if index % 5 == 4 { level.accepted(token) } else { level.throttled(token, later) }
+    }
+    assert!((level.share - 0.5).abs() < 1e-9, "{}", level.share);
+    assert!(level.take(now + Duration::from_millis(120)).is_err(), "the bucket was emptied");
 }
 
 #[test]
-fn throttling_empties_and_halves_once_per_cause_and_success_recovers() {
-    let now = Instant::now();
+fn throttling_at_the_halved_rate_halves_again_and_success_recovers() {
+    let mut now = Instant::now();
     let mut level = level(now);
-    level.throttled(now);
-    assert!(level.take(now).is_some());
-    // Fifteen more calls of the same moment come back throttled, too.
-    for _ in 0..15 {
-        level.throttled(now);
+    let next = |level: &mut Level, now: &mut Instant| loop {
+        match level.take(*now) {
+            Ok(token) => return token,
+            Err(wait) => *now += wait,
+        }
+    };
+    for expected in [0.5, 0.25, 0.125, SLOWEST, SLOWEST] {
+        let token = next(&mut level, &mut now);
+        level.throttled(&token, now);
+        assert!((level.share - expected).abs() < 1e-9, "{}", level.share);
     }
-    assert!((level.share - 0.5).abs() < 1e-9, "{}", level.share);
-    level.throttled(now + Duration::from_secs(2));
-    assert!((level.share - 0.25).abs() < 1e-9, "{}", level.share);
-    for second in 2..100 {
-        level.throttled(now + Duration::from_secs(2 * second));
-    }
-    assert!(level.share >= SLOWEST);
     for _ in 0..50 {
-        level.accepted();
+        let token = next(&mut level, &mut now);
+        level.accepted(&token);
     }
     assert!((level.share - 1.0).abs() < 1e-9, "{}", level.share);
 }
@@ -79,21 +91,17 @@ proptest! {
     #[test]
     fn we_never_ask_more_than_aws_gives(gaps in prop::collection::vec(0_u64..3000, 1..300)) {
         let mut now = Instant::now();
-        let mut ours = Level {
-            full: Bucket {
-                burst: AWS_MUTATING.burst * SHARE_OF_BURST,
-                per_second: AWS_MUTATING.per_second * SHARE_OF_RATE,
-            },
-            tokens: AWS_MUTATING.burst * SHARE_OF_BURST,
-            share: 1.0,
-            at: now,
+        let full = Bucket {
+            burst: AWS_MUTATING.burst * SHARE_OF_BURST,
+            per_second: AWS_MUTATING.per_second * SHARE_OF_RATE,
         };
+        let mut ours = Level::new(full, now);
         let (mut theirs, mut at) = (AWS_MUTATING.burst, now);
         for gap in gaps {
             now += Duration::from_millis(gap);
             // Come in groups of ten, each waiting its turn.
             for _ in 0..10 {
-                while let Some(wait) = ours.take(now) {
+                while let Err(wait) = ours.take(now) {
                     now += wait;
                 }
                 theirs = (theirs + (now - at).as_secs_f64() * AWS_MUTATING.per_second).min(AWS_MUTATING.burst);

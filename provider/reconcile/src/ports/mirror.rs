@@ -226,9 +226,11 @@ pub trait MirrorPlace: Send + Sync {
     /// `CreateTags` and `DeleteTags`.
     async fn retag(&self, resource: &Resource, set: &Tags, remove: &[String]) -> Result<(), AwsError>;
 
-    /// Asks EC2 by dry runs, with all of AWS's policies in force, which of these writes the caller may not do. Changes nothing.
-    /// Only what AWS refuses for want of permission is in the answer; a dry run that fails for another reason (an object that does
-    /// not exist yet) refuses nothing.
+    /// Asks EC2 by a dry run, with all of AWS's policies in force, whether the caller may do this write. Changes nothing. `None` unless
+    /// AWS refuses it for want of permission: a dry run that fails for another reason (an object that does not exist yet) refuses nothing.
     /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-permissions.html>
-    async fn refused(&self, writes: &[DryRun]) -> Result<Vec<Refusal>, AwsError>;
+    ///
+    /// # Errors
+    /// [`AwsError`] where nobody was asked: without credentials, reply or a free token of the bucket.
+    async fn try_out(&self, write: &DryRun) -> Result<Option<Refusal>, AwsError>;
 }

@@ -13,6 +13,7 @@ use enigma_fleet::inventory::{Destination, Interface};
 use enigma_fleet::spec::FleetSpec;
 use futures::stream::{self, StreamExt};
 
+use super::patience::{Patience, in_time};
 use super::{AT_ONCE, Answer};
 use crate::ports::{Balancer, Cloud, InterfaceScope};
 
@@ -50,7 +51,8 @@ pub(super) async fn interfaces(
     spec: &FleetSpec,
     home: &Place,
     regions: &BTreeSet<&Region>,
-) -> Vec<Answer<Labels, Vec<Interface>>> {
+    patience: Patience,
+) -> Vec<Answer<(Labels, Place), Vec<Interface>>> {
     let mut wanted: BTreeMap<Place, Labels> = BTreeMap::new();
     for (label, target) in spec.targets.iter().filter(|(_, target)| target.path.is_some()) {
         let place = target.place(home);
@@ -64,8 +66,9 @@ pub(super) async fn interfaces(
         .into_iter()
         .map(|(place, labels)| async move {
             let scope = InterfaceScope::Ids(labels.keys().cloned().collect());
-            let asked = async { cloud.open(&place).await?.interfaces(&scope).await }.await;
-            (labels, asked)
+            let asked = async { cloud.open(&place).await?.interfaces(&scope).await };
+            let asked = in_time(patience.until(), asked).await;
+            ((labels, place), asked)
         })
         .collect();
     stream::iter(asks).buffered(AT_ONCE).collect().await

@@ -1,6 +1,10 @@
 //! What is asked, how often, and what the answers carry.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::*;
 use crate::kit::{ARN, aws_with, create_session, home, key, place, plan, whole};
@@ -36,8 +40,8 @@ async fn a_thousand_sessions_are_tried_out_once() {
     let gathered = gather(&aws, &spec(), &home(), &whole(&interfaces)).await;
     assert_eq!(gathered.answers.refusals, []);
     assert_eq!(gathered.unanswered, []);
-    // Four kinds of writes and one load balancer.
-    assert_eq!(aws.journal().len(), 5, "{:#?}", aws.journal());
+    // Three kinds of writes that can be judged (the rule is in a filter that does not exist yet) and one load balancer.
+    assert_eq!(aws.journal().len(), 4, "{:#?}", aws.journal());
     assert!(aws.contents(&home()).targets.is_empty(), "nothing was made");
     let balancer = gathered.answers.balancers[&"t".parse::<Label>().unwrap()].as_ref().unwrap();
     assert_eq!(balancer.listeners, [("UDP".to_owned(), VXLAN_PORT)]);
@@ -71,6 +75,56 @@ async fn what_fails_is_said_once_and_stops_no_other_answer() {
     aws.forget_calls();
     let gathered = gather(&aws, &spec(), &home(), &plan(vec![(Stage::UnusedFilters, vec![removal])])).await;
     assert!(gathered.answers.balancers.is_empty() && aws.journal().len() == 1, "a removal sends nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_does_not_answer_costs_seconds_and_one_finding() {
+    let (aws, interfaces) = aws_with(1);
+    aws.delay(&home(), "DescribeLoadBalancers", Duration::from_secs(3600));
+    aws.deny_operation(&home(), "CreateTrafficMirrorSession");
+    let began = Instant::now();
+    let gathered = gather(&aws, &spec(), &home(), &whole(&interfaces)).await;
+    assert_eq!(began.elapsed().as_secs(), 20);
+    let [unanswered] = gathered.unanswered.as_slice() else { panic!("{:?}", gathered.unanswered) };
+    let words = unanswered.to_string();
+    for word in ["Elastic Load Balancing could not be asked", "in 111111111111/us-east-1", "20 s", "60 s"] {
+        assert!(words.contains(word), "{words} lacks {word}");
+    }
+    assert!(gathered.answers.balancers.is_empty(), "unknown is not absent");
+    assert_eq!(gathered.answers.refusals.len(), 1, "what others answered is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_that_does_not_answer_costs_a_minute() {
+    let aws = crate::kit::aws();
+    let filters = (0..150).map(|number| {
+        let place = place(&format!("{number:012}/us-east-1"));
+        aws.add_place(&place);
+        aws.delay(&place, "CreateTrafficMirrorFilter", Duration::from_secs(3600));
+        let key = enigma_fleet::ids::ObjectKey { place, label: "f".parse().unwrap() };
+        Action::CreateFilter { key, description: String::new(), tags: Tags::new() }
+    });
+    let plan = plan(vec![(Stage::NewFilters, filters.collect())]);
+    let began = Instant::now();
+    let gathered = gather(&aws, &spec(), &home(), &plan).await;
+    assert_eq!(began.elapsed().as_secs(), 60);
+    let [Unanswered::Late { service, places }] = gathered.unanswered.as_slice() else {
+        panic!("{:?}", gathered.unanswered)
+    };
+    assert_eq!((*service, places.len()), ("EC2", 150));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_is_told_although_the_next_dry_run_fails() {
+    for kind in [ErrorKind::NoReply, ErrorKind::Throttled] {
+        let (aws, interfaces) = aws_with(1);
+        aws.deny_operation(&home(), "CreateTrafficMirrorFilter");
+        aws.fail_next("CreateTrafficMirrorSession", 1, kind);
+        let gathered = gather(&aws, &spec(), &home(), &whole(&interfaces)).await;
+        let refused: Vec<_> = gathered.answers.refusals.iter().map(|one| one.action.as_str()).collect();
+        assert_eq!(refused, ["ec2:CreateTrafficMirrorFilter"]);
+        assert!(matches!(&gathered.unanswered[..], [Unanswered::Failed(error)] if error.kind == kind));
+    }
 }
 
 #[test]

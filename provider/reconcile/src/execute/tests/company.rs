@@ -189,7 +189,7 @@ async fn nothing_is_withdrawn_under_a_session() {
         // The member is slow; home must wait for it in any case.
         aws.delay(&member_place(), "DeleteTrafficMirrorSession", Duration::from_secs(30));
         if let Some(operation) = operation {
-            aws.fail_next(operation, 1, ErrorKind::Unavailable);
+            aws.fail_next(operation, 1, ErrorKind::Unauthorized);
         }
         let outcomes = run(&aws, &plan).await;
         let left = aws.contents(&home()).shares;
@@ -225,7 +225,7 @@ async fn accounts_leave_a_share_on_their_own_account_only() {
     let mut plan = withdrawn.clone();
     plan.waves[1].actions = vec![remove("444444444444"), remove("222222222222")];
     plan.waves.truncate(2);
-    aws.fail_next("DeleteTrafficMirrorSession", 1, ErrorKind::Unavailable);
+    aws.fail_next("DeleteTrafficMirrorSession", 1, ErrorKind::Unauthorized);
     let outcomes = run(&aws, &plan).await;
     let removals = outcomes_of(&outcomes, Stage::WithdrawnShares);
     assert!(matches!(removals[0], Outcome::Done(_)), "{removals:?}");
