@@ -1,6 +1,6 @@
 //! The deciding part: one call in, one reply out. No sockets, no clock of its own, no waiting.
 //!
-//! Order of checks: credential, Region, token bucket, faults and denied actions, then the action itself.
+//! Order of checks: credential, Region, token bucket, faults, permissions, then the action itself.
 
 use std::collections::BTreeMap;
 
@@ -114,6 +114,7 @@ impl Core {
             action: action.clone(),
             parameters,
             outcome,
+            granted_by: ruling.granted_by,
         });
         let mut error_type = None;
         let (status, body) = match result {
@@ -192,16 +193,17 @@ impl Core {
         if let Some(error) = verdict.error {
             return Err(error);
         }
-        permission::authorize(&self.state, &caller, &signed.access_key, asked, &params)?;
+        let place = (account.clone(), region.clone());
+        ruling.granted_by =
+            permission::authorize(&self.state, &caller, &signed.access_key, &place, asked, &params)?;
         if verdict.lose_request {
             return Ok(Decision::LoseRequest);
         }
         let yields = incoming.yielded || (self.has_upstream && upstream::knows_better(action));
         if is_ec2 && (!self.has_upstream || (!yields && ec2::action(action).is_some())) {
-            let reply = self.call_ec2((account, region), action, params, foreign, now)?;
+            let reply = self.call_ec2(place, action, params, foreign, now)?;
             return Ok(Decision::Reply(Reply::Xml(reply)));
         }
-        let place = (account, region);
         let reply = match service {
             Service::Sts if sts::owns(action) || !self.has_upstream => {
                 sts::answer(&mut self.state, &caller, action, params, now).map(Reply::Xml)
@@ -302,6 +304,7 @@ struct Ruling {
     delay_milliseconds: u64,
     lose_reply: bool,
     hang: bool,
+    granted_by: Vec<String>,
 }
 
 enum Decision {

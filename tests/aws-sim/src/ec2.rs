@@ -14,7 +14,7 @@ mod tagging;
 mod targets;
 
 pub(crate) use instances::time;
-pub(crate) use tagging::set_tags;
+pub(crate) use tagging::{set_tags, tags_of};
 
 use std::collections::BTreeMap;
 

@@ -26,6 +26,9 @@ pub struct Call {
     pub parameters: BTreeMap<String, String>,
     /// What came of it.
     pub outcome: Outcome,
+    /// Statements of the caller's policy that allow it, each as `Sid service:Action`; none where the caller has no policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted_by: Vec<String>,
 }
 
 /// What came of a call.

@@ -17,6 +17,7 @@ mod journal;
 mod organization;
 mod page;
 mod permission;
+mod policy;
 mod query;
 mod quota;
 mod scaling;

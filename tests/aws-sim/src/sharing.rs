@@ -17,7 +17,7 @@ use crate::state::{Place, State, Target};
 use crate::tag::Tags;
 
 /// The only kind of resource that can be shared here, as ListResources names it.
-const RESOURCE_TYPE: &str = "ec2:TrafficMirrorTarget";
+pub(crate) const RESOURCE_TYPE: &str = "ec2:TrafficMirrorTarget";
 /// An invitation nobody accepts ends: after seven days for mirror targets, after twelve hours for most other kinds
 /// (RAM user guide, "Accepting and rejecting resource share invitations").
 const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::balancing::{LoadBalancer, TargetGroup};
 use crate::organization::Organization;
+use crate::policy::Policy;
 use crate::quota::Quotas;
 use crate::scaling::ScalingGroup;
 use crate::sharing::Share;
@@ -58,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) joined: Timestamp,
     /// Access key -> actions allowed to it; keys without an entry may do everything.
     pub(crate) allowed_actions: BTreeMap<String, Vec<String>>,
+    /// Access key -> its policy; keys without an entry have none.
+    pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) roles: BTreeMap<String, Role>,
 }
 
@@ -74,6 +77,10 @@ pub(crate) struct Role {
     pub(crate) denied_actions: Vec<String>,
     /// The only actions its sessions may use; `None`: all.
     pub(crate) allowed_actions: Option<Vec<String>>,
+    /// What its sessions may do, on which resources and under which conditions; `None`: no policy limits them.
+    pub(crate) policy: Option<Policy>,
+    /// Who may assume it, beside what `external_id` and `trusted_accounts` ask for.
+    pub(crate) trust: Option<Policy>,
 }
 
 /// Who stands behind an access key.

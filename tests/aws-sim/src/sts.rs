@@ -1,11 +1,14 @@
 //! STS: GetCallerIdentity and AssumeRole. A temporary key belongs to the role's account.
 //!
-//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>. Policies are not evaluated: a role
-//! may be assumed by the accounts it names, and only `denied_actions` of the world limits what it may do.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>. A role may be
+//! assumed by the accounts it names and whom its trust policy names; session policies are not evaluated.
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::ApiError;
+use crate::policy::Asked;
 use crate::query::Params;
 use crate::state::{Credential, Session, State};
 use crate::xml::Element;
@@ -101,6 +104,12 @@ fn assume_role(
         return Err(denied());
     }
     if role.trusted_accounts.as_ref().is_some_and(|trusted| !trusted.contains(&caller.account)) {
+        return Err(denied());
+    }
+    let mut context = BTreeMap::new();
+    context.extend(external_id.map(|id| ("sts:externalid".to_owned(), vec![id])));
+    let asked = Asked { action: "sts:AssumeRole".to_owned(), resource: arn.clone(), context };
+    if role.trust.as_ref().is_some_and(|trust| !trust.trusts(&caller.account, &caller.arn, &asked)) {
         return Err(denied());
     }
     let most = if caller.session.is_some() { CHAINED_SECONDS } else { role.max_duration };

@@ -112,6 +112,8 @@ pub struct AccountEntry {
     pub access_keys: Vec<String>,
     /// Access key -> the only actions it may use, as `ec2:Describe*`; a key without an entry may use all.
     pub allowed_actions: BTreeMap<String, Vec<String>>,
+    /// Access key -> its IAM policy, as JSON text; a key without an entry has none.
+    pub policies: BTreeMap<String, String>,
     /// Roles that can be assumed in it.
     pub roles: Vec<RoleEntry>,
 }
@@ -134,6 +136,10 @@ pub struct RoleEntry {
     pub denied_actions: Vec<String>,
     /// The only actions its sessions may use, as `ec2:Describe*`; all when absent.
     pub allowed_actions: Option<Vec<String>>,
+    /// Its IAM policy, as JSON text; none when absent.
+    pub policy: Option<String>,
+    /// The policy that says who may assume it, as JSON text; any account that `trusted_accounts` lets when absent.
+    pub trust_policy: Option<String>,
 }
 
 /// A VPC.

@@ -31,7 +31,7 @@ fn not_found(id: &str) -> ApiError {
 }
 
 /// The tags of an object, in truth.
-fn tags_of<'a>(space: &'a Space, id: &str) -> Option<&'a Tags> {
+pub(crate) fn tags_of<'a>(space: &'a Space, id: &str) -> Option<&'a Tags> {
     None.or_else(|| space.interfaces.get(id).map(|object| &object.tags))
         .or_else(|| space.instances.get(id).map(|object| &object.tags))
         .or_else(|| space.security_groups.get(id).map(|object| &object.tags))

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::build::problem;
 use super::{AccountEntry, World, WorldError};
 use crate::organization::{Organization, ROOT, Unit};
+use crate::policy::{Policy, PolicyError};
 use crate::state::{Account, Credential, Role, State};
 
 /// Name of the root, for `unit` and `parent`.
@@ -143,7 +144,22 @@ fn account(state: &State, entry: &AccountEntry, now: Timestamp) -> Result<Accoun
     if !matches!(status.as_str(), "ACTIVE" | "PENDING_CLOSURE" | "SUSPENDED") {
         return Err(problem("account", &entry.id, "`status` is ACTIVE, PENDING_CLOSURE or SUSPENDED"));
     }
+    let unfit = |what: &str| {
+        let what = what.to_owned();
+        move |error: PolicyError| problem("account", &entry.id, format!("{what}: {error}"))
+    };
+    if let Some(key) = entry.policies.keys().find(|key| !keys.contains(key)) {
+        let text = format!("`policies` names \"{key}\", which is not one of its `access_keys`");
+        return Err(problem("account", &entry.id, text));
+    }
+    let policies = entry.policies.iter().map(|(key, text)| {
+        let policy = Policy::of_identity(text).map_err(unfit(&format!("policy of \"{key}\"")))?;
+        Ok((key.clone(), policy))
+    });
+    let policies = policies.collect::<Result<_, WorldError>>()?;
     let roles = entry.roles.iter().map(|role| {
+        let policy = role.policy.as_deref().map(Policy::of_identity).transpose();
+        let trust = role.trust_policy.as_deref().map(Policy::of_trust).transpose();
         let known = Role {
             external_id: role.external_id.clone(),
             trusted_accounts: role.trusted_accounts.clone(),
@@ -151,9 +167,12 @@ fn account(state: &State, entry: &AccountEntry, now: Timestamp) -> Result<Accoun
             ends_after: role.ends_after_milliseconds.map(jiff::SignedDuration::from_millis),
             denied_actions: role.denied_actions.clone(),
             allowed_actions: role.allowed_actions.clone(),
+            policy: policy.map_err(unfit(&format!("policy of role \"{}\"", role.name)))?,
+            trust: trust.map_err(unfit(&format!("trust policy of role \"{}\"", role.name)))?,
         };
-        (role.name.clone(), known)
+        Ok((role.name.clone(), known))
     });
+    let roles = roles.collect::<Result<_, WorldError>>()?;
     Ok(Account {
         name: or(&entry.name, format!("account-{}", entry.id)),
         email: or(&entry.email, format!("{}@example.com", entry.id)),
@@ -161,6 +180,7 @@ fn account(state: &State, entry: &AccountEntry, now: Timestamp) -> Result<Accoun
         parent,
         joined: now,
         allowed_actions: entry.allowed_actions.clone(),
-        roles: roles.collect(),
+        policies,
+        roles,
     })
 }

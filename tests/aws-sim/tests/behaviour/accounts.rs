@@ -146,7 +146,7 @@ fn somebody_elses_calls_stay_out_of_the_journal() {
 }
 
 /// A member account's role, assumed.
-fn member(home: &Client) -> Client {
+pub(crate) fn member(home: &Client) -> Client {
     let role = format!("arn:aws:iam::{}:role/{}", Scale::member(1), Scale::ROLE);
     let form = [("RoleArn", role.as_str()), ("RoleSessionName", "tests"), ("ExternalId", Scale::EXTERNAL_ID)];
     let reply = home.sts("AssumeRole", &form).ok();

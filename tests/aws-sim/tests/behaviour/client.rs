@@ -60,6 +60,11 @@ impl Client {
         Self { key: key.to_owned(), ..self }
     }
 
+    /// The same caller without temporary credentials.
+    pub(crate) fn no_token(self) -> Self {
+        Self { token: None, ..self }
+    }
+
     /// Sends one call; `Err` is a connection that gave no reply.
     pub(crate) fn send(&self, service: &str, form: &[(&str, &str)]) -> Result<Reply, ureq::Error> {
         let (key, region) = (&self.key, &self.region);

@@ -5,6 +5,7 @@
 mod accounts;
 mod client;
 mod company;
+mod policies;
 mod program;
 mod scale;
 mod upstream;
