@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use enigma_wire::{Encapsulated, LinkType, Packet, Problem, decap, packet, vxlan};
 
 use crate::{
-    DropReason, Duplicates, EngineConfig, Record, RecordBatch, Stats, Timestamp,
+    Admission, DropReason, Duplicates, EngineConfig, Record, RecordBatch, Stats, Timestamp,
     duplicates::{Memory, Sighting},
     flow::{Flow, Kind, Mark},
     fragments::{Fragments, Waiting},
@@ -28,8 +28,20 @@ mod tunnels;
 use fragmented::Taken;
 use tunnels::Origin;
 
+/// The lists as packets are compared with them: sorted identifiers, and networks if there are any.
+fn admitted(admission: Admission) -> (Vec<u32>, Option<LocalNets>) {
+    let Admission { mut vnis, sources } = admission;
+    vnis.sort_unstable();
+    (vnis, (!sources.is_empty()).then(|| LocalNets::new(sources)))
+}
+
 /// Flows ended at most to make room for a vantage: a forged sender's have one each, a real one's are idle.
 const EVICTED_FOR_A_VANTAGE: usize = 4;
+
+/// Flows looked at in one call because their time has come. It bounds what one call takes and makes: a hundred
+/// microseconds, and some 200 KB of records, between two batches of packets. A worker that is called ten times a second
+/// still ends five thousand flows in it; packets carry the work on too.
+const DUE_AT_ONCE: usize = 512;
 
 /// A UDP datagram as a socket receives it.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +85,7 @@ pub struct Pipeline {
     /// The latest time told.
     now: Timestamp,
     next_serial: u64,
+    due_at_once: usize,
 }
 
 impl Pipeline {
@@ -84,8 +97,7 @@ impl Pipeline {
         // Room for half of all flows to be known from two vantages; what does not fit is not joined.
         let is_dropping = config.duplicates == Duplicates::Drop;
         let vantages = Vantages::new(config.vantage_budget, uid_seed);
-        let mut vnis = admission.vnis;
-        vnis.sort_unstable();
+        let (vnis, sources) = admitted(admission);
         Self {
             // The seed keeps senders from choosing flows that collide.
             table: Table::new(max_flows, if is_dropping { max_flows / 2 } else { 0 }, uid_seed, lifetimes),
@@ -97,10 +109,11 @@ impl Pipeline {
             inspector: Inspector::new(l7_memory),
             recorder: Recorder { community_id_seed, uid_seed, local_nets, vantages },
             vnis,
-            sources: (!admission.sources.is_empty()).then(|| LocalNets::new(admission.sources)),
+            sources,
             stats: Stats::default(),
             now: Timestamp::MIN,
             next_serial: 0,
+            due_at_once: DUE_AT_ONCE,
         }
     }
 
@@ -149,15 +162,16 @@ impl Pipeline {
         self.note(taken);
     }
 
-    /// Puts out the records of flows that are due by `now`. Packets do this too; without packets nobody else.
-    pub fn advance(&mut self, now: Timestamp, out: &mut RecordBatch) {
+    /// Puts out the records of flows that are due by `now`, those of 512 flows at most; says whether there are more.
+    /// Packets do this too; without packets nobody else. While there are more [`Self::next_deadline`] is in the past.
+    pub fn advance(&mut self, now: Timestamp, out: &mut RecordBatch) -> bool {
         if now <= self.now && !self.table.is_behind(self.now) {
-            return;
+            return false;
         }
         self.now = self.now.max(now);
         self.give_up_tails();
         let Self { table, inspector, recorder, stats, .. } = self;
-        table.advance(self.now, |due| match due {
+        let has_more = table.advance(self.now, self.due_at_once, |due| match due {
             Due::End(ended) => emit(inspector, recorder, stats, ended, out),
             Due::Part(view) => {
                 stats.records += 1;
@@ -165,6 +179,7 @@ impl Pipeline {
             }
         });
         self.stats.flows_active = self.table.len() as u64;
+        has_more
     }
 
     /// A time by which [`Self::advance`] should be called again; `None` when no flow is waiting.
@@ -172,18 +187,36 @@ impl Pipeline {
         self.table.next_deadline()
     }
 
-    /// Puts out every flow as a record and forgets it, the idlest first. The pipeline can be used on.
+    /// Puts out every flow as a record and forgets it, the idlest first. The pipeline can be used on. A million flows
+    /// are 350 MB of records at once: where that matters, call [`Self::finish_some`] and ship in between.
     pub fn finish(&mut self, out: &mut RecordBatch) {
-        while let Some(ended) = self.table.idlest().and_then(|slot| self.table.remove(slot)) {
+        while self.finish_some(DUE_AT_ONCE, out) {}
+    }
+
+    /// The same for `most` flows (at least one); says whether there are more.
+    pub fn finish_some(&mut self, most: usize, out: &mut RecordBatch) -> bool {
+        for _ in 0..most.max(1) {
+            let Some(ended) = self.table.idlest().and_then(|slot| self.table.remove(slot)) else { break };
             // A tunnel between hosts has not ended because nobody looks any more.
             if ended.flow.kind == Kind::Tunnel {
                 self.recorder.vantages.release(ended.flow.key.vantage);
+                self.recorder.vantages.release(ended.flow.other_vantage);
             } else {
                 self.emit(ended, out);
             }
         }
-        self.give_up_all_tails();
-        self.stats.flows_active = 0;
+        let has_more = self.table.len() > 0;
+        if !has_more {
+            self.give_up_all_tails();
+        }
+        self.stats.flows_active = self.table.len() as u64;
+        has_more
+    }
+
+    /// Takes only what these lists admit from now on. Flows under way that they leave out get no packet any more and
+    /// end by their timeouts.
+    pub fn set_admission(&mut self, admission: Admission) {
+        (self.vnis, self.sources) = admitted(admission);
     }
 
     /// Carries a search for the heaviest flows on by `flows` places of the table, some nanoseconds each; returns them,
@@ -195,6 +228,11 @@ impl Pipeline {
     /// The counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    #[cfg(test)]
+    pub(crate) fn look_at(&mut self, flows: usize) {
+        self.due_at_once = flows;
     }
 
     /// Counts what arrived and lets time pass up to it.

@@ -437,32 +437,28 @@ impl Table {
         (self.idlest != NONE).then_some(self.idlest)
     }
 
-    /// Moves the wheel to `now`; what is due by then is passed to `tell`, the idlest first within a tick.
-    pub(crate) fn advance(&mut self, now: Timestamp, mut tell: impl FnMut(Due<'_>)) {
-        while let Some(tick) = self.wheel.next_tick_until(now) {
-            // The list is taken whole: flows that are due later go to another tick, or to this one's next turn.
-            let mut slot = self.wheel.head(tick);
-            while slot != NONE {
-                let Some(entry) = self.entries.get(slot) else {
-                    break;
-                };
-                let (next, listed) = (entry.timer.next, entry.tick);
-                if self.is_over(slot, now) {
-                    if let Some(ended) = self.remove(slot) {
-                        tell(Due::End(ended));
-                    }
-                } else if !listed.is_after_tick(tick) {
-                    if self.due(slot) <= now {
-                        self.cut(slot, now, |view| tell(Due::Part(view)));
-                    }
-                    let due = self.due(slot);
-                    self.unlist(slot);
-                    self.list(slot, wheel::tick_of(due).max(tick + 1));
-                }
-                slot = next;
+    /// Moves the wheel on towards `now`, past `most` flows at most; what is due by then is passed to `tell`, the idlest
+    /// first within a tick. Says whether there is more.
+    pub(crate) fn advance(&mut self, now: Timestamp, most: usize, mut tell: impl FnMut(Due<'_>)) -> bool {
+        for _ in 0..most {
+            let slot = self.wheel.due(now);
+            if slot == NONE {
+                return false;
             }
-            self.wheel.done(tick);
+            if self.is_over(slot, now) {
+                if let Some(ended) = self.remove(slot) {
+                    tell(Due::End(ended));
+                }
+                continue;
+            }
+            if self.due(slot) <= now {
+                self.cut(slot, now, |view| tell(Due::Part(view)));
+            }
+            let due = self.due(slot);
+            self.unlist(slot);
+            self.list(slot, wheel::tick_of(due));
         }
+        self.wheel.due(now) != NONE
     }
 
     fn is_over(&self, slot: Slot, now: Timestamp) -> bool {
@@ -537,7 +533,7 @@ impl Table {
         entry.timer = UNLINKED;
         match self.entries.get_mut(previous) {
             Some(entry) => entry.timer.next = next,
-            None => self.wheel.set_head_of(listed, next),
+            None => self.wheel.replace_head(listed, slot, next),
         }
         if let Some(entry) = self.entries.get_mut(next) {
             entry.timer.previous = previous;

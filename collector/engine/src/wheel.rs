@@ -49,7 +49,9 @@ pub(crate) struct Wheel {
     heads: Box<[Slot; TICKS]>,
     /// One bit a tick that has a list.
     occupied: [u64; TICKS / 64],
-    /// Every tick before this one is done. `None` until time is first told.
+    /// The list of a tick that ended, as far as it has not been worked off.
+    due: Slot,
+    /// Every tick before this one is done, or its list is in `due`. `None` until time is first told.
     next: Option<i64>,
 }
 
@@ -64,13 +66,13 @@ const fn place(tick: i64) -> usize {
 
 impl Wheel {
     pub(crate) fn new() -> Self {
-        Self { heads: Box::new([NONE; TICKS]), occupied: [0; TICKS / 64], next: None }
+        Self { heads: Box::new([NONE; TICKS]), occupied: [0; TICKS / 64], due: NONE, next: None }
     }
 
     /// Whether a tick has ended by `now` that was not worked off.
     #[inline]
     pub(crate) fn is_behind(&self, now: Timestamp) -> bool {
-        self.next.is_none_or(|next| next < tick_of(now))
+        self.due != NONE || self.next.is_none_or(|next| next < tick_of(now))
     }
 
     /// Whether the wheel has come no further than `at`.
@@ -99,29 +101,39 @@ impl Wheel {
         }
     }
 
-    /// The same for the place that a flow was listed in.
-    pub(crate) fn set_head_of(&mut self, listed: Listed, slot: Slot) {
-        self.set_head(i64::from(listed.0), slot);
-    }
-
-    /// The next occupied tick that ended by `now`; [`Self::done`] must follow. Without one, time is `now`.
-    pub(crate) fn next_tick_until(&mut self, now: Timestamp) -> Option<i64> {
-        let current = tick_of(now);
-        let next = *self.next.get_or_insert(current);
-        let found = self.occupied_from(next).filter(|&tick| tick < current);
-        if found.is_none() {
-            self.next = Some(next.max(current));
+    /// Notes that `slot`, the first of the list it is on, gives its place up to `next`.
+    pub(crate) fn replace_head(&mut self, listed: Listed, slot: Slot, next: Slot) {
+        if self.due == slot {
+            self.due = next;
+        } else {
+            self.set_head(i64::from(listed.0), next);
         }
-        found
     }
 
-    pub(crate) fn done(&mut self, tick: i64) {
-        self.next = Some(self.next.map_or(tick, |next| next.max(tick + 1)));
+    /// The first flow of those listed under ticks that ended by `now`; [`NONE`] without one, and then time is `now`.
+    ///
+    /// Whoever looks at it must unlist it. The list of a tick is taken off the wheel whole: flows that are due later go
+    /// to another tick, or to this one's next turn, and the work can be left off between any two.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Slot {
+        if self.due == NONE {
+            let current = tick_of(now);
+            let next = *self.next.get_or_insert(current);
+            match self.occupied_from(next).filter(|&tick| tick < current) {
+                Some(tick) => {
+                    self.due = self.head(tick);
+                    self.set_head(tick, NONE);
+                    self.next = Some(next.max(tick + 1));
+                }
+                None => self.next = Some(next.max(current)),
+            }
+        }
+        self.due
     }
 
-    /// When the next occupied tick will have ended.
+    /// When the next occupied tick will have ended: in the past while one is being worked off.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        let tick = self.occupied_from(self.next?)?;
+        let next = self.next?;
+        let tick = if self.due == NONE { self.occupied_from(next)? } else { next.saturating_sub(1) };
         Some(Timestamp::from_nanos(tick.saturating_add(1).saturating_mul(1 << TICK_BITS)))
     }
 

@@ -68,6 +68,11 @@ const GTP_U: u16 = 2152;
 /// GRE in UDP (RFC 8086 section 3).
 const GRE_IN_UDP: u16 = 4754;
 
+/// Destination ports of tunnels in UDP whose source port is free: a hash of the inner flow (RFC 7348 section 5, RFC 8926
+/// section 3.3, RFC 8086 section 3.1) or any port (3GPP TS 29.281 section 4.4.2.3). The two directions of what is inside
+/// therefore have nothing in common but the two addresses: whoever wants both in one place must not go by ports.
+pub const ONE_WAY_PORTS: [u16; 4] = [vxlan::PORT, geneve::PORT, GRE_IN_UDP, GTP_U];
+
 /// Extension headers of a GTP packet that are followed; specifications know five kinds.
 const MAX_GTP_EXTENSIONS: usize = 8;
 

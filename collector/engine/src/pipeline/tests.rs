@@ -200,6 +200,65 @@ fn deadlines_come_and_advance_meets_them() {
     assert_eq!(pipeline.stats().flows_active, 0);
 }
 
+/// `count` flows of one packet, from second 0 on.
+fn many(count: u16) -> (Pipeline, RecordBatch) {
+    let (mut pipeline, mut out) = new(EngineConfig::default());
+    for port in 0..count {
+        let port = (1024 + port).to_be_bytes();
+        let query = [port[0], port[1], 0x27, 0x10, 0, 10, 0, 0, b'h', b'i'];
+        send(&mut pipeline, &mut out, 0, [10, 0, 0, 1], &udp(7, [0, 0], &query));
+    }
+    (pipeline, out)
+}
+
+fn ports(out: &mut RecordBatch) -> Vec<u16> {
+    // Of some the other end seems to be the server; its port is higher than all.
+    let port = |conn: &ConnRecord| conn.originator.port.min(conn.responder.port);
+    out.drain().map(|record| port(record.as_conn().unwrap())).collect()
+}
+
+/// Whoever stops, or wakes up after an hour, does not make the records of all flows at once.
+#[test]
+fn one_call_puts_out_no_more_than_its_share_of_the_flows() {
+    let (mut pipeline, mut out) = many(2_000);
+    let (mut calls, mut found) = (0, Vec::new());
+    loop {
+        let has_more = pipeline.finish_some(300, &mut out);
+        assert_eq!(pipeline.stats().flows_active, 2_000 - 300 * (calls + 1).min(6) - 200 * (calls / 6));
+        assert!(out.len() <= 300);
+        found.extend(ports(&mut out));
+        calls += 1;
+        if !has_more {
+            break;
+        }
+    }
+    found.sort_unstable();
+    assert_eq!((calls, found), (7, (1024..3024).collect::<Vec<_>>()));
+
+    let (mut pipeline, mut out) = many(2_000);
+    let (mut calls, mut found) = (1, Vec::new());
+    while pipeline.advance(at(3_600), &mut out) {
+        assert_eq!(out.len(), 512);
+        assert!(pipeline.next_deadline().unwrap() < at(3_600));
+        found.extend(ports(&mut out));
+        if calls == 2 {
+            // In between packets come: of a flow whose time was over, and of a new one.
+            for port in [1024 + 1_500_u16, 9_000] {
+                let [high, low] = port.to_be_bytes();
+                let query = [high, low, 0x27, 0x10, 0, 10, 0, 0, b'h', b'i'];
+                send(&mut pipeline, &mut out, 3_600, [10, 0, 0, 1], &udp(7, [0, 0], &query));
+            }
+        }
+        calls += 1;
+    }
+    found.extend(ports(&mut out));
+    found.sort_unstable();
+    assert_eq!((calls, found), (4, (1024..3024).collect::<Vec<_>>()));
+    assert_eq!(pipeline.stats().flows_active, 2);
+    let deadline = pipeline.next_deadline().unwrap();
+    assert!(deadline > at(3_660) && deadline <= at(3_661), "{deadline:?}");
+}
+
 #[test]
 fn counters_of_pipelines_add_up() {
     let (mut pipeline, mut out) = new(EngineConfig::default());
@@ -317,6 +376,7 @@ fn a_vantage_without_a_place_is_refused_after_a_bounded_search() {
     assert_eq!((stats.dropped(DropReason::VantagesFull), stats.flows_evicted), (1, 4));
     // Those that are known go on, and once the idle flows of others have ended there is room again.
     send(&mut pipeline, &mut out, 1, sender(65_535), &udp(7, [0, 0], &QUERY));
+    while pipeline.advance(at(100), &mut out) {}
     send(&mut pipeline, &mut out, 100, sender(70_000), &udp(7, [0, 0], &QUERY));
     let stats = *pipeline.stats();
     assert_eq!((stats.dropped_total(), stats.decoded), (1, stats.received - 1));
