@@ -176,7 +176,7 @@ pub fn expand(
         with_adopted = adopt::members_with(&spec.name, members, &plan.adopted);
         &with_adopted
     };
-    let mut known = prior.with_observed(&spec.name, members);
+    let mut known = prior.with_observed(&spec.name, members, facts);
     known.stranger_vnis.extend(&facts.stranger_vnis);
     adopt::remember(&mut known, &plan.adopted, &strange_vnis(spec, members, facts));
     let receivers = Receivers::of(spec, home, members, facts);
@@ -219,6 +219,11 @@ pub fn expand(
         };
         plan.sessions.insert(key.clone(), session);
     }
+    // What is taken over joins the fleet, so for a reviewer it was not there before.
+    for key in plan.adopted.keys() {
+        known.sessions.remove(key);
+        known.sessions.extend(prior.sessions.get(key).map(|session| (key.clone(), session.clone())));
+    }
     plan.adopted.retain(|key, _| plan.sessions.contains_key(key));
     if !plan.adopted.is_empty() {
         let sessions = plan.adopted.iter().map(|(key, one)| (key.clone(), one.session.clone())).collect();
@@ -234,7 +239,7 @@ pub fn expand(
     objects::place_targets(spec, home, facts, &mut plan);
     objects::place_filters(spec, &mut plan);
     objects::place_shares(spec, home, &mut plan);
-    review::review(spec, members, prior, &mut plan);
+    review::review(spec, members, &review::Before { remembered: prior, known: &known }, &mut plan);
     if spec.safety.on_ineligible == OnIneligible::Fail && !plan.not_mirrored.is_empty() {
         let sources = Sources::of(plan.not_mirrored.keys().cloned());
         let at = Path::root().attr("safety").attr("on_ineligible");

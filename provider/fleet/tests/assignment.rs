@@ -11,7 +11,7 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{Label, MemberKey};
-use enigma_fleet::selection::{self, RawRule, RawSelection, select};
+use enigma_fleet::selection::{self, Member, RawRule, RawSelection, select};
 use enigma_fleet::spec::{FleetSpec, RawFleet, RawSafety, RawTarget, parse};
 use proptest::prelude::*;
 use world::{World, home};
@@ -68,12 +68,15 @@ fn populate(world: &mut World, numbers: &BTreeSet<u32>) {
     }
 }
 
-fn wanted(world: &World, spec: &FleetSpec) -> Expansion {
+fn members(world: &World) -> BTreeMap<MemberKey, Member> {
     let rules = [("everything".to_owned(), Given::Known(RawRule::default()))].into();
     let rules = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
-    let members = select(&selection::parse(&rules).0.unwrap(), &world.inventory()).members;
+    select(&selection::parse(&rules).0.unwrap(), &world.inventory()).members
+}
+
+fn wanted(world: &World, spec: &FleetSpec) -> Expansion {
     let prior = world.refresh(&Prior::default(), &spec.name).prior;
-    expand(spec, &home(), &members, &prior, &Facts::default())
+    expand(spec, &home(), &members(world), &prior, &Facts::default())
 }
 
 fn targets() -> impl Strategy<Value = Targets> {
@@ -161,6 +164,41 @@ proptest! {
         let again = wanted(&world, &spec);
         prop_assert!(diff(&again, &world.owned(&spec.name), &Circumstances::default()).is_empty());
         prop_assert_eq!(assigned(&again), is);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A create that was killed, and a state that was lost: whoever comes between then and the next plan moves nobody.
+    #[test]
+    fn sessions_that_only_aws_remembers_stay_where_they_are(
+        targets in targets(),
+        first in prop::collection::btree_set(1..64_u32, 1..40),
+        late in prop::collection::btree_set(1..64_u32, 0..40),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut world = World::new();
+        populate(&mut world, &first);
+        let spec = fleet(&targets);
+        let plan = diff(&wanted(&world, &spec), &world.owned(&spec.name), &Circumstances::default());
+        world.apply(&plan, cut.index(plan.actions().count() + 1));
+        populate(&mut world, &first.union(&late).copied().collect());
+        let owned = world.owned(&spec.name);
+        let inventory = world.inventory();
+        let facts = Facts::of(&spec, &home(), &inventory.places);
+        let after = expand(&spec, &home(), &members(&world), &Prior::default(), &facts);
+        for (key, list) in &owned.sessions {
+            let session = &after.sessions[key];
+            prop_assert_eq!(Some(&session.target.label), facts.labels.get(&list[0].target), "{} moves", key);
+            prop_assert_eq!((session.number, Some(session.vni.get())), (list[0].number, list[0].vni));
+        }
+        // For a reviewer they are no new ones.
+        prop_assert_eq!(after.changes.added, after.sessions.len() - owned.sessions.len());
+        prop_assert_eq!((after.changes.changed, after.changes.removed), (0, 0));
+        let plan = diff(&after, &owned, &Circumstances::default());
+        let touches = |action: &Action| matches!(action, Action::ModifySession { .. } | Action::DeleteSession { .. });
+        prop_assert!(!plan.actions().any(touches), "{:?}", plan);
     }
 }
 

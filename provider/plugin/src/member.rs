@@ -44,6 +44,7 @@ pub(crate) struct SettingsModel {
 pub(crate) struct HeldModel {
     session_id: String,
     fleet: Option<String>,
+    target_id: Option<String>,
     number: i64,
     vni: Option<i64>,
 }
@@ -56,6 +57,7 @@ pub(crate) fn members_type() -> Type {
     let held = Type::object([
         ("session_id", Type::String),
         ("fleet", Type::String),
+        ("target_id", Type::String),
         ("number", Type::Number),
         ("vni", Type::Number),
     ]);
@@ -114,6 +116,8 @@ impl MemberModel {
         let held = member.held.iter().map(|held| HeldModel {
             session_id: held.session.to_string(),
             fleet: held.fleet.clone(),
+            // Of those that no fleet owns the entry of their place says it.
+            target_id: held.fleet.as_ref().and(held.target.as_ref()).map(ToString::to_string),
             number: held.number.into(),
             vni: held.vni.map(i64::from),
         });
@@ -138,6 +142,7 @@ impl MemberModel {
                 Dynamic::map([
                     ("session_id", Dynamic::from(held.session_id.as_str())),
                     ("fleet", text(held.fleet.as_deref())),
+                    ("target_id", text(held.target_id.as_deref())),
                     ("number", Dynamic::from(held.number)),
                     ("vni", number(held.vni)),
                 ])
@@ -175,6 +180,7 @@ impl HeldModel {
         Ok(HeldSession {
             session: self.session_id.parse()?,
             fleet: self.fleet,
+            target: self.target_id.map(|id| id.parse()).transpose()?,
             number: self.number.try_into()?,
             // A value outside 32 bits cannot be a VNI, so it collides with none.
             vni: self.vni.and_then(|vni| u32::try_from(vni).ok()),

@@ -3,7 +3,7 @@
 //!
 //! A plan must keep sessions in places that could not be read, keep its VNIs off those of others, know how many sources an interface
 //! target takes, and may take over sessions of nobody. It must not look at AWS for that, so the reviewed observation carries it,
-//! lean: no entry in the usual world, and of other fleets' sessions little more than their VNIs. Reading gives the core's own
+//! lean: in the usual world where the targets of members' sessions send, and of other fleets' sessions little more than their VNIs. Reading gives the core's own
 //! inventory back, as far as it was carried.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,8 @@ pub(crate) struct PlaceModel {
     pub(crate) unread: Option<String>,
     /// Interfaces that receive mirrored traffic, or may, by id.
     receivers: Option<BTreeMap<String, ReceiverModel>>,
-    /// Where the targets of `strangers` send, by id: a load balancer's ARN, an interface or an endpoint.
+    /// Where the targets of `strangers`, and of fleets' sessions on members, send, by id: a load balancer's ARN, an interface or an
+    /// endpoint.
     targets: Option<BTreeMap<String, String>>,
     /// Sessions that no fleet owns, and those of other fleets that count against an interface target, by id.
     strangers: Option<BTreeMap<String, StrangerModel>>,
@@ -147,6 +148,7 @@ pub(crate) fn places(
             PlaceModel { receivers: some(receivers(seen, place.account == *home)), ..PlaceModel::default() };
         let mut strangers = BTreeMap::new();
         let mut vnis: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut used: BTreeSet<&TargetId> = BTreeSet::new();
         for session in &seen.sessions {
             let owner = Place { account: session.owner.clone(), region: place.region.clone() };
             let is_here = owner == *place;
@@ -156,6 +158,9 @@ pub(crate) fn places(
             let fleet = session.tags.get(FLEET_TAG).filter(|_| is_here);
             let key = MemberKey { place: owner, interface: session.interface.clone() };
             // AWS counts the sources of an interface target, at most 100 of them; whose they are depends on who asks.
+            if fleet.is_some() && members.contains_key(&key) {
+                used.insert(&session.target);
+            }
             let is_counted = matches!(destinations.get(&session.target), Some(Destination::Interface(_)));
             if !is_counted && fleet.is_some() && members.contains_key(&key) {
                 continue;
@@ -170,10 +175,12 @@ pub(crate) fn places(
             list.sort_unstable();
             list.dedup();
         });
-        let targets = strangers.values().filter_map(|stranger: &StrangerModel| {
-            let id: TargetId = stranger.target_id.parse().ok()?;
-            Some((id.to_string(), address(destinations.get(&id)?).to_owned()))
-        });
+        let of_strangers: Vec<TargetId> =
+            strangers.values().filter_map(|one: &StrangerModel| one.target_id.parse().ok()).collect();
+        let targets = used
+            .into_iter()
+            .chain(&of_strangers)
+            .filter_map(|id| Some((id.to_string(), address(destinations.get(id)?).to_owned())));
         entry.targets = some(targets.collect());
         entry.strangers = some(strangers);
         entry.vnis = some(vnis);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adopt::{self, Adoptable};
 use crate::given::Given;
-use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, Place, Region, SessionId};
+use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, Place, SessionId, TargetId};
 use crate::inventory::{Destination, Instance, Interface, PlaceInventory};
 use crate::ownership::own;
 use crate::spec::FleetSpec;
@@ -19,6 +19,10 @@ use crate::spec::FleetSpec;
 pub struct Facts {
     /// By target label; targets of which nothing is known are absent.
     pub targets: BTreeMap<Label, TargetFacts>,
+    /// Mirror targets in sight that send to a destination of the fleet, with its label: where a session already sends that only
+    /// AWS remembers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<TargetId, Label>,
     /// Sessions that may be taken over, by source.
     pub adoptable: BTreeMap<MemberKey, Adoptable>,
     /// VNIs of strangers' sessions that cannot be taken over.
@@ -42,7 +46,8 @@ impl Facts {
     pub fn of(spec: &FleetSpec, home: &Place, places: &BTreeMap<Place, PlaceInventory>) -> Self {
         let adoptable = adopt::adoptable(spec, home, places);
         let mut targets: BTreeMap<Label, TargetFacts> = BTreeMap::new();
-        let mut labels: BTreeMap<(&Destination, Region), &Label> = BTreeMap::new();
+        // Names of destinations are unique over all Regions.
+        let mut by_destination: BTreeMap<&Destination, &Label> = BTreeMap::new();
         for (label, target) in &spec.targets {
             let Given::Known(destination) = &target.destination else { continue };
             let place = target.place(home);
@@ -50,24 +55,27 @@ impl Facts {
                 let facts = receiver(id, seen);
                 targets.insert(label.clone(), facts);
             }
-            labels.insert((destination, place.region), label);
+            by_destination.insert(destination, label);
         }
         let owned = own(&spec.name, places);
+        let labels: BTreeMap<TargetId, Label> = owned
+            .destinations
+            .iter()
+            .filter_map(|(id, sends_to)| Some((id.clone(), (*by_destination.get(sends_to)?).clone())))
+            .collect();
         let mut stranger_vnis = BTreeSet::new();
         for (key, sessions) in &owned.strangers {
             for session in sessions {
                 if adoptable.get(key).is_none_or(|one| one.session != session.id) {
                     stranger_vnis.extend(session.vni);
                 }
-                let destination = owned.destinations.get(&session.target);
-                let label = destination.and_then(|one| labels.get(&(one, key.place.region.clone())));
-                if let Some(label) = label {
-                    let facts = targets.entry((*label).clone()).or_default();
+                if let Some(label) = labels.get(&session.target) {
+                    let facts = targets.entry(label.clone()).or_default();
                     facts.strangers.entry(key.clone()).or_default().insert(session.id.clone());
                 }
             }
         }
-        Self { targets, adoptable, stranger_vnis }
+        Self { targets, labels, adoptable, stranger_vnis }
     }
 
     /// The type of the instance that a target's interface is attached to.

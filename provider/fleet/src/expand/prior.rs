@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::expand::Facts;
 use crate::ids::{FleetName, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
 use crate::selection::Member;
 
@@ -82,8 +83,13 @@ impl PriorState {
 
 impl Prior {
     /// What is remembered, and beside it sessions of this fleet that a selection saw and the state does not know (made by sync,
-    /// or state was lost). What lives keeps its number and VNI either way.
-    pub(super) fn with_observed(&self, fleet: &FleetName, members: &BTreeMap<MemberKey, Member>) -> Self {
+    /// or state was lost). What lives keeps its target, number and VNI either way.
+    pub(super) fn with_observed(
+        &self,
+        fleet: &FleetName,
+        members: &BTreeMap<MemberKey, Member>,
+        facts: &Facts,
+    ) -> Self {
         let mut known = self.clone();
         for (key, member) in members {
             if known.sessions.contains_key(key) {
@@ -95,7 +101,7 @@ impl Prior {
                 let vni = held.vni.and_then(|vni| Vni::try_from(i64::from(vni)).ok());
                 let session = PriorSession {
                     session: Some(held.session.clone()),
-                    target: None,
+                    target: held.target.as_ref().and_then(|id| facts.labels.get(id)).cloned(),
                     filter: None,
                     number: held.number,
                     vni,

@@ -14,15 +14,24 @@ use crate::selection::Member;
 use crate::spec::{DestinationKind, FleetSpec};
 use crate::summary::Changes;
 
+/// What there was before a plan.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    /// What the state says.
+    pub(super) remembered: &'a Prior,
+    /// That, and sessions that only AWS remembers; of those their filter and truncation are not known.
+    pub(super) known: &'a Prior,
+}
+
 /// Adds findings, removed sessions and counts of changes.
 pub(super) fn review(
     spec: &FleetSpec,
     members: &BTreeMap<MemberKey, Member>,
-    prior: &Prior,
+    before: &Before<'_>,
     plan: &mut Expansion,
 ) {
-    count_changes(prior, plan);
-    guard_removals(spec, members, prior, plan);
+    count_changes(before, plan);
+    guard_removals(spec, members, before.known, plan);
     tell_kept(plan);
     count_quotas(plan);
     look_at_numbers(spec, members, plan);
@@ -30,17 +39,20 @@ pub(super) fn review(
     look_at_filters(spec, plan);
 }
 
-fn count_changes(prior: &Prior, plan: &mut Expansion) {
+fn count_changes(before: &Before<'_>, plan: &mut Expansion) {
     let mut changes = Changes::default();
+    let prior = before.known;
     for (key, desired) in &plan.sessions {
+        let is_remembered = before.remembered.sessions.contains_key(key);
         match prior.sessions.get(key).filter(|session| session.state.is_live()) {
             None => changes.added += 1,
             Some(before) => {
                 let is_same = before.target.as_ref() == Some(&desired.target.label)
-                    && before.filter.as_ref() == Some(&desired.filter.label)
                     && before.number == desired.number
                     && before.vni == Some(desired.vni)
-                    && before.packet_length == desired.packet_length;
+                    && (!is_remembered
+                        || (before.filter.as_ref() == Some(&desired.filter.label)
+                            && before.packet_length == desired.packet_length));
                 changes.changed += usize::from(!is_same);
             }
         }

@@ -40,6 +40,7 @@ fn held(number: i64, fleet: Option<&str>, vni: u32) -> HeldSession {
     HeldSession {
         session: format!("tms-{vni:08x}").parse().unwrap(),
         fleet: fleet.map(str::to_owned),
+        target: None,
         number: number.try_into().unwrap(),
         vni: Some(vni),
     }

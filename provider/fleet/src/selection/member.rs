@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{InstanceId, Label, PacketLength, SessionId, SessionNumber, SubnetId, VpcId, ZoneName};
+use crate::ids::{
+    InstanceId, Label, PacketLength, SessionId, SessionNumber, SubnetId, TargetId, VpcId, ZoneName,
+};
 
 /// One interface to be mirrored: lean facts that a plan can be computed from without looking at AWS again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct HeldSession {
     pub session: SessionId,
     /// The fleet it is tagged with, if any.
     pub fleet: Option<String>,
+    /// The mirror target it sends to; `None` where nobody said, and then a plan that remembers nothing of it may move it.
+    pub target: Option<TargetId>,
     /// Its number.
     pub number: SessionNumber,
     /// Its VNI.

@@ -141,6 +141,7 @@ fn judge(
     let held = around.sessions(&interface.id).iter().map(|session| HeldSession {
         session: session.id.clone(),
         fleet: session.tags.get(FLEET_TAG).cloned(),
+        target: Some(session.target.clone()),
         number: session.number,
         vni: session.vni,
     });

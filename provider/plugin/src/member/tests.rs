@@ -22,7 +22,8 @@ fn member() -> Member {
         packet_length: Some(128.try_into().unwrap()),
         held: vec![HeldSession {
             session: "tms-0123456789abcdef0".parse().unwrap(),
-            fleet: None,
+            fleet: Some("prod".to_owned()),
+            target: Some("tmt-0123456789abcdef0".parse().unwrap()),
             number: 1.try_into().unwrap(),
             vni: Some(7),
         }],

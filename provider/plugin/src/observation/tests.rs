@@ -185,6 +185,7 @@ fn facts_from_what_was_carried_are_those_of_the_whole_observation() {
         let one: Label = "one".parse().unwrap();
         assert_eq!(carried.adoptable, whole.adoptable);
         assert_eq!(carried.adoptable.len(), 1);
+        assert_eq!(carried.labels, whole.labels);
         assert_eq!(carried.targets[&one].instance_type.as_deref(), Some("c5.24xlarge"));
         // Sessions of a fleet on members are in their `held`; everything else is the same.
         let held: BTreeSet<u32> = observation

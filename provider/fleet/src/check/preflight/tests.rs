@@ -263,6 +263,7 @@ fn two_fleets_on_one_source_are_told_by_name() {
         let held = HeldSession {
             session: "tms-00000001".parse().unwrap(),
             fleet: fleet.map(str::to_owned),
+            target: None,
             number: 100.try_into().unwrap(),
             vni: None,
         };
