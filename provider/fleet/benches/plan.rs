@@ -210,7 +210,9 @@ fn plans(criterion: &mut Criterion) {
         group
             .bench_function(id("diff"), |bencher| bencher.iter(|| diff(black_box(&wanted), &owned, &around)));
         let plan = diff(&wanted, &owned, &around);
-        group.bench_function(id("check"), |bencher| bencher.iter(|| check::plan(black_box(&plan), &owned)));
+        group.bench_function(id("check"), |bencher| {
+            bencher.iter(|| check::plan(black_box(&plan), &owned, &wanted))
+        });
         let answers = Answers::default();
         let scene = Scene {
             spec: &spec,
@@ -236,7 +238,7 @@ fn plans(criterion: &mut Criterion) {
             let facts = Facts::of(&spec, &home(), &later.places);
             let wanted = expand(&spec, &home(), &chosen, &prior, &facts);
             let plan = diff(&wanted, &owned, &around);
-            (check::plan(&plan, &owned), plan)
+            (check::plan(&plan, &owned, &wanted), plan)
         };
         let (flaws, plan) = second();
         assert_eq!((flaws.len(), plan.is_empty()), (0, true), "the second plan is not empty");

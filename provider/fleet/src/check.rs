@@ -14,9 +14,10 @@ pub use preflight::{
     Answers, BalancerFacts, Headroom, Paths, Preflight, ReceiverFacts, Refusal, Scene, preflight,
 };
 
+use crate::expand::Expansion;
 use crate::finding::{Finding, FindingKind};
 use crate::ownership::Owned;
-use crate::plan::Plan;
+use crate::plan::{Plan, Stage};
 use crate::problem::Path;
 
 /// What is wrong with a plan.
@@ -33,7 +34,7 @@ pub enum Flaw {
     NotOurs { object: String },
     /// A reference to something that no earlier action makes.
     ReferenceMissing { object: String, reference: String },
-    /// More rules, or more sessions on an interface, than AWS allows.
+    /// More rules, sessions on an interface or in a place, or sources of a target than AWS allows, if only for a moment.
     TooMany { object: String, what: &'static str, count: usize },
     /// Something is deleted that sessions or rules still use.
     StillUsed { object: String, by: String },
@@ -68,14 +69,15 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Everything that is wrong with a plan, as errors; empty is good.
+/// Everything that is wrong with a plan for what was `desired`, as errors; empty is good.
 #[must_use]
-pub fn plan(plan: &Plan, owned: &Owned) -> Vec<Finding> {
+pub fn plan(plan: &Plan, owned: &Owned, desired: &Expansion) -> Vec<Finding> {
     let mut flaws = Vec::new();
-    if !plan.waves.windows(2).all(|pair| pair[0].stage < pair[1].stage) {
+    let is_next = |before: Stage, after: Stage| before < after || (before == after && after.may_repeat());
+    if !plan.waves.windows(2).all(|pair| is_next(pair[0].stage, pair[1].stage)) {
         flaws.push(Flaw::WavesOutOfOrder);
     }
-    flaws.extend(replay::replay(plan, owned));
+    flaws.extend(replay::replay(plan, owned, desired));
     flaws.into_iter().map(|flaw| Finding::at(Path::root(), FindingKind::PlanFlawed { flaw })).collect()
 }
 

@@ -5,6 +5,7 @@
 //! known here.
 
 mod objects;
+mod room;
 mod sessions;
 mod shares;
 mod tags;
@@ -12,6 +13,7 @@ mod tags;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actions::{Action, Ref};
+use crate::diff::room::Room;
 use crate::expand::Expansion;
 use crate::finding::{Finding, FindingKind};
 use crate::given::Given;
@@ -43,13 +45,18 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
     draft.report_unknown(desired);
     if draft.findings.is_empty() {
         draft.targets(desired, owned, around);
-        draft.share_out(desired, owned, around);
-        draft.filters(desired, owned, around);
-        draft.sessions(desired, owned, around);
-        draft.withdraw(desired, owned);
-        draft.unused(desired, owned);
+        match Room::of(&draft, desired, owned) {
+            Ok(room) => {
+                draft.share_out(desired, owned, around, &room);
+                draft.filters(desired, owned, around);
+                draft.sessions(desired, owned, around, &room);
+                draft.withdraw(desired, owned);
+                draft.unused(desired, owned);
+            }
+            Err(finding) => draft = Draft { findings: vec![finding], ..Draft::default() },
+        }
     }
-    let waves = draft.stages.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
+    let waves = draft.stages.into_iter().map(|((stage, _), actions)| Wave { stage, actions }).collect();
     Plan {
         fleet: desired.fleet.clone(),
         waves,
@@ -62,7 +69,8 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
 /// A plan in the making.
 #[derive(Default)]
 struct Draft<'a> {
-    stages: BTreeMap<Stage, Vec<Action>>,
+    /// By stage and, within it, round.
+    stages: BTreeMap<(Stage, usize), Vec<Action>>,
     source_gone: BTreeSet<MemberKey>,
     held_back: BTreeMap<MemberKey, HeldBack>,
     findings: Vec<Finding>,
@@ -76,7 +84,11 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn push(&mut self, stage: Stage, action: Action) {
-        self.stages.entry(stage).or_default().push(action);
+        self.push_in(stage, 0, action);
+    }
+
+    fn push_in(&mut self, stage: Stage, round: usize, action: Action) {
+        self.stages.entry((stage, round)).or_default().push(action);
     }
 
     fn target_ref(&self, key: &ObjectKey) -> Ref<TargetId> {

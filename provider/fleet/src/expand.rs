@@ -49,6 +49,8 @@ pub struct DesiredSession {
     pub rule: Label,
     /// Its instance.
     pub instance: Option<InstanceId>,
+    /// Targets that its rule admits; empty is every target.
+    pub admitted: Vec<Label>,
     /// Shown in consoles.
     pub description: String,
     /// All tags; `Unknown` until a person's are known.
@@ -62,6 +64,8 @@ pub struct DesiredTarget {
     pub destination: Given<Destination>,
     /// Most sources it takes; `None` is any number.
     pub capacity: Option<usize>,
+    /// Most sources AWS lets it have at any moment, as far as is known; `None` is any number.
+    pub limit: Option<usize>,
     /// Immutable in AWS, so it says only what never changes.
     pub description: String,
     /// All tags.
@@ -214,6 +218,7 @@ pub fn expand(
             packet_length: member.packet_length.or(spec.session.packet_length),
             rule: member.rule.clone(),
             instance: member.instance.clone(),
+            admitted: member.targets.clone(),
             description: format!("enigma fleet {}", spec.name),
             tags: objects::session_tags(spec, key, member),
         };

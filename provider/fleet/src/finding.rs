@@ -78,6 +78,9 @@ pub enum FindingKind {
     DestinationOfAnotherAccount { target: Label, account: String, home: Place },
     /// A load balancer lies in another Region than the fleet's targets.
     DestinationElsewhere { target: Label, region: String, home: Place },
+    /// Sources whose session another account makes from now on: the owner of their subnet did, and they do themselves, or the other
+    /// way round.
+    HandedOver { from: AccountId, to: AccountId, sources: Sources },
     /// All sessions of the fleet leave.
     FleetEmptied { removed: usize },
     /// The filter cannot be changed without missing some wanted packets for a moment.
@@ -117,6 +120,8 @@ pub enum FindingKind {
     ReceiverMirrored { target: Label, receiver: String, sources: Sources },
     /// Members are in a Region that has no target their rules admit; `targets` are the Regions that have one.
     RegionWithoutTarget { region: Region, targets: Vec<Region>, sources: Sources },
+    /// Targets that have no room would have to exchange sources, and no target with room is admitted to the sources meanwhile.
+    RingOfFullTargets { targets: Vec<Label>, sources: Sources },
     /// A rule decided about no interface.
     RuleDecidesNothing { rule: Label },
     /// A resource share of the fleet stays wider than the fleet needs it, because others use it or put something into it.
@@ -183,6 +188,7 @@ impl Finding {
             | Kind::PlanFlawed { .. }
             | Kind::QuotaExceeded { .. }
             | Kind::ReceiverMirrored { .. }
+            | Kind::RingOfFullTargets { .. }
             | Kind::TooManyRemovals { .. }
             | Kind::TooManyRemovalsInAccounts { .. }
             | Kind::UnknownFilter { .. }
@@ -197,6 +203,7 @@ impl Finding {
             | Kind::FilterNarrowsForAMoment { .. }
             | Kind::FilterOneDirection { .. }
             | Kind::FilterOneVersion { .. }
+            | Kind::HandedOver { .. }
             | Kind::NothingSelected
             | Kind::ObjectInUseByOthers { .. }
             | Kind::PacketLengthOverPath { .. }

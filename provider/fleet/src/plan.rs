@@ -31,7 +31,8 @@ pub enum Stage {
     Joins,
     /// Tags that make sessions of nobody the fleet's, before anything else is done to them.
     Adoptions,
-    /// Duplicates, and sessions that leave a target which has no room for those that come.
+    /// Duplicates, and sessions that leave a target, a place or an interface which has no room for those that come. Several waves
+    /// where a move waits for the one before; over all places of a Region, since targets have sources of many accounts.
     FreedSources,
     /// New sessions.
     NewSessions,
@@ -47,6 +48,14 @@ pub enum Stage {
     WithdrawnShares,
     /// Targets that nobody needs any more.
     UnusedTargets,
+}
+
+impl Stage {
+    /// Whether a plan may have several waves of it, one after another.
+    #[must_use]
+    pub fn may_repeat(self) -> bool {
+        self == Self::FreedSources
+    }
 }
 
 /// Actions that may run together.

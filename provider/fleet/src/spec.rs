@@ -17,7 +17,9 @@ use crate::filter::{Compiled, Intent, IpVersion};
 use crate::given::Given;
 use crate::ids::{AccountId, FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, ZoneName};
 use crate::inventory::{Destination, Tags};
-use crate::quota::{SOURCES_PER_INTERFACE_TARGET, sources_of_interface_target};
+use crate::quota::{
+    SOURCES_PER_INTERFACE_TARGET, SOURCES_PER_LARGE_INTERFACE_TARGET, sources_of_interface_target,
+};
 
 pub use parse::{DEFAULT_MAX_REMOVALS, DEFAULT_NUMBER, parse};
 pub use raw::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
@@ -118,6 +120,18 @@ impl TargetSpec {
             }
             (None, _) => None,
         }
+    }
+
+    /// Most sources AWS lets it have, whatever a person said: that of its instance's type where the caller knows it. Where nobody does, a
+    /// person who wrote more than the usual 10 knows it.
+    #[must_use]
+    pub fn limit_on(&self, instance_type: Option<&str>) -> Option<usize> {
+        if self.kind != Some(DestinationKind::Interface) {
+            return None;
+        }
+        let written = self.max_sessions.and_then(|most| usize::try_from(most).ok()).unwrap_or_default();
+        let usual = SOURCES_PER_INTERFACE_TARGET.max(written.min(SOURCES_PER_LARGE_INTERFACE_TARGET));
+        Some(instance_type.map_or(usual, sources_of_interface_target))
     }
 
     /// Where it is made: in the account of its destination, in its own Region if it has one.

@@ -152,7 +152,7 @@ proptest! {
         // Whoever moves is changed in place: its session is neither deleted nor made again.
         let owned = world.owned(&spec.name);
         let plan = diff(&after, &owned, &Circumstances::default());
-        prop_assert_eq!(check::plan(&plan, &owned), vec![]);
+        prop_assert_eq!(check::plan(&plan, &owned, &after), vec![]);
         for action in plan.actions() {
             match action {
                 Action::CreateSession { key, .. } => prop_assert!(!was.contains_key(key) || !owned.sessions.contains_key(key)),

@@ -52,8 +52,9 @@ fn wanted(world: &World, spec: &FleetSpec) -> Expansion {
 
 fn plan(world: &World, spec: &FleetSpec, around: &Circumstances) -> Plan {
     let owned = world.owned(&spec.name);
-    let plan = diff(&wanted(world, spec), &owned, around);
-    assert_eq!(check::plan(&plan, &owned), []);
+    let wanted = wanted(world, spec);
+    let plan = diff(&wanted, &owned, around);
+    assert_eq!(check::plan(&plan, &owned, &wanted), []);
     plan
 }
 
@@ -114,7 +115,7 @@ fn a_source_that_is_gone_is_said_and_not_tried() {
 fn belated(world: &World, reviewed: &Expansion) -> Plan {
     let owned = world.owned(&reviewed.fleet);
     let plan = diff(reviewed, &owned, &Circumstances::default());
-    assert_eq!(check::plan(&plan, &owned), []);
+    assert_eq!(check::plan(&plan, &owned, reviewed), []);
     plan
 }
 
@@ -215,8 +216,9 @@ fn objects_that_others_use_stay_and_are_named() {
     let session = world.seen.sessions.iter_mut().find(|one| one.id == id).unwrap();
     (session.target, session.filter) = (target, filter);
     let owned = world.owned(&spec.name);
-    let destroy = diff(&Expansion::nothing(spec.name.clone()), &owned, &Circumstances::default());
-    assert_eq!(check::plan(&destroy, &owned), []);
+    let nothing = Expansion::nothing(spec.name.clone());
+    let destroy = diff(&nothing, &owned, &Circumstances::default());
+    assert_eq!(check::plan(&destroy, &owned, &nothing), []);
     assert_eq!(stages(&destroy), [(Stage::RemovedSessions, 1)]);
     let in_use =
         destroy.findings.iter().filter(|one| matches!(one.kind, FindingKind::ObjectInUseByOthers { .. }));

@@ -233,7 +233,7 @@ fn attempt(
     let around =
         Circumstances { source_gone: world.gone(wanted.sessions.keys()), ..Circumstances::default() };
     let plan = diff(&wanted, &owned, &around);
-    prop_assert_eq!(check::plan(&plan, &owned), vec![]);
+    prop_assert_eq!(check::plan(&plan, &owned, &wanted), vec![]);
     prop_assert!(!plan.has_errors());
     let strangers = world.strangers();
     world.apply(&plan, most);
@@ -301,8 +301,9 @@ proptest! {
         // Destroy leaves nothing but what strangers use.
         let name = fleet(&steps[0].0).name;
         let owned = world.owned(&name);
-        let plan = diff(&Expansion::nothing(name.clone()), &owned, &Circumstances::default());
-        prop_assert_eq!(check::plan(&plan, &owned), vec![]);
+        let nothing = Expansion::nothing(name.clone());
+        let plan = diff(&nothing, &owned, &Circumstances::default());
+        prop_assert_eq!(check::plan(&plan, &owned, &nothing), vec![]);
         world.apply(&plan, usize::MAX);
         let left = world.owned(&name);
         prop_assert!(left.sessions.is_empty());
@@ -335,7 +336,7 @@ proptest! {
         }
         let before = world.owned(&spec.name);
         let plan = diff(&reviewed, &before, &Circumstances::default());
-        prop_assert_eq!(check::plan(&plan, &before), vec![]);
+        prop_assert_eq!(check::plan(&plan, &before, &reviewed), vec![]);
         world.apply(&plan, usize::MAX);
         let after = world.owned(&spec.name);
         for (key, session) in &reviewed.sessions {

@@ -202,9 +202,10 @@ fn an_account_that_has_not_accepted_is_asked_again() {
             "222222222222/eu-west-1 does not see target 111111111111/eu-west-1/spare, although it is shared with its account"
         ]
     );
-    let plan = diff(&company.wanted(&spec()), &owned, &Circumstances::default());
+    let wanted = company.wanted(&spec());
+    let plan = diff(&wanted, &owned, &Circumstances::default());
     assert_eq!(told(&plan), ["Joins: 222222222222 joins 111111111111 for 1 targets"]);
-    assert_eq!(check::plan(&plan, &owned), []);
+    assert_eq!(check::plan(&plan, &owned, &wanted), []);
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn nothing_that_others_use_is_withdrawn() {
     // The subnet, the target, the account, and the unit which may hold it.
     assert_eq!(stays, [4]);
     assert_eq!(told(&all), ["WithdrawnShares: remove {}, 1 targets"], "only the spare target leaves");
-    assert_eq!(check::plan(&all, &company.owned(&spec())), []);
+    assert_eq!(check::plan(&all, &company.owned(&spec()), &wanted), []);
 }
 
 #[test]
@@ -300,7 +301,7 @@ fn flaws(change: impl FnOnce(&mut Vec<Wave>)) -> Vec<Flaw> {
     wanted.sessions.extend(fresh.sessions.into_iter().filter(|(key, _)| key.place != here()[1]));
     let mut plan = company.plan(&wanted, &spec());
     change(&mut plan.waves);
-    let found = check::plan(&plan, &company.owned(&spec())).into_iter().map(|finding| finding.kind);
+    let found = check::plan(&plan, &company.owned(&spec()), &wanted).into_iter().map(|finding| finding.kind);
     found
         .map(|kind| match kind {
             FindingKind::PlanFlawed { flaw } => flaw,

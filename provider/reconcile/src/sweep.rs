@@ -221,7 +221,7 @@ impl Rig {
         assert!(!desired.has_errors(), "{:?}", desired.findings);
         let circumstances = Circumstances { source_gone: gone, former_tags: self.former_tags.clone() };
         let plan = diff(&desired, &owned, &circumstances);
-        assert_eq!(check::plan(&plan, &owned), [], "the checker objects to {plan:#?}");
+        assert_eq!(check::plan(&plan, &owned, &desired), [], "the checker objects to {plan:#?}");
         let options = Options::new(self.generation, Arc::new(Pacer::new()));
         let cloud: Arc<dyn Cloud> = Arc::new(self.aws.clone());
         let outcomes = execute(&plan, cloud, &options, &CancellationToken::new()).await;

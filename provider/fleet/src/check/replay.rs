@@ -1,5 +1,6 @@
 //! A plan carried out on a model of what exists, with every rule of AWS's that a wrong plan could break.
 
+mod room;
 mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,8 @@ use std::fmt::Display;
 
 use crate::actions::{Action, Ref, Resource};
 use crate::check::Flaw;
-use crate::ids::{MemberKey, ObjectKey, RuleNumber, SessionId};
+use crate::expand::Expansion;
+use crate::ids::{InterfaceId, MemberKey, ObjectKey, RuleNumber, SessionId};
 use crate::inventory::{Destination, Direction, FilterRule, Tags};
 use crate::ownership::{FLEET_TAG, KEY_TAG, Owned};
 use crate::plan::{HeldBack, Plan};
@@ -37,6 +39,8 @@ struct Model {
     sessions: BTreeMap<MemberKey, Vec<Session>>,
     /// Where each session that exists is, for questions by id.
     sources: BTreeMap<SessionId, MemberKey>,
+    /// Interfaces that ours are on in more than one account: AWS knows one interface.
+    accounts: BTreeMap<InterfaceId, Vec<MemberKey>>,
     /// Where the fleet sends, and where every target in sight does.
     destinations: BTreeSet<Destination>,
     seen: BTreeMap<Name, Destination>,
@@ -46,15 +50,31 @@ struct Model {
     made: usize,
 }
 
-pub(super) fn replay(plan: &Plan, owned: &Owned) -> Vec<Flaw> {
+pub(super) fn replay(plan: &Plan, owned: &Owned, desired: &Expansion) -> Vec<Flaw> {
     let mut model = Model::of(owned);
     model.fleet = plan.fleet.to_string();
+    model.accounts = in_several_accounts(plan, owned);
     for action in plan.actions() {
         model.apply(action);
     }
     model.look_at_vnis();
     model.look_at_held_back(plan);
+    model.flaws.extend(room::look(plan, owned, desired));
     model.flaws
+}
+
+/// Interfaces with sessions of ours in more than one account, with all of their keys.
+fn in_several_accounts(plan: &Plan, owned: &Owned) -> BTreeMap<InterfaceId, Vec<MemberKey>> {
+    let made = plan.actions().filter_map(|action| match action {
+        Action::CreateSession { key, .. } => Some(key),
+        _ => None,
+    });
+    let mut keys: BTreeMap<&InterfaceId, BTreeSet<&MemberKey>> = BTreeMap::new();
+    for key in owned.sessions.keys().chain(made) {
+        keys.entry(&key.interface).or_default().insert(key);
+    }
+    let several = keys.into_iter().filter(|(_, keys)| keys.len() > 1);
+    several.map(|(interface, keys)| (interface.clone(), keys.into_iter().cloned().collect())).collect()
 }
 
 fn name<Id: Display>(reference: &Ref<Id>) -> Name {
@@ -294,6 +314,12 @@ impl Model {
     }
 
     fn put_session(&mut self, key: &MemberKey, session: Session) {
+        let others = self.accounts.get(&key.interface).into_iter().flatten().filter(|other| *other != key);
+        let elsewhere = others.filter_map(|other| self.sessions.get(other)).flatten();
+        if elsewhere.filter(|other| other.is_ours).any(|other| other.number == session.number) {
+            let object = format!("interface {}, in another account", key.interface);
+            self.flaws.push(Flaw::NumberTaken { object, number: session.number });
+        }
         let list = self.sessions.entry(key.clone()).or_default();
         if list.iter().any(|other| other.number == session.number) {
             self.flaws.push(Flaw::NumberTaken { object: format!("interface {key}"), number: session.number });

@@ -101,6 +101,10 @@ fn create(number: u32, settings: SessionSettings) -> Action {
     Action::CreateSession { key: member(number), settings, tags: Tags::new() }
 }
 
+fn nothing() -> Expansion {
+    Expansion::nothing("prod".parse().unwrap())
+}
+
 fn flaws(waves: Vec<(Stage, Vec<Action>)>) -> Vec<Flaw> {
     flaws_with(waves, BTreeMap::new())
 }
@@ -109,7 +113,7 @@ fn flaws_with(waves: Vec<(Stage, Vec<Action>)>, held_back: BTreeMap<MemberKey, H
     let waves = waves.into_iter().map(|(stage, actions)| Wave { stage, actions }).collect();
     let fleet = "prod".parse().unwrap();
     let made = Plan { fleet, waves, source_gone: [].into(), held_back, findings: Vec::new() };
-    let kinds = plan(&made, &world()).into_iter().map(|finding| {
+    let kinds = plan(&made, &world(), &nothing()).into_iter().map(|finding| {
         assert!(finding.is_error());
         finding.kind
     });
@@ -294,7 +298,7 @@ fn sessions_of_nobody_are_taken_over_only_with_their_own_key_and_on_the_way_to_t
             held_back: [].into(),
             findings: Vec::new(),
         };
-        let found = plan(&made, &owned).into_iter().map(|finding| match finding.kind {
+        let found = plan(&made, &owned, &nothing()).into_iter().map(|finding| match finding.kind {
             FindingKind::PlanFlawed { flaw } => flaw,
             other => panic!("{other:?}"),
         });

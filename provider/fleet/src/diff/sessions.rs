@@ -1,20 +1,24 @@
 //! Sessions: made, changed in place, removed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::actions::{Action, Ref, Resource, SessionChange, SessionSettings};
+use crate::diff::room::{Room, Route};
 use crate::diff::{Circumstances, Draft};
 use crate::expand::{DesiredSession, Expansion};
 use crate::given::Given;
-use crate::ids::{MemberKey, PacketLength, SessionNumber, TargetId};
+use crate::ids::{MemberKey, PacketLength, SessionNumber};
 use crate::inventory::{Destination, MirrorSession};
 use crate::ownership::Owned;
 use crate::plan::{HeldBack, Holder, Stage};
 use crate::quota::{NLB_PACKET_LENGTH, SESSIONS_PER_SOURCE};
 
 impl<'a> Draft<'a> {
-    pub(super) fn sessions(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
-        let crowded = self.crowded(desired, owned);
+    pub(super) fn sessions(
+        &mut self,
+        desired: &'a Expansion,
+        owned: &'a Owned,
+        around: &Circumstances,
+        room: &Room<'a>,
+    ) {
         for (key, wanted) in &desired.sessions {
             let strangers = owned.strangers.get(key).map_or(&[][..], Vec::as_slice);
             let Some((serving, others)) = choose(wanted, owned.sessions.get(key)) else {
@@ -32,7 +36,7 @@ impl<'a> Draft<'a> {
                 self.delete(Stage::FreedSources, key, other);
             }
             let number = self.number(key, wanted, serving, strangers);
-            self.change(key, wanted, serving, number, &crowded, desired);
+            self.change(key, wanted, serving, number, room.route(key), desired);
             if let Given::Known(tags) = &wanted.tags {
                 let resource = Resource::Session(serving.id.clone());
                 let is_adopted = desired.adopted.get(key).is_some_and(|one| one.session == serving.id);
@@ -50,34 +54,11 @@ impl<'a> Draft<'a> {
                     self.used_filters.insert(session.filter.clone());
                     continue;
                 }
-                let is_crowded = crowded.contains(&session.target);
-                let stage = if is_crowded { Stage::FreedSources } else { Stage::RemovedSessions };
+                let goes_first = room.goes_first(key, session);
+                let stage = if goes_first { Stage::FreedSources } else { Stage::RemovedSessions };
                 self.delete(stage, key, session);
             }
         }
-    }
-
-    /// Existing targets that cannot take those that come before those that go have gone.
-    fn crowded(&self, desired: &Expansion, owned: &Owned) -> BTreeSet<TargetId> {
-        let mut load: BTreeMap<&TargetId, usize> = BTreeMap::new();
-        for session in owned.sessions.values().chain(owned.strangers.values()).flatten() {
-            *load.entry(&session.target).or_default() += 1;
-        }
-        for (key, wanted) in &desired.sessions {
-            let Some(target) = self.serving_targets.get(&wanted.target) else { continue };
-            let is_there =
-                owned.sessions.get(key).is_some_and(|list| list.iter().any(|one| one.target == target.id));
-            *load.entry(&target.id).or_default() += usize::from(!is_there);
-        }
-        let capacity = |key| desired.targets.get(key).and_then(|target| target.capacity);
-        self.serving_targets
-            .iter()
-            .filter(|(key, target)| {
-                let used = load.get(&target.id).copied().unwrap_or_default();
-                capacity(**key).is_some_and(|capacity| used > capacity)
-            })
-            .map(|(_, target)| target.id.clone())
-            .collect()
     }
 
     fn create(&mut self, key: &MemberKey, wanted: &DesiredSession) {
@@ -115,16 +96,20 @@ impl<'a> Draft<'a> {
         wanted: &DesiredSession,
         serving: &MirrorSession,
         number: Option<SessionNumber>,
-        crowded: &BTreeSet<TargetId>,
+        route: Option<Route<'a>>,
         desired: &Expansion,
     ) {
         let target = self.target_ref(&wanted.target);
         let filter = self.filter_ref(&wanted.filter);
         let moves = target != Ref::Existing(serving.target.clone());
-        let to_nlb = desired.targets.get(&wanted.target).is_some_and(|target| {
-            matches!(target.destination, Given::Known(Destination::NetworkLoadBalancer(_)))
-        });
-        let change = SessionChange {
+        let is_nlb = |key| {
+            let target = desired.targets.get(key);
+            target.is_some_and(|one| {
+                matches!(one.destination, Given::Known(Destination::NetworkLoadBalancer(_)))
+            })
+        };
+        let to_nlb = is_nlb(&wanted.target);
+        let mut change = SessionChange {
             target: moves.then_some(target),
             filter: (filter != Ref::Existing(serving.filter.clone())).then_some(filter),
             number,
@@ -136,9 +121,20 @@ impl<'a> Draft<'a> {
         if change == SessionChange::default() {
             return;
         }
-        let makes_room = moves && crowded.contains(&serving.target);
-        let stage = if makes_room { Stage::FreedSources } else { Stage::ChangedSessions };
-        self.push(stage, Action::ModifySession { key: key.clone(), id: serving.id.clone(), change });
+        let modify = |change| Action::ModifySession { key: key.clone(), id: serving.id.clone(), change };
+        if let Some((round, via)) = route.and_then(|route| route.via) {
+            let target = Some(self.target_ref(via));
+            let passing = SessionChange { target, ..SessionChange::default() };
+            self.push_in(Stage::FreedSources, round, modify(passing));
+            // AWS may have set its length for load balancers meanwhile.
+            if is_nlb(via) && !to_nlb {
+                change.packet_length = Some(wanted.packet_length);
+            }
+        }
+        match route.and_then(|route| route.round) {
+            Some(round) => self.push_in(Stage::FreedSources, round, modify(change)),
+            None => self.push(Stage::ChangedSessions, modify(change)),
+        }
     }
 
     fn delete(&mut self, stage: Stage, key: &MemberKey, session: &MirrorSession) {
@@ -170,7 +166,7 @@ pub(crate) fn is_same_length(
 }
 
 /// The session that stays and those that are too many: the one nearest to what is wanted, then the first by id.
-fn choose<'s>(
+pub(super) fn choose<'s>(
     wanted: &DesiredSession,
     existing: Option<&'s Vec<MirrorSession>>,
 ) -> Option<(&'s MirrorSession, Vec<&'s MirrorSession>)> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actions::{Action, Ref, ShareRef};
+use crate::diff::room::Room;
 use crate::diff::tags::changes;
 use crate::diff::{Circumstances, Draft};
 use crate::expand::{DesiredShare, Expansion};
@@ -16,14 +17,20 @@ use crate::problem::Path;
 
 impl<'a> Draft<'a> {
     /// Makes and widens shares, and lets every place with sessions to a target of another account join.
-    pub(super) fn share_out(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
+    pub(super) fn share_out(
+        &mut self,
+        desired: &'a Expansion,
+        owned: &'a Owned,
+        around: &Circumstances,
+        room: &Room<'a>,
+    ) {
         for (place, wanted) in &desired.shares {
             match serving(owned, place) {
                 Some(share) => self.widen(place, wanted, share, around),
                 None => self.create_share(place, wanted),
             }
         }
-        self.join(desired, owned);
+        self.join(desired, owned, room);
     }
 
     fn create_share(&mut self, place: &Place, wanted: &DesiredShare) {
@@ -68,12 +75,13 @@ impl<'a> Draft<'a> {
     }
 
     /// A place that sees what its sessions need has joined already. One that was not read may have; joining again only looks.
-    fn join(&mut self, desired: &'a Expansion, owned: &'a Owned) {
+    fn join(&mut self, desired: &'a Expansion, owned: &'a Owned, room: &Room<'a>) {
         let mut needed: BTreeMap<(&Place, &Place), BTreeSet<&ObjectKey>> = BTreeMap::new();
         let abroad =
             desired.sessions.iter().filter(|(key, one)| one.target.place.account != key.place.account);
         let mut used: Vec<(&Place, &ObjectKey)> =
             abroad.map(|(key, one)| (&key.place, &one.target)).collect();
+        used.extend(room.detours().filter(|(place, target)| place.account != target.place.account));
         used.dedup();
         for (place, target) in used {
             needed.entry((place, &target.place)).or_default().insert(target);

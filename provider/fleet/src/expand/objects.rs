@@ -88,6 +88,7 @@ pub(super) fn place_targets(spec: &FleetSpec, home: &Place, facts: &Facts, plan:
         let desired = DesiredTarget {
             destination: target.destination.clone(),
             capacity: target.capacity_on(facts.instance_type(label)),
+            limit: target.limit_on(facts.instance_type(label)),
             description: format!("enigma fleet {} target {label}", spec.name),
             tags: tags(spec, label),
         };

@@ -6,7 +6,7 @@ use crate::expand::{Expansion, Prior, strangers};
 use crate::filter::IpVersion;
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
-use crate::ids::{AccountId, Label, MemberKey, Place};
+use crate::ids::{AccountId, InterfaceId, Label, MemberKey, Place};
 use crate::inventory::{Direction, FilterRule, RuleAction};
 use crate::problem::Path;
 use crate::quota;
@@ -31,7 +31,8 @@ pub(super) fn review(
     plan: &mut Expansion,
 ) {
     count_changes(before, plan);
-    guard_removals(spec, members, before.known, plan);
+    let handed_over = tell_handed_over(plan);
+    guard_removals(spec, members, before.known, &handed_over, plan);
     tell_kept(plan);
     count_quotas(plan);
     look_at_numbers(spec, members, plan);
@@ -71,27 +72,51 @@ fn count_changes(before: &Before<'_>, plan: &mut Expansion) {
     plan.changes = changes;
 }
 
+/// Interfaces that the fleet goes on to mirror from another account. They are removals in AWS and none for people.
+fn tell_handed_over(plan: &mut Expansion) -> BTreeSet<MemberKey> {
+    let leaving: BTreeMap<&InterfaceId, &MemberKey> =
+        plan.removed.iter().map(|key| (&key.interface, key)).collect();
+    let mut passing: BTreeMap<(&AccountId, &AccountId), Vec<(&MemberKey, MemberKey)>> = BTreeMap::new();
+    for key in plan.sessions.keys() {
+        if let Some(before) = leaving.get(&key.interface) {
+            let accounts = (&before.place.account, &key.place.account);
+            passing.entry(accounts).or_default().push((before, key.clone()));
+        }
+    }
+    let mut handed_over = BTreeSet::new();
+    let mut found = Vec::new();
+    for ((from, to), keys) in passing {
+        handed_over.extend(keys.iter().map(|(before, _)| (*before).clone()));
+        let sources = Sources::of(keys.into_iter().map(|(_, key)| key));
+        let kind = FindingKind::HandedOver { from: from.clone(), to: to.clone(), sources };
+        found.push(Finding::at(Path::root().attr("members"), kind));
+    }
+    plan.findings.extend(found);
+    handed_over
+}
+
 fn guard_removals(
     spec: &FleetSpec,
     members: &BTreeMap<MemberKey, Member>,
     prior: &Prior,
+    handed_over: &BTreeSet<MemberKey>,
     plan: &mut Expansion,
 ) {
     let live = prior.sessions.values().filter(|session| session.state.is_live()).count();
-    let removed = plan.removed.len();
+    let removed = plan.removed.len() - handed_over.len();
     let setting = spec.safety.max_removals;
     let limit = setting.limit(live);
     let at = Path::root();
     if removed > limit {
-        let sources = Sources::of(plan.removed.iter().cloned());
+        let sources = Sources::of(plan.removed.difference(handed_over).cloned());
         let kind = FindingKind::TooManyRemovals { removed, live, limit, setting, sources };
         plan.findings.push(Finding::at(at.attr("safety").attr("max_removals"), kind));
         return;
     }
-    let accounts = emptied_accounts(spec, prior, plan);
+    let accounts = emptied_accounts(spec, prior, handed_over, plan);
     if !accounts.is_empty() {
         let is_one = |key: &&MemberKey| accounts.iter().any(|(account, _, _)| *account == key.place.account);
-        let sources = Sources::of(plan.removed.iter().filter(is_one).cloned());
+        let sources = Sources::of(plan.removed.difference(handed_over).filter(is_one).cloned());
         let kind = FindingKind::TooManyRemovalsInAccounts { accounts, setting, sources };
         plan.findings.push(Finding::at(at.attr("safety").attr("max_removals"), kind));
     } else if members.is_empty() && removed > 0 && plan.kept.is_empty() {
@@ -100,12 +125,17 @@ fn guard_removals(
 }
 
 /// Accounts that lose more than the limit allows of their own sessions, with removed and live ones.
-fn emptied_accounts(spec: &FleetSpec, prior: &Prior, plan: &Expansion) -> Vec<(AccountId, usize, usize)> {
+fn emptied_accounts(
+    spec: &FleetSpec,
+    prior: &Prior,
+    handed_over: &BTreeSet<MemberKey>,
+    plan: &Expansion,
+) -> Vec<(AccountId, usize, usize)> {
     let mut counts: BTreeMap<&AccountId, (usize, usize)> = BTreeMap::new();
     for (key, session) in &prior.sessions {
         if session.state.is_live() {
             let count = counts.entry(&key.place.account).or_default();
-            count.0 += usize::from(plan.removed.contains(key));
+            count.0 += usize::from(plan.removed.contains(key) && !handed_over.contains(key));
             count.1 += 1;
         }
     }

@@ -104,6 +104,18 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("Filter {filter} mirrors only {}", version.as_str()),
             "Traffic of the other IP version is not mirrored.".to_owned(),
         ),
+        Kind::HandedOver { from, to, sources } => (
+            format!(
+                "{} {} from account {from} to account {to}",
+                interfaces(sources),
+                if sources.count == 1 { "passes" } else { "pass" }
+            ),
+            format!(
+                "Both may mirror them, as owner of the interface and of its subnet, and AWS shows neither the other's sessions. So the \
+                 session in {from} is removed before that in {to} is made, and in between nothing is mirrored: {}.",
+                list(sources)
+            ),
+        ),
         Kind::Ineligible { sources } => (
             format!("{} cannot be mirrored", interfaces(sources)),
             format!("safety.on_ineligible is \"fail\", so nothing is done: {}. Make room for them, leave them out with a rule, or set it to \"skip\".", list(sources)),
@@ -201,6 +213,15 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 "AWS mirrors within a Region only, and the targets for them are in {}: {}. Write a target with region = \
                  \"{region}\", or leave that Region out of the selection.",
                 if targets.is_empty() { "no Region".to_owned() } else { join(targets) },
+                list(sources)
+            ),
+        ),
+        Kind::RingOfFullTargets { targets, sources } => (
+            format!("Full targets {} cannot exchange {}", join(targets), interfaces(sources)),
+            format!(
+                "Each of them has as many sources as AWS allows, so that none can take another's before it has given one away, and the \
+                 rules admit no other target with room: {}. Add such a target to the rules' targets for one apply, or leave one of the \
+                 interfaces out for one.",
                 list(sources)
             ),
         ),

@@ -363,7 +363,7 @@ impl Story {
             ..Circumstances::default()
         };
         let plan = diff(&wanted, &owned, &around);
-        assert_eq!(check::plan(&plan, &owned), []);
+        assert_eq!(check::plan(&plan, &owned, &wanted), []);
         self.world.apply(&plan, most);
         self.remember(&wanted, &plan);
         show::plan(&plan, most)
@@ -406,8 +406,9 @@ impl Story {
     fn destroy(&mut self) -> String {
         let name = self.spec().name;
         let owned = self.world.owned(&name);
-        let plan: Plan = diff(&Expansion::nothing(name), &owned, &Circumstances::default());
-        assert_eq!(check::plan(&plan, &owned), []);
+        let nothing = Expansion::nothing(name);
+        let plan: Plan = diff(&nothing, &owned, &Circumstances::default());
+        assert_eq!(check::plan(&plan, &owned, &nothing), []);
         self.world.apply(&plan, usize::MAX);
         self.prior = Prior::default();
         show::plan(&plan, usize::MAX)

@@ -156,7 +156,7 @@ impl Company {
     pub(crate) fn plan(&self, wanted: &Expansion, spec: &FleetSpec) -> Plan {
         let owned = self.owned(spec);
         let plan = diff(wanted, &owned, &Circumstances::default());
-        assert_eq!(check::plan(&plan, &owned), []);
+        assert_eq!(check::plan(&plan, &owned, wanted), []);
         plan
     }
 

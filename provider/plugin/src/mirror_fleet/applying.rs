@@ -155,7 +155,7 @@ pub(super) async fn prepare(
     }
     let plan = diff(&expansion, &owned, &around);
     let mut findings = plan.findings.clone();
-    findings.extend(check::plan(&plan, &owned));
+    findings.extend(check::plan(&plan, &owned, &expansion));
     Ok(Ready { expansion, inventory, owned, plan, findings, unread })
 }
 

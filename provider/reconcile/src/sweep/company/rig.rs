@@ -275,7 +275,7 @@ impl Company {
         let plan = diff(&desired, &owned, &around);
         assert!(!plan.has_errors(), "{:?}", plan.findings);
         if seen.unread.is_empty() {
-            assert_eq!(check::plan(&plan, &owned), [], "the checker objects to {plan:#?}");
+            assert_eq!(check::plan(&plan, &owned, &desired), [], "the checker objects to {plan:#?}");
         }
         let options = Options::new(self.generation, Arc::new(Pacer::new()));
         let cloud: Arc<dyn Cloud> = Arc::new(self.aws.clone());
