@@ -160,7 +160,7 @@ async fn top_flows(
         return (StatusCode::BAD_REQUEST, text).into_response();
     };
     let question = &console.board.top;
-    let number = question.ask(limit);
+    let number = question.ask();
     let answered = async {
         loop {
             if let Some(flows) = question.collect(number, limit) {

@@ -1,8 +1,9 @@
 //! The heaviest flows of all workers, on request: a question that workers see between batches, each walking its own table
 //! a little at a time, and answers that are put together by who asked. No packet waits for it. One question at a time:
-//! who comes meanwhile gets the answer to the question before theirs, or asks next.
+//! a later one takes the place of one that waits, and its answer does for both, because workers always tell as many
+//! flows as anybody may ask for.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use enigma_engine::{FlowView, Pipeline, Timestamp, TopFlows};
@@ -18,8 +19,8 @@ const STEP: u32 = 4_096;
 /// What workers are asked, and what they said.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// Number of the question, from 1; the upper half says how many flows.
-    asked: AtomicU64,
+    /// Number of the latest question, from 1.
+    asked: AtomicU32,
     answers: Vec<Mutex<Answer>>,
 }
 
@@ -31,19 +32,15 @@ struct Answer {
 
 impl Question {
     pub(crate) fn new(workers: usize) -> Self {
-        Self { asked: AtomicU64::new(0), answers: (0..workers).map(|_| Mutex::default()).collect() }
+        Self { asked: AtomicU32::new(0), answers: (0..workers).map(|_| Mutex::default()).collect() }
     }
 
-    /// Asks for `count` flows, at most [`MOST`]; the number to collect the answers by.
-    pub(crate) fn ask(&self, count: usize) -> u32 {
-        let count = count.min(MOST) as u64;
-        let next = |asked: u64| Some(u64::from((asked as u32).wrapping_add(1)) | count << 32);
-        // The closure always answers, so this cannot fail.
-        let before = self.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or_default();
-        (before as u32).wrapping_add(1)
+    /// Asks for the heaviest flows; the number to collect the answers by.
+    pub(crate) fn ask(&self) -> u32 {
+        self.asked.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 
-    /// The heaviest `count` flows once every worker has answered question `number` or a later one, and which bytes and
+    /// The heaviest `count` flows, at most [`MOST`], once every worker has answered question `number` or a later one, and which bytes and
     /// packets they have; `None` before.
     pub(crate) fn collect(&self, number: u32, count: usize) -> Option<Vec<(usize, FlowView)>> {
         let mut all = Vec::new();
@@ -71,10 +68,9 @@ impl Searcher {
     /// Between two batches: takes up a new question, or carries the search of the last one on.
     pub(crate) fn step(&mut self, worker: usize, question: &Question, pipeline: &Pipeline) {
         let asked = question.asked.load(Ordering::Relaxed);
-        let (number, count) = (asked as u32, (asked >> 32) as usize);
-        if number != self.number && self.search.is_none() {
-            self.number = number;
-            self.search = Some(TopFlows::new(count));
+        if asked != self.number && self.search.is_none() {
+            self.number = asked;
+            self.search = Some(TopFlows::new(MOST));
         }
         let Some(search) = &mut self.search else { return };
         if let Some(flows) = pipeline.search(search, STEP) {
@@ -169,7 +165,7 @@ mod tests {
         // Nobody has asked: nothing is searched.
         searchers[0].step(0, &question, &pipelines[0]);
         assert!(!searchers[0].is_busy());
-        let number = question.ask(7);
+        let number = question.ask();
         assert_eq!(question.collect(number, 7), None);
         for worker in 0..2 {
             for _ in 0..1_000 {
@@ -186,6 +182,21 @@ mod tests {
         assert_eq!(rendered["flows"][0]["id.resp_h"], "10.9.9.9");
         // An old answer does for who asked before it.
         assert!(question.collect(number.wrapping_sub(1), 7).is_some());
-        assert_eq!(question.collect(question.ask(7), 7), None);
+        assert_eq!(question.collect(question.ask(), 7), None);
+    }
+
+    #[test]
+    fn a_later_question_for_less_leaves_an_earlier_one_all_it_asked_for() {
+        let (question, pipeline, mut searcher) = (Question::new(1), pipeline(1, 50), Searcher::default());
+        let first = question.ask();
+        // Before a worker has seen the first, and once more while it searches.
+        question.ask();
+        searcher.step(0, &question, &pipeline);
+        let last = question.ask();
+        for _ in 0..1_000 {
+            searcher.step(0, &question, &pipeline);
+        }
+        assert_eq!(question.collect(first, 40).unwrap().len(), 40);
+        assert_eq!(question.collect(last, 1).unwrap().len(), 1);
     }
 }
