@@ -76,14 +76,30 @@ fn compress(file: &Path, compression: Compression) -> io::Result<()> {
     };
     let whole = with(compression.suffix());
     let partial = with(&format!("{}{PARTIAL}", compression.suffix()));
-    let written = write(file, &partial, compression).and_then(|()| fs::rename(&partial, &whole));
-    if let Err(error) = written {
-        // Nothing to remove is fine too.
-        drop(fs::remove_file(&partial));
-        // Deleted as too old while it waited: nothing is missing.
-        return if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    let replaced = write(file, &partial, compression).and_then(|()| take_the_place(&partial, &whole, file));
+    match replaced {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // Nothing to remove is fine too.
+            drop(fs::remove_file(&partial));
+            // Deleted as too old while it waited: nothing is missing.
+            if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+        }
     }
-    fs::remove_file(file)
+}
+
+/// Gives what was written its name, and removes the file it was made of.
+fn take_the_place(partial: &Path, whole: &Path, file: &Path) -> io::Result<()> {
+    fs::rename(partial, whole)?;
+    match fs::remove_file(file) {
+        // Deleted as too old meanwhile: then its compressed form is too old as well.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Whoever deletes old files may have been here as well.
+            drop(fs::remove_file(whole));
+            Ok(())
+        }
+        removed => removed,
+    }
 }
 
 fn write(from: &Path, to: &Path, compression: Compression) -> io::Result<()> {
@@ -104,4 +120,29 @@ fn write(from: &Path, to: &Path, compression: Compression) -> io::Result<()> {
     };
     // Before the plain file goes: a power cut must not leave neither.
     target.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_deleted_meanwhile_does_not_come_back_compressed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, partial, whole] =
+            ["a.log", "a.log.gz.partial", "a.log.gz"].map(|name| dir.path().join(name));
+        // Kept: the compressed form takes the place.
+        fs::write(&file, "records").unwrap();
+        fs::write(&partial, "compressed").unwrap();
+        take_the_place(&partial, &whole, &file).unwrap();
+        assert!(!file.exists() && !partial.exists());
+        assert_eq!(fs::read(&whole).unwrap(), b"compressed");
+        // Deleted while it was compressed: neither is wanted, and nothing went wrong.
+        fs::write(&partial, "compressed").unwrap();
+        take_the_place(&partial, &whole, &file).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        // Deleted before that.
+        compress(&file, Compression::Gzip).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }
