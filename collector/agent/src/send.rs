@@ -4,6 +4,7 @@
 
 mod frame;
 mod pace;
+mod stop;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use enigma_wire::{Vni, vxlan};
 use crate::capture::{self, CaptureError, Frame, Summary};
 use crate::cli::SendArgs;
 use pace::Pace;
+use stop::Stop;
 
 /// Outer source ports are the last 128: the range seen in captures of real VPC mirror traffic. A socket each, opened
 /// when first needed.
@@ -53,13 +55,15 @@ pub(crate) struct Outcome {
     /// The capture's fault when it could not be read to its end.
     fault: Option<CaptureError>,
     damaged_blocks: u64,
+    /// Somebody stopped it before the end.
+    stopped: bool,
 }
 
 impl Outcome {
     /// Whether every frame of the capture was sent and nobody refused one.
     pub(crate) fn whole(&self) -> bool {
         let lost = self.unsupported + self.too_large + self.refused + self.failed + self.damaged_blocks;
-        lost == 0 && self.fault.is_none()
+        lost == 0 && self.fault.is_none() && !self.stopped
     }
 }
 
@@ -82,12 +86,20 @@ impl fmt::Display for Outcome {
         if let Some(fault) = &self.fault {
             write!(f, "\n{}", crate::report::chain(fault))?;
         }
+        if self.stopped {
+            f.write_str("\nstopped before the end of the capture, by a signal")?;
+        }
         Ok(())
     }
 }
 
-/// Sends the capture as often as asked. Blocks as long as that takes.
+/// Sends the capture as often as asked. Blocks as long as that takes, or until SIGINT or SIGTERM.
 pub(crate) fn send(args: &SendArgs) -> Result<Outcome, SendError> {
+    until(args, Stop::on_signals())
+}
+
+/// The same until somebody says stop.
+fn until(args: &SendArgs, stop: Stop) -> Result<Outcome, SendError> {
     let to = resolve(&args.to, args.source)?;
     let from = args.source.unwrap_or(match to {
         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -113,10 +125,15 @@ pub(crate) fn send(args: &SendArgs) -> Result<Outcome, SendError> {
             last_failure: None,
             fault: None,
             damaged_blocks: 0,
+            stopped: false,
         },
+        stop,
     };
     let mut summary = Summary::default();
     for _ in 0..args.repeat {
+        if sender.outcome.stopped {
+            break;
+        }
         sender.pace.begin();
         match capture::read(&args.capture, &mut summary, |frame| sender.frame(frame)) {
             Ok(()) => {}
@@ -155,16 +172,25 @@ struct Sender {
     sockets: HashMap<u16, UdpSocket>,
     pace: Pace,
     outcome: Outcome,
+    stop: Stop,
 }
 
 impl Sender {
     fn frame(&mut self, frame: Frame<'_>) {
+        // The rest of the file is read without a word: a reader has no way of being told to end.
+        self.outcome.stopped |= self.stop.is_set();
+        if self.outcome.stopped {
+            return;
+        }
         self.datagram.truncate(vxlan::HEADER_LEN);
         if !frame::append_ethernet(frame.link, frame.data, &mut self.datagram) {
             self.outcome.unsupported += 1;
             return;
         }
-        self.pace.wait(frame.at);
+        if !self.pace.wait(frame.at, &self.stop) {
+            self.outcome.stopped = true;
+            return;
+        }
         let port = FIRST_PORT + frame::hash(&self.datagram[vxlan::HEADER_LEN..]) % PORTS;
         match self.transmit(port) {
             Ok(()) => {

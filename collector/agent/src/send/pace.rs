@@ -4,9 +4,14 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::stop::Stop;
+
 /// Sleeping is only worth it beyond the timer's own error; nearer than that datagrams go a little early, in small
 /// bunches, as from a real interface.
 const WORTH_SLEEPING: Duration = Duration::from_millis(1);
+
+/// A gap of the capture may last hours; whoever says stop waits for this long at most.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
 /// The clock of one `send`.
 pub(super) struct Pace {
@@ -42,14 +47,20 @@ impl Pace {
         }
     }
 
-    /// Waits until a frame captured at `at` (nanoseconds) may go.
-    pub(super) fn wait(&mut self, at: i64) {
+    /// Waits until a frame captured at `at` (nanoseconds) may go; `false` if somebody said stop meanwhile.
+    pub(super) fn wait(&mut self, at: i64, stop: &Stop) -> bool {
         let due = due(self.kind, self.sent, at, *self.first.get_or_insert(at));
         self.sent += 1;
-        let Some(due) = due else { return };
-        let ahead = due.saturating_sub(self.began.elapsed());
-        if ahead >= WORTH_SLEEPING {
-            thread::sleep(ahead);
+        let Some(due) = due else { return true };
+        loop {
+            let ahead = due.saturating_sub(self.began.elapsed());
+            if ahead < WORTH_SLEEPING {
+                return true;
+            }
+            if stop.is_set() {
+                return false;
+            }
+            thread::sleep(ahead.min(LONGEST_SLEEP));
         }
     }
 }

@@ -37,6 +37,11 @@ fn args(capture: &tempfile::NamedTempFile, to: SocketAddr) -> SendArgs {
     }
 }
 
+/// Without taking the test's own signals over.
+fn until_end(args: &SendArgs) -> Result<Outcome, SendError> {
+    until(args, Stop::default())
+}
+
 fn receiver() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -48,7 +53,7 @@ fn each_frame_arrives_in_vxlan_and_each_direction_keeps_its_port() {
     let frames: Vec<Vec<u8>> =
         (0..20).map(|n| if n % 2 == 0 { tcp_frame(40_000, 443) } else { tcp_frame(443, 40_000) }).collect();
     let receiver = receiver();
-    let outcome = send(&args(&pcap(1, &frames), receiver.local_addr().unwrap())).unwrap();
+    let outcome = until_end(&args(&pcap(1, &frames), receiver.local_addr().unwrap())).unwrap();
     assert!(outcome.whole());
     assert_eq!((outcome.sent, outcome.bytes), (20, 20 * (8 + 54)));
     let mut ports = [None, None];
@@ -77,7 +82,7 @@ fn frames_without_ethernet_get_a_header_and_the_rest_is_told() {
         (127, packet.clone(), false),
     ] {
         let receiver = receiver();
-        let outcome = send(&args(&pcap(link, &[frame]), receiver.local_addr().unwrap())).unwrap();
+        let outcome = until_end(&args(&pcap(link, &[frame]), receiver.local_addr().unwrap())).unwrap();
         assert_eq!(
             (outcome.sent, outcome.unsupported, outcome.whole()),
             (u64::from(fits), u64::from(!fits), fits)
@@ -95,22 +100,22 @@ fn frames_without_ethernet_get_a_header_and_the_rest_is_told() {
 fn what_could_not_be_sent_is_told() {
     let receiver = receiver();
     let to = receiver.local_addr().unwrap();
-    let outcome = send(&args(&pcap(1, &[vec![0; 65_500], vec![0; 65_499]]), to)).unwrap();
+    let outcome = until_end(&args(&pcap(1, &[vec![0; 65_500], vec![0; 65_499]]), to)).unwrap();
     assert_eq!((outcome.sent, outcome.too_large), (1, 1));
     assert!(outcome.to_string().contains("too large"), "{outcome}");
 
     drop(receiver);
     let frames = vec![tcp_frame(1, 2); 50];
-    let outcome = send(&args(&pcap(1, &frames), to)).unwrap();
+    let outcome = until_end(&args(&pcap(1, &frames), to)).unwrap();
     assert!(outcome.refused > 0 && !outcome.whole(), "{outcome}");
 
     let mut elsewhere = args(&pcap(1, &frames), to);
     elsewhere.source = Some("192.0.2.1".parse().unwrap());
-    assert!(matches!(send(&elsewhere), Err(SendError::Source { .. })));
+    assert!(matches!(until_end(&elsewhere), Err(SendError::Source { .. })));
     elsewhere.source = Some("::1".parse().unwrap());
-    assert!(matches!(send(&elsewhere), Err(SendError::Family { family: "IPv6", .. })));
+    assert!(matches!(until_end(&elsewhere), Err(SendError::Family { family: "IPv6", .. })));
     elsewhere.to = "nonsense".to_owned();
-    assert!(matches!(send(&elsewhere), Err(SendError::Address { .. })));
+    assert!(matches!(until_end(&elsewhere), Err(SendError::Address { .. })));
 }
 
 #[test]
@@ -120,5 +125,28 @@ fn a_loop_sends_the_capture_again() {
     let mut args = args(&capture, receiver.local_addr().unwrap());
     args.repeat = 3;
     args.rate = Some(1_000_000);
-    assert_eq!(send(&args).unwrap().sent, 3);
+    assert_eq!(until_end(&args).unwrap().sent, 3);
+}
+
+#[test]
+fn a_stop_ends_the_longest_gap_and_tells_what_was_sent() {
+    let receiver = receiver();
+    // The second frame is due in an hour.
+    let capture = pcap(1, &[tcp_frame(1, 2), tcp_frame(3, 4)]);
+    let mut bytes = std::fs::read(capture.path()).unwrap();
+    let second = 24 + 16 + tcp_frame(1, 2).len();
+    bytes[second..second + 4].copy_from_slice(&(1_700_000_000_u32 + 3_600).to_le_bytes());
+    std::fs::write(capture.path(), bytes).unwrap();
+    let mut args = args(&capture, receiver.local_addr().unwrap());
+    (args.realtime, args.repeat) = (true, 7);
+    let stop = Stop::default();
+    let sending = std::thread::spawn({
+        let stop = stop.clone();
+        move || until(&args, stop).unwrap()
+    });
+    receiver.recv(&mut [0; 100]).unwrap();
+    stop.set();
+    let outcome = sending.join().unwrap();
+    assert_eq!((outcome.sent, outcome.whole()), (1, false));
+    assert!(outcome.to_string().contains("stopped before the end"), "{outcome}");
 }
