@@ -1,17 +1,21 @@
-//! Which worker a datagram belongs to, as a classic BPF program for the kernel (`SO_ATTACH_REUSEPORT_CBPF`, socket(7)):
-//! the inner addresses and ports, summed so that both directions of a flow give one number. The outer port cannot do
-//! this: AWS promises no port that both directions share. Building the program is all that happens here; attaching it
-//! is [`super::batch`]'s. The VNI is left out on purpose: two copies of a packet, from two mirrored interfaces, meet.
+//! Which worker a datagram belongs to, as a classic BPF program for the kernel (`SO_ATTACH_REUSEPORT_CBPF`, socket(7),
+//! and `PACKET_FANOUT_CBPF`, packet(7)), and the same choice without it ([`choose`]): the inner addresses and ports,
+//! summed so that both directions of a flow give one number. The outer port cannot do this: AWS promises no port that
+//! both directions share. Building the program is all that happens here; attaching it is [`super::batch`]'s. The VNI is
+//! left out on purpose: two copies of a packet, from two mirrored interfaces, meet.
 //!
-//! Fragments go by addresses alone, heads too: only the head names the ports, and its tails must find it. What is not
-//! IP behind at most two VLAN tags is left to the kernel's own choice by outer addresses and ports. IPv6 extension
-//! headers are not walked: such packets go by addresses.
+//! By addresses alone go fragments, heads too (only the head names the ports, and its tails must find it); tunnels whose
+//! source port is made of what is inside ([`tunnel::ONE_WAY_PORTS`]), and so differs by direction; and packets with IPv6
+//! extension headers, which are not walked. What is not IP behind at most two VLAN tags goes by its Ethernet addresses.
 
-use enigma_wire::{LinkType, Transport, decap, packet, vxlan};
+use enigma_wire::{geneve, tunnel};
 use libc::sock_filter as Instruction;
 
+mod choose;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use choose::choose;
 
 /// What is around the inner Ethernet frame in a datagram's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +42,9 @@ impl Wrapping {
     }
 }
 
-/// The program's answer where it has none: no worker has this number, and the kernel then takes its own hash of the
-/// outer addresses and ports.
+/// The program's answer for a socket's datagram that ends too early: no worker has this number, and the kernel then
+/// takes its own hash of the outer addresses and ports (`SO_REUSEPORT`). A group of rings has no such hash but takes the
+/// remainder, which would give all of them to one worker; there the program sums words of the outer header.
 const NO_CHOICE: u32 = u32::MAX;
 
 /// Spreads the sum of the ports over the word, or it would only shift the sum of the addresses (Knuth's multiplicative
@@ -51,6 +56,10 @@ const MIX: [(u32, u32); 3] = [(16, 0x85eb_ca6b), (13, 0xc2b2_ae35), (16, 1)];
 
 /// VLAN tags that are stepped over: one, or two of a provider's stack (IEEE 802.1Q).
 const TAGS: usize = 2;
+
+/// Protocols with ports (IANA).
+const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 const LD_LENGTH: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_LEN;
 const LD_BYTE: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_IND;
@@ -71,17 +80,19 @@ const LEFT: u32 = libc::BPF_ALU | libc::BPF_LSH | libc::BPF_K;
 const RIGHT: u32 = libc::BPF_ALU | libc::BPF_RSH | libc::BPF_K;
 const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
 const IF_BITS: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+const IF_AT_LEAST: u32 = libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K;
 const IF_MORE_X: u32 = libc::BPF_JMP | libc::BPF_JGT | libc::BPF_X;
 const ALWAYS: u32 = libc::BPF_JMP | libc::BPF_JA;
 const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
 const RETURN_A: u32 = libc::BPF_RET | libc::BPF_A;
 
-/// Cells of the machine's memory: the payload's length, where the part being read begins, the sum so far, and a
-/// value between two instructions.
+/// Cells of the machine's memory: the payload's length, where the part being read begins, the sum so far, a value
+/// between two instructions, and where the inner frame begins.
 const LENGTH: u32 = 0;
 const AT: u32 = 1;
 const SUM: u32 = 2;
 const ASIDE: u32 = 3;
+const FRAME: u32 = 4;
 
 /// Places that are jumped to; all of them lie ahead, as the machine demands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,8 +112,11 @@ enum Place {
     WithPortsIpv4,
     WithPortsIpv6,
     Ports,
+    NotIp,
     Mix,
+    /// The payload ends too early.
     NoChoice,
+    Nowhere,
 }
 
 /// A program with named places.
@@ -146,19 +160,24 @@ impl Assembly {
         self.add(STORE, AT);
     }
 
-    /// Sums the words from `first` to before `end`, counted from X, into a cell. A sum does not change when source
-    /// and destination do.
-    fn sum_words(&mut self, first: u32, end: u32) {
-        self.add(LD_VALUE, 0);
-        self.add(STORE, SUM);
-        for offset in (first..end).step_by(4) {
-            self.add(LDX_CELL, AT);
-            self.add(LD_WORD, offset);
-            self.add(LDX_CELL, SUM);
-            self.add(ADD_X, 0);
+    /// Sums what is loaded at offsets from where the cell `base` says. A sum does not change when source and
+    /// destination do. X then is what the cell says.
+    fn sum(&mut self, base: u32, loads: impl IntoIterator<Item = (u32, u32)>) {
+        for (number, (load, offset)) in loads.into_iter().enumerate() {
+            self.add(LDX_CELL, base);
+            self.add(load, offset);
+            if number > 0 {
+                self.add(LDX_CELL, SUM);
+                self.add(ADD_X, 0);
+            }
             self.add(STORE, SUM);
         }
-        self.add(LDX_CELL, AT);
+        self.add(LDX_CELL, base);
+    }
+
+    /// The same for the words from `first` to before `end` of the part being read.
+    fn sum_words(&mut self, first: u32, end: u32) {
+        self.sum(AT, (first..end).step_by(4).map(|offset| (LD_WORD, offset)));
     }
 
     /// Fills in how far each jump goes.
@@ -185,8 +204,8 @@ impl Assembly {
     }
 }
 
-/// The program for a group of `workers` sockets, at least one. It runs on the UDP payload and answers the number of a
-/// worker, in the order in which the sockets joined the group.
+/// The program for a group of `workers` sockets or rings, at least one. It runs on the UDP payload (of a ring, on the
+/// whole packet) and answers the number of a worker, in the order in which they joined the group.
 pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
     let mut code = Assembly::default();
     code.add(LD_LENGTH, 0);
@@ -208,21 +227,25 @@ pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
         }
     }
     code.place(Place::Frame);
+    code.add(LD_CELL, AT);
+    code.add(STORE, FRAME);
     find_ip(&mut code);
     sum_addresses(&mut code);
+    sum_ports(&mut code);
 
-    code.place(Place::Ports);
-    // Behind the IP header, which the Ethernet header's 14 bytes are still ahead of.
-    code.need(14 + 4);
-    code.add(LD_HALF, 14);
-    code.add(STORE, ASIDE);
-    code.add(LD_HALF, 16);
-    code.add(LDX_CELL, ASIDE);
-    code.add(ADD_X, 0);
-    code.add(MULTIPLY, PORT_SPREAD);
-    code.add(LDX_CELL, SUM);
-    code.add(ADD_X, 0);
-    code.add(STORE, SUM);
+    code.place(Place::NotIp);
+    let [destination, source] = [0, 6];
+    let halves = [(LD_HALF, destination + 4), (LD_HALF, source + 4)];
+    code.sum(FRAME, [(LD_WORD, destination), (LD_WORD, source)].into_iter().chain(halves));
+    if wrapping == Wrapping::Packet {
+        code.jump(ALWAYS, 0, Place::Mix, Place::Next);
+        code.place(Place::NoChoice);
+        code.add(LD_CELL, LENGTH);
+        code.jump(IF_AT_LEAST, ASTRAY, Place::Next, Place::Nowhere);
+        code.add(LD_VALUE, 0);
+        code.add(STORE, AT);
+        code.sum(AT, ASTRAY_WORDS.map(|offset| (LD_WORD, offset)));
+    }
 
     code.place(Place::Mix);
     code.add(LD_CELL, SUM);
@@ -236,39 +259,20 @@ pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
     }
     code.add(REMAINDER, workers.max(1));
     code.add(RETURN_A, 0);
-    code.place(Place::NoChoice);
-    code.add(RETURN, NO_CHOICE);
+    if wrapping == Wrapping::Packet {
+        code.place(Place::Nowhere);
+        code.add(RETURN, 0);
+    } else {
+        code.place(Place::NoChoice);
+        code.add(RETURN, NO_CHOICE);
+    }
     code.finish()
 }
 
-/// The same choice without the kernel, for payloads that it has spread by outer addresses: the worker the payload
-/// belongs to, or `None` where the packet has no place of its own and may stay where it is. Unlike the program it walks
-/// IPv6 extension headers.
-pub(crate) fn choose(wrapping: Wrapping, payload: &[u8], workers: usize) -> Option<usize> {
-    let frame = match wrapping {
-        Wrapping::Vxlan => vxlan::decode(payload).ok()?.1,
-        Wrapping::Geneve => decap::geneve(payload, payload.len() as u32).ok()?.frame,
-        Wrapping::Packet => decap::frame(payload, LinkType::RawIp, payload.len() as u32).ok()?.frame,
-    };
-    let inner = packet::decode(frame, LinkType::Ethernet, frame.len() as u32).ok()?;
-    let ports = match inner.transport {
-        _ if inner.fragment.is_some() => None,
-        Transport::Tcp(tcp) => Some((tcp.source_port, tcp.destination_port)),
-        Transport::Udp(udp) => Some((udp.source_port, udp.destination_port)),
-        _ => None,
-    };
-    let words = |address: u128| [96, 64, 32, 0].map(|shift| (address >> shift) as u32);
-    let mut hash =
-        words(inner.source).into_iter().chain(words(inner.destination)).fold(0_u32, u32::wrapping_add);
-    if let Some((from, to)) = ports {
-        hash = hash.wrapping_add((u32::from(from) + u32::from(to)).wrapping_mul(PORT_SPREAD));
-    }
-    for (shift, factor) in MIX {
-        hash ^= hash >> shift;
-        hash = hash.wrapping_mul(factor);
-    }
-    Some(hash as usize % workers.max(1))
-}
+/// Bytes of an outer packet whose inner one cannot be found, and the words of them that tell senders apart: of IPv4 the
+/// source and the ports, of IPv6 two parts of the source.
+const ASTRAY: u32 = 24;
+const ASTRAY_WORDS: [u32; 2] = [12, 20];
 
 /// Finds the inner frame behind GENEVE with its options, an IP header, UDP and VXLAN. Whether it really is UDP to port
 /// 4789 is the pipeline's question: what is not will be dropped there, on whichever worker.
@@ -315,7 +319,7 @@ fn unwrap_packet(code: &mut Assembly) {
     code.add(STORE, ASIDE);
     code.skip(8);
     code.add(LD_CELL, ASIDE);
-    code.jump(IF_EQUAL, u32::from(enigma_wire::geneve::PORT), Place::Geneve, Place::Next);
+    code.jump(IF_EQUAL, u32::from(geneve::PORT), Place::Geneve, Place::Next);
     code.skip(8);
     code.jump(ALWAYS, 0, Place::Frame, Place::Next);
 }
@@ -346,18 +350,17 @@ fn find_ip(code: &mut Assembly) {
 
 /// With the EtherType in A: sums the addresses and goes where ports are added, or not.
 fn sum_addresses(code: &mut Assembly) {
-    const TCP: u32 = 6;
-    const UDP: u32 = 17;
+    let [tcp, udp] = [TCP, UDP].map(u32::from);
     code.jump(IF_EQUAL, 0x86dd, Place::Ipv6, Place::Next);
-    code.jump(IF_EQUAL, 0x0800, Place::Next, Place::NoChoice);
+    code.jump(IF_EQUAL, 0x0800, Place::Next, Place::NotIp);
     code.need(14 + 20);
     code.sum_words(14 + 12, 14 + 20);
     code.add(LD_HALF, 14 + 6);
     // More fragments to come, or an offset (RFC 791 section 3.1).
     code.jump(IF_BITS, 0x3fff, Place::Mix, Place::Next);
     code.add(LD_BYTE, 14 + 9);
-    code.jump(IF_EQUAL, TCP, Place::WithPortsIpv4, Place::Next);
-    code.jump(IF_EQUAL, UDP, Place::WithPortsIpv4, Place::Mix);
+    code.jump(IF_EQUAL, tcp, Place::WithPortsIpv4, Place::Next);
+    code.jump(IF_EQUAL, udp, Place::WithPortsIpv4, Place::Mix);
     code.place(Place::WithPortsIpv4);
     header_length(code, 14);
     code.add(STORE, AT);
@@ -367,8 +370,31 @@ fn sum_addresses(code: &mut Assembly) {
     code.need(14 + 40);
     code.sum_words(14 + 8, 14 + 40);
     code.add(LD_BYTE, 14 + 6);
-    code.jump(IF_EQUAL, TCP, Place::WithPortsIpv6, Place::Next);
-    code.jump(IF_EQUAL, UDP, Place::WithPortsIpv6, Place::Mix);
+    code.jump(IF_EQUAL, tcp, Place::WithPortsIpv6, Place::Next);
+    code.jump(IF_EQUAL, udp, Place::WithPortsIpv6, Place::Mix);
     code.place(Place::WithPortsIpv6);
     code.skip(40);
+}
+
+/// Adds the ports, unless one says that the other is no flow's.
+fn sum_ports(code: &mut Assembly) {
+    code.place(Place::Ports);
+    // Behind the IP header, which the Ethernet header's 14 bytes are still ahead of.
+    code.need(14 + 4);
+    for offset in [14, 16] {
+        code.add(LD_HALF, offset);
+        for port in tunnel::ONE_WAY_PORTS {
+            code.jump(IF_EQUAL, u32::from(port), Place::Mix, Place::Next);
+        }
+        if offset == 14 {
+            code.add(STORE, ASIDE);
+        }
+    }
+    code.add(LDX_CELL, ASIDE);
+    code.add(ADD_X, 0);
+    code.add(MULTIPLY, PORT_SPREAD);
+    code.add(LDX_CELL, SUM);
+    code.add(ADD_X, 0);
+    code.add(STORE, SUM);
+    code.jump(ALWAYS, 0, Place::Mix, Place::Next);
 }

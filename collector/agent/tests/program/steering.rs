@@ -274,3 +274,41 @@ fn tunnelled_ipv6_meets_too() {
     capture.write(&file).unwrap();
     compare(&file, &sent);
 }
+
+#[test]
+fn flows_inside_an_overlay_meet_although_their_tunnels_have_other_ports_each_way() {
+    // Two nodes of a cluster: each sends from a port that is a hash of what is inside, which differs by direction and by
+    // host (RFC 7348 section 5, RFC 8926 section 3.3).
+    let mut capture = Capture::default();
+    let mut sent = Vec::new();
+    for n in 1..60_u16 {
+        let (nodes, pods) = (["10.3.0.1", "10.4.0.1"], ["10.244.1.5", "10.244.2.7"]);
+        for (from, to) in [(0, 1), (1, 0)] {
+            let ports = [40_000 + n, 443];
+            let pod = |end: usize| format!("{}:{}", pods[end], ports[end]).parse().unwrap();
+            let frame = ethernet(&udp(pod(from), pod(to), b"inside"));
+            let source = format!("{}:{}", nodes[from], [51_234, 60_011][from] + 3 * n);
+            let node = |port: u16| format!("{}:{port}", nodes[to]).parse().unwrap();
+            // GENEVE with a frame in it and no options (protocol 0x6558).
+            let geneve = [&[0, 0, 0x65, 0x58, 0, 0, 9, 0][..], &frame].concat();
+            for packet in [
+                udp(source.parse().unwrap(), node(4789), &vxlan(77, &frame)),
+                udp(source.parse().unwrap(), node(6081), &geneve),
+            ] {
+                let payload = vxlan(9, &ethernet(&packet));
+                let port = 65_408 + u16::try_from(sent.len() % 17).unwrap();
+                let outer = udp(
+                    format!("10.9.9.9:{port}").parse().unwrap(),
+                    "10.8.8.8:4789".parse().unwrap(),
+                    &payload,
+                );
+                capture.push(std::time::Duration::from_millis(sent.len() as u64), ethernet(&outer));
+                sent.push((port, payload));
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("overlay.pcap");
+    capture.write(&file).unwrap();
+    compare(&file, &sent);
+}
