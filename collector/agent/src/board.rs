@@ -1,15 +1,19 @@
 //! What the threads tell each other: each worker and the writer publish a copy of their own counters once a batch,
 //! everybody else reads the copies. No counter is shared, so no packet waits for a reader.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+mod slot;
+mod stop;
+
 use std::time::Instant;
 
-use enigma_engine::{DropReason, Stats};
+use arc_swap::ArcSwap;
+use enigma_engine::{Admission, DropReason, Stats};
 
 use crate::export::ExportStats;
 use crate::receive::steer::Wrapping;
 use crate::top::Question;
+pub(crate) use slot::Slot;
+use stop::Stop;
 
 /// A worker's counters.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +34,8 @@ pub(crate) struct WorkerView {
     pub(crate) handed_over: u64,
     /// Datagrams lost because the ring to that worker was full. Received, but in no pipeline's count.
     pub(crate) handover_full: u64,
+    /// Datagrams that a ring saw the first fragment of and nobody puts together. Received, but in no pipeline's count.
+    pub(crate) outer_fragments: u64,
     /// Failed receive calls.
     pub(crate) receive_errors: u64,
     /// Turns of the worker's loop; a number that stands still is a stalled worker.
@@ -40,7 +46,7 @@ impl WorkerView {
     /// Packets received, those among them that never reached a pipeline. Of one worker: what it received by itself is
     /// in its doors; this counts where packets were judged.
     pub(crate) fn received(&self) -> u64 {
-        self.engine.received + self.handover_full
+        self.engine.received + self.handover_full + self.outer_fragments
     }
 
     /// The account of one door.
@@ -63,29 +69,6 @@ pub(crate) struct DoorView {
     pub(crate) kernel_drops: u64,
 }
 
-/// One publisher's latest copy.
-#[derive(Debug, Default)]
-pub(crate) struct Slot<T>(Mutex<T>);
-
-impl<T: Copy> Slot<T> {
-    /// Publishes unless somebody is reading at this moment; the next batch will publish again.
-    pub(crate) fn publish(&self, value: T) {
-        if let Ok(mut slot) = self.0.try_lock() {
-            *slot = value;
-        }
-    }
-
-    /// Publishes for good, waiting for a reader if need be.
-    pub(crate) fn publish_last(&self, value: T) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
-    }
-
-    /// The latest copy.
-    pub(crate) fn read(&self) -> T {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Everything that crosses threads.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -93,8 +76,9 @@ pub(crate) struct Board {
     pub(crate) export: Slot<ExportStats>,
     /// The heaviest flows, when somebody asks.
     pub(crate) top: Question,
-    stop: AtomicBool,
-    write_until: OnceLock<Instant>,
+    /// Whose packets are taken; swapped whole by a reload.
+    pub(crate) admission: ArcSwap<Admission>,
+    stop: Stop,
 }
 
 impl Board {
@@ -103,26 +87,24 @@ impl Board {
             workers: (0..workers).map(|_| Slot::default()).collect(),
             export: Slot::default(),
             top: Question::new(workers),
-            stop: AtomicBool::new(false),
-            write_until: OnceLock::new(),
+            admission: ArcSwap::default(),
+            stop: Stop::new(),
         }
     }
 
     /// Tells workers to finish; records may be written until `write_until`.
     pub(crate) fn stop(&self, write_until: Instant) {
-        // The first stop decides.
-        let _ = self.write_until.set(write_until);
-        self.stop.store(true, Ordering::Release);
+        self.stop.set(write_until);
     }
 
     /// Whether workers are to finish.
     pub(crate) fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
+        self.stop.is_set()
     }
 
     /// When writing ends, once a stop was ordered.
     pub(crate) fn write_until(&self) -> Option<Instant> {
-        self.write_until.get().copied()
+        self.stop.write_until()
     }
 
     /// All counters in one moment (as exact as separate copies can be: each is consistent in itself).
@@ -158,6 +140,7 @@ impl Totals {
             sum.queue_dropped += worker.queue_dropped;
             sum.handed_over += worker.handed_over;
             sum.handover_full += worker.handover_full;
+            sum.outer_fragments += worker.outer_fragments;
             sum.receive_errors += worker.receive_errors;
             sum.turns += worker.turns;
         }
@@ -180,7 +163,9 @@ impl Totals {
     pub(crate) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let engine = &self.sum.engine;
         let judged = DropReason::ALL.into_iter().map(|reason| (reason.name(), engine.dropped(reason)));
-        judged.chain([("handover_full", self.sum.handover_full)])
+        let before =
+            [("handover_full", self.sum.handover_full), ("outer_fragment", self.sum.outer_fragments)];
+        judged.chain(before)
     }
 
     /// Whether a packet was dropped before the collector saw it, or a record after it was made.

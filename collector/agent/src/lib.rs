@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod schema;
 mod send;
+mod sync;
 mod top;
 #[doc(hidden)]
 pub mod untrusted;

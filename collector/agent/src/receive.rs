@@ -6,6 +6,9 @@
 pub(crate) mod batch;
 pub(crate) mod control;
 pub(crate) mod handover;
+#[cfg(test)]
+#[path = "receive/handover/tests.rs"]
+mod handover_tests;
 pub(crate) mod mapping;
 pub(crate) mod ring;
 pub(crate) mod socket;

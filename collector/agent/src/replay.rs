@@ -20,8 +20,9 @@ use crate::export::queue::{Outbox, queue};
 use crate::export::writer::Writer;
 use crate::export::{self, Batch};
 
-/// Batches between pipeline and writer. Few: when the writer is slower, memory must not grow with the capture.
-const QUEUE: usize = 64;
+/// Batches between pipeline and writer. Few: when the writer is slower, memory must not grow with the capture, and what
+/// waits should still be in a core's cache when its turn comes; eight are 1.5 MiB.
+const QUEUE: usize = 8;
 
 /// Why nothing was replayed, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +78,7 @@ pub(crate) fn replay(
         .map_err(ReplayError::Thread)?;
 
     // The uid seed stays 0: the same captures give the same records, uids included.
-    let pipeline = Pipeline::new(config.flow.engine(1, config.receive.admission(), 0));
+    let pipeline = Pipeline::new(config.flow.engine(1, config.receive.allow.admission(), 0));
     let mut feed = Feed {
         pipeline,
         mode: match mode {

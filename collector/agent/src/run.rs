@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use enigma_engine::Pipeline;
+use enigma_engine::{Admission, Pipeline};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -100,6 +100,7 @@ pub(crate) async fn run(
     let destination = open::destination(&config.export)?;
 
     let board = Arc::new(Board::new(sources.len()));
+    board.admission.store(Arc::new(config.receive.allow.admission()));
     let shelf = Arc::new(Shelf::default());
     let (enrich, settings) = watch::channel(config.enrich.clone());
     // Ends when `enrich`, the settings' other end, is dropped.
@@ -130,7 +131,6 @@ pub(crate) async fn run(
         shelf,
     };
     let mut threads = Threads { writer: spawn("writer", move || writer.run())?, workers: Vec::new() };
-    let admission = config.receive.admission();
     let mut handovers = handovers.into_iter().flatten();
     for (index, sources) in sources.into_iter().enumerate() {
         let worker = Worker {
@@ -139,7 +139,7 @@ pub(crate) async fn run(
             handover: handovers.next(),
             pipeline: Pipeline::new(config.flow.engine(
                 config.receive.workers,
-                admission.clone(),
+                Admission::clone(&board.admission.load()),
                 uid_seed(index),
             )),
             outbox: Outbox::clone(&outbox),
@@ -157,9 +157,12 @@ pub(crate) async fn run(
     if let Some(period) = notify::watchdog().filter(|period| *period < 2 * OBSERVE) {
         warn!("WatchdogSec is {period:?}; the collector reports every {OBSERVE:?}: set at least twice that");
     }
-    notify::ready(&format!("receiving on {addresses}"));
     let mut in_force = InForce { config, enrich, reload };
+    // Before the service manager is told, which may start what reads the file.
     let told = ready_file.map_or(Ok(()), |path| write_ready(&path, &addresses.to_string()));
+    if told.is_ok() {
+        notify::ready(&format!("receiving on {addresses}"));
+    }
     let fault = match told {
         Ok(()) => serve(&console, &threads, &mut signals, &mut in_force, doubled.as_mut()).await,
         Err(fault) => Some(fault),

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use enigma_engine::{Datagram, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
+use enigma_engine::{Admission, Datagram, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
 
 use crate::board::{Board, WorkerView};
 use crate::export::queue::Outbox;
 use crate::export::{self, Batch};
 use crate::receive::batch::{self, Arena, BATCH, Received};
 use crate::receive::handover::{Handed, Handover};
+use crate::receive::ring;
 use crate::receive::steer::{self, Wrapping};
 use crate::top::Searcher;
 use door::Door;
@@ -24,6 +25,11 @@ pub(crate) use door::Source;
 /// Longest stay of a finished record with its worker, and longest sleep of an idle worker: a tenth of a second is
 /// at once for a reader of records, and ten wake-ups a second are no load.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How old a reading of the kernel's drop counters may get: a worker that is never idle must tell of its losses, too,
+/// and a tenth of a second is fine beside health's shortest window of one. A system call for each door, ten times a
+/// second.
+const DROPS_READ: Duration = Duration::from_millis(100);
 
 /// Longest sleep of a worker that others hand datagrams to: they do not wake it, and their rings hold 5 ms of full-sized
 /// packets at half a million a second.
@@ -69,12 +75,17 @@ impl Worker {
         let shipping = Shipping { outbox, out, since: None, view: WorkerView::default() };
         let doors = sources.into_iter().map(Door::new).collect();
         let mut searcher = Searcher::default();
-        let mut turn = Turn { doors, arena: Arena::new(), handover, pipeline, shipping };
+        let mut admission = board.admission.load_full();
+        let mut turn = Turn { doors, arena: Arena::new(), handover, pipeline, shipping, drops_read: None };
         while !board.stopping() {
             let taken = turn.take();
             turn.shipping.view.turns += 1;
             turn.publish(&board, index);
             searcher.step(index, &board.top, &turn.pipeline);
+            if !Arc::ptr_eq(&admission, &board.admission.load()) {
+                admission = board.admission.load_full();
+                turn.pipeline.set_admission(Admission::clone(&admission));
+            }
             match taken {
                 Ok(Pace::Busy) => {}
                 Ok(Pace::Idle) if searcher.is_busy() => {}
@@ -86,7 +97,7 @@ impl Worker {
                 }
             }
         }
-        turn.close(&board);
+        turn.close(&board, index);
         board.workers[index].publish_last(turn.shipping.view);
     }
 }
@@ -97,6 +108,8 @@ struct Turn {
     handover: Option<Handover>,
     pipeline: Pipeline,
     shipping: Shipping,
+    /// When the kernel's drop counters were read.
+    drops_read: Option<Timestamp>,
 }
 
 impl Turn {
@@ -105,7 +118,7 @@ impl Turn {
         let mut pace = Ok(Pace::Idle);
         // One reading for all: the last batch is never more than microseconds later.
         let now = clock();
-        let Self { doors, arena, handover, pipeline, shipping: Shipping { out, view, .. } } = self;
+        let Self { doors, arena, handover, pipeline, shipping: Shipping { out, view, .. }, .. } = self;
         for door in doors {
             let wrapping = door.wrapping();
             match &mut door.source {
@@ -130,7 +143,12 @@ impl Turn {
                     Err(error) => pace = Err(error),
                 },
                 Source::Ring(ring) => {
+                    let fragments = &mut door.fragments;
                     let taken = ring.take(|frame| {
+                        if ring::is_fragment(frame.data) {
+                            *fragments += 1;
+                            return;
+                        }
                         let at = Timestamp::from_nanos(frame.at);
                         let mode = FrameMode::Vxlan;
                         pipeline.frame(at, LinkType::RawIp, frame.data, frame.wire_len, mode, out);
@@ -147,14 +165,22 @@ impl Turn {
         }
         self.pipeline.advance(now, &mut self.shipping.out);
         self.shipping.ship_due(now);
+        self.read_drops(now);
         pace
+    }
+
+    /// Reads what the kernel dropped, if that was not done lately.
+    fn read_drops(&mut self, now: Timestamp) {
+        // A clock that was set back must not keep the counters from being read.
+        let is_fresh = |read: Timestamp| read <= now && now.since(read) < DROPS_READ;
+        if !self.drops_read.is_some_and(is_fresh) {
+            self.doors.iter_mut().for_each(Door::read_drops);
+            self.drops_read = Some(now);
+        }
     }
 
     /// Sleeps until a packet comes (and lets others gather behind it) or a flow is due.
     fn wait(&mut self, batch_wait: Duration) {
-        for door in &mut self.doors {
-            door.read_drops();
-        }
         let now = clock();
         let patience = if self.handover.is_some() { PATIENCE_WITH_OTHERS } else { PATIENCE };
         let due = self.pipeline.next_deadline().map_or(PATIENCE, |deadline| deadline.since(now));
@@ -176,16 +202,17 @@ impl Turn {
     fn account(&mut self) {
         let view = &mut self.shipping.view;
         view.engine = *self.pipeline.stats();
-        view.kernel_drops = 0;
+        (view.kernel_drops, view.outer_fragments) = (0, 0);
         for door in &self.doors {
             let counted = door.view();
             view.kernel_drops += counted.kernel_drops;
+            view.outer_fragments += door.fragments;
             *view.door_mut(door.wrapping()) = counted;
         }
     }
 
     /// Takes what was waiting when the stop came, then ends every flow.
-    fn close(&mut self, board: &Board) {
+    fn close(&mut self, board: &Board, index: usize) {
         let mut gated = true;
         for door in &mut self.doors {
             door.read_drops();
@@ -202,7 +229,17 @@ impl Turn {
             match self.take() {
                 Ok(Pace::Idle) if self.last_block_is_out() => break,
                 Ok(_) => {}
-                Err(_) => break,
+                // One failed call says nothing of the next, and what is queued has been received for this process.
+                Err(error) => {
+                    self.shipping.view.receive_errors += 1;
+                    if !in_time() {
+                        tracing::error!(
+                            "what was still in a socket could not be read, its number is unknown: {error}"
+                        );
+                        break;
+                    }
+                    thread::sleep(FAULT_PAUSE);
+                }
             }
         }
         if let Some(mut handover) = self.handover.take() {
@@ -219,12 +256,16 @@ impl Turn {
                 thread::sleep(Duration::from_millis(1));
             }
         }
-        for door in &self.doors {
-            self.shipping.view.after_stop += door.dropped_since();
+        for door in &mut self.doors {
+            self.shipping.view.after_stop += door.settle();
         }
-        self.pipeline.finish(&mut self.shipping.out);
-        self.account();
+        // Slice by slice: the records of a full table, all at once, would be larger than the table.
+        while self.pipeline.finish_some(export::BATCH, &mut self.shipping.out) {
+            self.shipping.ship_last(deadline);
+            self.publish(board, index);
+        }
         self.shipping.ship_last(deadline);
+        self.account();
     }
 
     /// Waits for the block that the kernel was filling, if there is a ring: whether none came.
@@ -305,7 +346,7 @@ impl Shipping {
         }
     }
 
-    /// The last records may be all live flows: each batch waits for room until the write limit.
+    /// What must not be dropped for newer records, there being none: each batch waits for room until the write limit.
     fn ship_last(&mut self, deadline: Option<Instant>) {
         let Self { outbox, out, view, .. } = self;
         view.records += out.len() as u64;

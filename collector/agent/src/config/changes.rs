@@ -15,7 +15,9 @@ pub(crate) struct Changes {
 /// Takes over from `new` what can be taken over.
 pub(crate) fn apply(running: &mut Config, new: Config) -> Changes {
     let mut changes = Changes::default();
-    let Config { receive, flow, enrich, export, http, health, shutdown, log } = new;
+    let Config { mut receive, flow, enrich, export, http, health, shutdown, log } = new;
+    take(&mut running.receive.allow, std::mem::take(&mut receive.allow), "receive.allow", &mut changes);
+    receive.allow.clone_from(&running.receive.allow);
     take(&mut running.enrich, enrich, "enrich", &mut changes);
     take(&mut running.health, health, "health", &mut changes);
     take(&mut running.shutdown, shutdown, "shutdown", &mut changes);
@@ -51,7 +53,8 @@ mod tests {
     fn every_section_is_either_taken_over_or_named() {
         let texts = [
             ("receive", "receive.workers = 2"),
-            ("receive", "receive.allow.vnis = [1]"),
+            ("receive.allow", "receive.allow.vnis = [1]"),
+            ("receive.allow", "receive.allow.sources = [\"10.0.0.0/8\"]"),
             ("receive", "receive.mode = \"ring\""),
             ("receive", "receive.gro = true"),
             ("flow", "flow.udp = \"2m\""),
@@ -73,7 +76,7 @@ mod tests {
             let new = Config::parse(text, "c.toml").unwrap();
             let mut running = Config::default();
             let changes = apply(&mut running, new.clone());
-            let in_force = ["enrich", "health", "shutdown", "log.level"].contains(&name);
+            let in_force = ["receive.allow", "enrich", "health", "shutdown", "log.level"].contains(&name);
             let (taken, left) = if in_force { (vec![name], vec![]) } else { (vec![], vec![name]) };
             assert_eq!(changes, Changes { taken, left }, "{text}");
             assert_eq!(running, if in_force { new.clone() } else { Config::default() }, "{text}");

@@ -16,7 +16,7 @@ static MODE: Key = Key {
     default: "\"udp\"",
     allowed: "\"udp\" or \"ring\"",
     meaning: "\"udp\" reads sockets. \"ring\" reads packets from memory that the kernel fills beside its UDP stack (AF_PACKET, TPACKET_V3): cheaper for each packet, and needs CAP_NET_RAW. Where that is missing, one warning says so and sockets are read. Set a firewall rule with it, or the kernel does the work of both ways: see the guide on receiving.",
-    reason: "Sockets need no privilege, no firewall rule and no thought, and put fragments together.",
+    reason: "Sockets need no privilege, no firewall rule and no thought.",
 };
 
 static INTERFACE: Key = Key {
@@ -69,7 +69,7 @@ static WORKERS: Key = Key {
     name: "workers",
     default: "1",
     allowed: "a whole number from 1 to 64",
-    meaning: "Receive threads, each with its own sockets (or ring) and flow table. Packets are steered by the addresses and ports of the mirrored packet, so that both directions of a flow meet in one table; fragments go by addresses alone. See `receive.steering`.",
+    meaning: "Receive threads, each with its own sockets (or ring) and flow table. Packets are steered by the addresses and ports of the mirrored packet, so that both directions of a flow meet in one table; fragments and tunnels (VXLAN, GENEVE, GRE in UDP, GTP-U) go by addresses alone. See `receive.steering`.",
     reason: "One core is enough for most fleets. A flow that is fragmented only in part is one flow with one worker and two with several.",
 };
 
@@ -96,8 +96,8 @@ static ALLOW_VNIS: Key = Key {
     name: "vnis",
     default: "[]",
     allowed: "a list of whole numbers from 0 to 16777215",
-    meaning: "VXLAN network identifiers to accept; an empty list accepts all. Others are counted under a drop reason of their own.",
-    reason: "Sessions come and go without a restart of the collector; a security group keeps strangers out.",
+    meaning: "VXLAN network identifiers to accept; an empty list accepts all. Others are counted under a drop reason of their own. A reload (SIGHUP) takes a changed list over at once; flows that it no longer admits end by their timeouts.",
+    reason: "New sessions bring new identifiers, and a list that lags behind the fleet drops them; a security group keeps strangers out.",
 };
 
 static ALLOW_SOURCES: Key = Key {
@@ -105,7 +105,7 @@ static ALLOW_SOURCES: Key = Key {
     name: "sources",
     default: "[]",
     allowed: "a list of addresses or CIDR ranges such as [\"10.0.0.0/8\", \"2001:db8::/32\"]",
-    meaning: "Outer source addresses to accept (a mirrored interface sends from its primary address); an empty list accepts all. Others are counted under a drop reason of their own.",
+    meaning: "Outer source addresses to accept (a mirrored interface sends from its primary address); an empty list accepts all. Others are counted under a drop reason of their own. Reloaded like `receive.allow.vnis`.",
     reason: "As above. Set it where more than the mirrored interfaces can reach the port.",
 };
 
@@ -160,10 +160,17 @@ pub(crate) struct Receive {
     pub(crate) steering: Steering,
     /// Have the kernel join datagrams.
     pub(crate) gro: bool,
+    /// From whom.
+    pub(crate) allow: Allow,
+}
+
+/// Whose packets are taken. Unlike the rest of the section it comes into force while packets are received.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Allow {
     /// Empty: all.
-    pub(crate) allow_vnis: Vec<u32>,
+    pub(crate) vnis: Vec<u32>,
     /// Empty: all.
-    pub(crate) allow_sources: Vec<IpNet>,
+    pub(crate) sources: Vec<IpNet>,
 }
 
 impl Receive {
@@ -189,18 +196,20 @@ impl Receive {
                 value::one_of(v, &[("auto", Steering::Auto), ("rings", Steering::Rings)])
             }),
             gro: reader.get(&GRO, value::boolean),
-            allow_vnis: reader.get(&ALLOW_VNIS, |v| value::list(v, vni)),
-            allow_sources: reader.get(&ALLOW_SOURCES, |v| value::list(v, value::network)),
+            allow: Allow {
+                vnis: reader.get(&ALLOW_VNIS, |v| value::list(v, vni)),
+                sources: reader.get(&ALLOW_SOURCES, |v| value::list(v, value::network)),
+            },
         }
     }
 }
 
-impl Receive {
-    /// The allow-lists as the engine takes them.
+impl Allow {
+    /// The lists as the engine takes them.
     pub(crate) fn admission(&self) -> Admission {
         Admission {
-            vnis: self.allow_vnis.clone(),
-            sources: self.allow_sources.iter().map(|net| (net.network(), net.prefix_len())).collect(),
+            vnis: self.vnis.clone(),
+            sources: self.sources.iter().map(|net| (net.network(), net.prefix_len())).collect(),
         }
     }
 }

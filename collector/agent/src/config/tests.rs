@@ -81,8 +81,8 @@ fn good_values_arrive() {
     assert_eq!((config.receive.workers, config.receive.buffer), (4, 1 << 20));
     assert_eq!((config.receive.mode, config.receive.interface.as_str()), (receive::Mode::Ring, "ens5"));
     assert_eq!((config.receive.steering, config.receive.gro), (receive::Steering::Rings, true));
-    assert_eq!(config.receive.allow_vnis, [0, 0xff_ffff]);
-    assert_eq!(config.receive.allow_sources, ["10.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()]);
+    assert_eq!(config.receive.allow.vnis, [0, 0xff_ffff]);
+    assert_eq!(config.receive.allow.sources, ["10.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()]);
     assert_eq!(config.flow.timeouts.tcp_idle.as_secs(), 5400);
     assert_eq!(config.export.to, export::Destination::Stdout);
     assert_eq!(config.export.file.directory, Path::new("/data"));
@@ -187,10 +187,10 @@ fn the_reference_page_is_fresh() {
 fn defaults_are_the_engines_own() {
     let config = Config::default();
     assert_eq!(config.flow.timeouts, enigma_engine::Timeouts::default());
-    let engine = config.flow.engine(1, config.receive.admission(), 0);
+    let engine = config.flow.engine(1, config.receive.allow.admission(), 0);
     assert_eq!(engine.flow_memory, enigma_engine::EngineConfig::default().flow_memory);
     assert_eq!(engine.l7_memory, enigma_engine::EngineConfig::default().l7_memory);
-    let quarter = config.flow.engine(4, config.receive.admission(), 0);
+    let quarter = config.flow.engine(4, config.receive.allow.admission(), 0);
     assert_eq!((quarter.flow_memory, quarter.l7_memory), (engine.flow_memory / 4, engine.l7_memory / 4));
 }
 

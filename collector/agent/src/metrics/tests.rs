@@ -75,5 +75,6 @@ fn every_line_parses_and_carries_the_counters() {
     assert_eq!((get("directory_sessions"), get("directory_failures_total")), (9, 10));
     assert_eq!(get("unknown_session_records_total"), 8);
     let reasons = samples.keys().filter(|name| name.contains("_dropped_packets_total{reason=")).count();
-    assert_eq!(reasons, enigma_engine::DropReason::ALL.len() + 1);
+    assert_eq!(reasons, enigma_engine::DropReason::ALL.len() + 2);
+    assert_eq!(get("dropped_packets_total{reason=\"outer_fragment\"}"), 0);
 }

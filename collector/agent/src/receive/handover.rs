@@ -5,13 +5,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use rtrb::chunks::ChunkError;
-use rtrb::{Consumer, Producer, RingBuffer};
-
 use super::steer::Wrapping;
-
-#[cfg(test)]
-mod tests;
+use crate::sync::{ChunkError, Consumer, Producer, RingBuffer};
 
 /// Least bytes of a ring: one datagram of the largest size must fit, or it could never be handed over.
 const SMALLEST: usize = 128 << 10;
@@ -20,7 +15,7 @@ const SMALLEST: usize = 128 << 10;
 const LARGEST: usize = 4 << 20;
 
 /// Bytes in front of each payload: length, time, address, port, wrapping, and what the address is.
-const HEADER: usize = 32;
+pub(crate) const HEADER: usize = 32;
 
 /// A received datagram, borrowed, with what a worker has to know of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +45,11 @@ pub(crate) struct Full;
 /// Rings between `workers`, at least two. What can wait for one worker in all its rings together is `budget` bytes, as
 /// far as the bounds of a ring allow.
 pub(crate) fn between(workers: usize, budget: usize) -> Vec<Handover> {
-    let size = (budget / workers.saturating_sub(1).max(1)).clamp(SMALLEST, LARGEST);
+    rings(workers, (budget / workers.saturating_sub(1).max(1)).clamp(SMALLEST, LARGEST))
+}
+
+/// The same with rings of `size` bytes.
+pub(crate) fn rings(workers: usize, size: usize) -> Vec<Handover> {
     let mut ends: Vec<Handover> = (0..workers)
         .map(|index| Handover { index, to: Vec::new(), from: Vec::new(), whole: Vec::new() })
         .collect();

@@ -148,15 +148,24 @@ pub(super) fn bind(socket: BorrowedFd<'_>, interface: libc::c_int) -> io::Result
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Has the kernel leave out what this host sends (Linux 4.20).
-pub(super) fn ignore_outgoing(socket: BorrowedFd<'_>) -> io::Result<()> {
-    set(socket, libc::PACKET_IGNORE_OUTGOING, &1_i32)
+/// A group of sockets among which a program chooses: its number, and what its members must ask for alike.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group {
+    number: u16,
+    flags: u32,
 }
 
-/// Begins a group of sockets among which a program chooses (`PACKET_FANOUT_CBPF`, Linux 4.3), under a number that no
-/// other group has, and gives it the program. The number of the group.
-pub(super) fn begin_group(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<u16> {
-    set(socket, libc::PACKET_FANOUT, &group(0, libc::PACKET_FANOUT_FLAG_UNIQUEID))?;
+/// Begins a group (`PACKET_FANOUT_CBPF`, Linux 4.3) under a number that no other group has (Linux 4.12), and gives it
+/// the program. The kernel puts IPv4 fragments together before it chooses (`PACKET_FANOUT_FLAG_DEFRAG`), and, since
+/// Linux 5.15, leaves out what this host sends.
+pub(super) fn begin_group(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<Group> {
+    let unique = libc::PACKET_FANOUT_FLAG_UNIQUEID;
+    let mut flags = libc::PACKET_FANOUT_FLAG_DEFRAG | libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+    if set(socket, libc::PACKET_FANOUT, &group(0, flags | unique)).is_err() {
+        // Older kernels refuse the flag; the filter leaves those packets out as well.
+        flags = libc::PACKET_FANOUT_FLAG_DEFRAG;
+        set(socket, libc::PACKET_FANOUT, &group(0, flags | unique))?;
+    }
     let length =
         libc::c_ushort::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // The kernel copies and checks the instructions during the call and does not write to them.
@@ -164,12 +173,12 @@ pub(super) fn begin_group(socket: BorrowedFd<'_>, program: &[libc::sock_filter])
     set(socket, libc::PACKET_FANOUT_DATA, &program)?;
     let mut answer = 0_u32;
     get(socket, libc::PACKET_FANOUT, &mut answer)?;
-    Ok(answer as u16)
+    Ok(Group { number: answer as u16, flags })
 }
 
-/// Adds a socket to the group of that number.
-pub(super) fn join_group(socket: BorrowedFd<'_>, number: u16) -> io::Result<()> {
-    set(socket, libc::PACKET_FANOUT, &group(number, 0))
+/// Adds a socket to a group.
+pub(super) fn join_group(socket: BorrowedFd<'_>, Group { number, flags }: Group) -> io::Result<()> {
+    set(socket, libc::PACKET_FANOUT, &group(number, flags))
 }
 
 fn group(number: u16, flags: u32) -> u32 {

@@ -1,8 +1,8 @@
 //! Whole packets from rings that the kernel fills beside its UDP stack (`TPACKET_V3`, packet(7)): one ring for each
 //! worker, no system call and no copy for a packet. Which packets come in is decided by a filter program ([`filter`]),
 //! which worker gets one by [`super::steer`]. Nothing goes in before every ring of the group is there, or a packet
-//! would be counted by several workers. Outer fragments are not put together here: VPC Traffic Mirroring cuts packets
-//! to the MTU instead (<https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-quotas.html>).
+//! would be counted by several workers. Outer IPv4 fragments are put together by the kernel in front of the rings; for
+//! those of IPv6 it offers that to nobody, so their first fragments come in to be counted.
 
 mod filter;
 #[cfg(test)]
@@ -99,16 +99,17 @@ pub(crate) fn open(tap: &Tap<'_>, workers: usize) -> Result<Vec<PacketRing>, Rin
     for _ in 0..workers {
         let ring = PacketRing::new(tap.buffer)?;
         mapping::bind(ring.socket.as_fd(), interface).map_err(refused("binding a packet socket"))?;
-        if workers > 1 {
-            let what = refused("a group of packet sockets with a program (Linux 4.3)");
-            match group {
-                None => {
-                    let program =
-                        steer::program(Wrapping::Packet, u32::try_from(workers).unwrap_or(u32::MAX));
-                    group = Some(mapping::begin_group(ring.socket.as_fd(), &program).map_err(what)?);
-                }
-                Some(number) => mapping::join_group(ring.socket.as_fd(), number).map_err(what)?,
+        let what = refused("a group of packet sockets with a program (Linux 4.12)");
+        // A ring by itself is a group, too: only groups have fragments put together.
+        match group {
+            None => {
+                let program = match u32::try_from(workers) {
+                    Ok(1) => vec![filter::REFUSE],
+                    workers => steer::program(Wrapping::Packet, workers.unwrap_or(u32::MAX)),
+                };
+                group = Some(mapping::begin_group(ring.socket.as_fd(), &program).map_err(what)?);
             }
+            Some(group) => mapping::join_group(ring.socket.as_fd(), group).map_err(what)?,
         }
         rings.push(ring);
     }
@@ -141,8 +142,6 @@ impl PacketRing {
         let mapping = Mapping::new(socket.as_fd(), block, (buffer / block).max(2), 1).map_err(refused(
             "a ring of that size (TPACKET_V3): make receive.buffer smaller, or free memory",
         ))?;
-        mapping::ignore_outgoing(socket.as_fd())
-            .map_err(refused("leaving out what this host sends (Linux 4.20)"))?;
         let ring = Self { mapping, socket, next: 0, drops: 0 };
         ring.close_gate().map_err(refused("the filter of a packet socket"))?;
         Ok(ring)
@@ -184,6 +183,11 @@ impl PacketRing {
         self.drops += u64::from(mapping::drops(self.socket.as_fd()).unwrap_or(0));
         self.drops
     }
+}
+
+/// Whether a packet that passed the filter is the first fragment of an IPv6 datagram.
+pub(crate) fn is_fragment(packet: &[u8]) -> bool {
+    packet.get(6) == Some(&filter::FRAGMENT) && packet.first().is_some_and(|first| first >> 4 == 6)
 }
 
 /// Reads a block that nobody promises anything of.

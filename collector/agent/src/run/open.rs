@@ -120,7 +120,8 @@ fn without_rings(
     why: &dyn Display,
 ) -> Result<Opened, RunError> {
     warn!(
-        "no packets through a ring, sockets are read instead (receive.mode = \"udp\"), at a higher cost for each packet: {why}"
+        "no packets through a ring, sockets are read instead (receive.mode = \"udp\"), at a higher cost for each packet, and a \
+         firewall rule set for the ring would keep everything from them: {why}"
     );
     Ok(sockets(receive, addresses)?)
 }

@@ -1,6 +1,8 @@
 //! A running collector takes over what a changed configuration file says, as far as that can be done without losing a
 //! packet, and says what cannot.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
@@ -35,6 +37,9 @@ impl InForce {
             }
         };
         let changes = changes::apply(&mut self.config, new);
+        if changes.taken.contains(&"receive.allow") {
+            console.board.admission.store(Arc::new(self.config.receive.allow.admission()));
+        }
         (self.reload.set_level)(self.config.log.level);
         console.monitor().set_rule(self.config.health.clone());
         self.enrich.send_if_modified(|enrich| {

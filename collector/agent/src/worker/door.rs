@@ -22,16 +22,19 @@ pub(super) struct Door {
     pub(super) source: Source,
     pub(super) drops: DropCounter,
     pub(super) received: u64,
+    /// First fragments that a ring saw: a datagram each that is lost, because nobody puts it together.
+    pub(super) fragments: u64,
     ring_drops: u64,
 }
 
 impl Door {
     pub(super) fn new(source: Source) -> Self {
-        Self { source, drops: DropCounter::default(), received: 0, ring_drops: 0 }
+        Self { source, drops: DropCounter::default(), received: 0, fragments: 0, ring_drops: 0 }
     }
 
-    /// Reads the drop counter when no datagram brings it. Kernels without it answer the same way every time, and then
-    /// what datagrams bring is all there is.
+    /// Reads the drop counter. No packet of a ring brings it, and a socket's datagrams only from Linux 2.6.33 on and
+    /// only behind the loss. Kernels without it answer the same way every time, and then what datagrams bring is all
+    /// there is.
     pub(super) fn read_drops(&mut self) {
         match &mut self.source {
             Source::Socket(socket) => {
@@ -43,14 +46,19 @@ impl Door {
         }
     }
 
-    /// What the kernel turned away since [`Self::read_drops`].
-    pub(super) fn dropped_since(&self) -> u64 {
-        match &self.source {
+    /// Ends the account once the gate has been closed for a while: what a socket's gate turned away since
+    /// [`Self::read_drops`].
+    pub(super) fn settle(&mut self) -> u64 {
+        match &mut self.source {
             Source::Socket(socket) => {
                 batch::kernel_drops(socket.fd()).map_or(0, |drops| self.drops.beyond(drops))
             }
-            // What a closed gate passes by is not counted by the kernel.
-            Source::Ring(_) => 0,
+            Source::Ring(ring) => {
+                // What found no room between the last reading and the gate. What a closed gate passes by is not counted
+                // by the kernel.
+                self.ring_drops = ring.drops();
+                0
+            }
         }
     }
 

@@ -150,6 +150,63 @@ fn a_hangup_reloads_what_can_be_reloaded_and_names_the_rest() {
 }
 
 #[test]
+fn a_hangup_swaps_the_lists_of_who_may_send_and_ends_no_flow() {
+    let collector = Collector::start(&format!("{AT_ONCE}receive.workers = 2\nreceive.allow.vnis = [5]\n"));
+    let path = collector.dir.path().join("collector.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let send = |vni: u32| {
+        for flow in 0..40 {
+            let from = format!("10.1.0.1:{}", 2_000 + flow).parse().unwrap();
+            let frame = ethernet(&udp(from, "10.1.0.2:9000".parse().unwrap(), b"mirrored"));
+            sender.send_to(&vxlan(vni, &frame), &collector.receive).unwrap();
+        }
+    };
+    let status = |received: u64| {
+        collector.wait_status("the packets", |status| status["packets"]["received"] == received)
+    };
+    send(5);
+    send(6);
+    let before = status(80);
+    assert_eq!(
+        (&before["packets"]["dropped"]["vni_not_admitted"], &before["packets"]["decoded"]),
+        (&json!(40), &json!(40))
+    );
+    let reload = |to: &str| {
+        std::fs::write(&path, config.replace("receive.allow.vnis = [5]", to)).unwrap();
+        collector.running.signal(Signal::HUP).unwrap();
+    };
+    reload("receive.allow.vnis = [5, 6]");
+    wait::until(LIMIT, "the reload", || {
+        collector.running.text(Stream::Stderr).contains("configuration reloaded: receive.allow changed")
+    });
+    // Every worker takes the lists over between two of its batches, of which it has ten a second at the least.
+    let mut received = 80;
+    wait::until(LIMIT, "packets of the new session", || {
+        send(6);
+        received += 40;
+        status(received)["flows"]["now"] == 80
+    });
+    send(5);
+    received += 40;
+    let after = status(received);
+    // The flows of the old session are the same ones, the new session's are its own.
+    assert_eq!(after["flows"]["now"], 80, "{after}");
+    // A network that the sender is not in.
+    reload("receive.allow.sources = [\"192.0.2.0/24\"]");
+    wait::until(LIMIT, "the sender to be refused", || {
+        send(5);
+        received += 40;
+        status(received)["packets"]["dropped"]["source_not_admitted"]
+            .as_u64()
+            .is_some_and(|count| count >= 40)
+    });
+    let ended = collector.stop();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.said);
+    assert_eq!(ended.conn().len(), 80, "no flow was ended by a reload");
+}
+
+#[test]
 fn the_service_manager_is_told_ready_alive_reloading_and_stopping() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");

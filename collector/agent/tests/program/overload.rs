@@ -80,3 +80,52 @@ fn a_reader_that_stops_reading_costs_records_and_never_packets() {
     assert_eq!((ended.number("received"), ended.number("decoded"), ended.number("made")), (sent, sent, sent));
     assert_eq!(ended.number("made"), ended.number("written") + ended.number("export_dropped"));
 }
+
+/// What `/proc` says under `name` of a running collector, in KiB.
+fn memory(collector: &Collector, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", collector.running.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_start_matches(':').trim().split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_stop_with_a_full_table_needs_little_memory_beyond_it() {
+    // Nobody reads the records, so the worker stays in the middle of ending its flows and can be looked at there.
+    let config = "shutdown.drain = \"0s\"\nshutdown.write_limit = \"10m\"\nexport.to = \"stdout\"\nexport.queue = 2\n\
+                  flow.memory = \"64MiB\"\n";
+    let fifo = tempfile::tempdir().unwrap();
+    let path = fifo.path().join("records");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut collector = Collector::start_in(config, "127.0.0.1:0", |_, command| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "fifo=$1; shift; exec \"$@\" 1<>\"$fifo\"", "sh"]).arg(&path);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell
+    });
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut sent = 0_u64;
+    for host in 0..6 {
+        for port in 0..20_000 {
+            let from = format!("10.1.0.{host}:{}", 1_024 + port).parse().unwrap();
+            let frame = ethernet(&udp(from, "10.1.0.250:9000".parse().unwrap(), b"x"));
+            sender.send_to(&vxlan(5, &frame), &collector.receive).unwrap();
+            sent += 1;
+        }
+        collector.wait_status("the packets of a round", |status| status["packets"]["received"] == sent);
+    }
+    assert_eq!(collector.status()["flows"]["now"], sent);
+    let before = memory(&collector, "VmRSS");
+    collector.running.signal(Signal::TERM).unwrap();
+    let status = collector
+        .wait_status("some flows to have ended", |status| status["flows"]["now"].as_u64().unwrap() < sent);
+    let left = status["flows"]["now"].as_u64().unwrap();
+    assert!(left > sent / 2, "{left} flows still wait for room in the queue");
+    let peak = memory(&collector, "VmHWM");
+    // All records at once would be some 40 MiB, and as much again while their vector grows.
+    assert!(
+        peak < before + (16 << 10),
+        "{before} KiB before the stop, {peak} KiB while it ends {sent} flows"
+    );
+    collector.running.signal(Signal::KILL).unwrap();
+    collector.running.wait(LIMIT).unwrap();
+}

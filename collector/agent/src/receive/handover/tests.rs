@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
-use super::*;
+use super::handover::*;
+use super::steer::Wrapping;
 
 fn handed<'a>(number: i64, payload: &'a [u8]) -> Handed<'a> {
     let source = if number % 2 == 0 { "10.0.0.7" } else { "fd00::7" };
@@ -15,16 +16,9 @@ fn handed<'a>(number: i64, payload: &'a [u8]) -> Handed<'a> {
 
 /// A pair of workers whose rings have `size` bytes.
 fn pair(size: usize) -> [Handover; 2] {
-    let mut ends =
-        [0, 1].map(|index| Handover { index, to: Vec::new(), from: Vec::new(), whole: Vec::new() });
-    for (sender, reader) in [(0, 1), (1, 0)] {
-        let (producer, consumer) = RingBuffer::new(size);
-        let mut to = vec![None, None];
-        to[reader] = Some(producer);
-        ends[sender].to = to;
-        ends[reader].from = vec![consumer];
-    }
-    ends
+    let mut ends = rings(2, size);
+    let (one, other) = (ends.pop(), ends.pop());
+    [other.unwrap(), one.unwrap()]
 }
 
 fn payload(number: i64, length: usize) -> Vec<u8> {

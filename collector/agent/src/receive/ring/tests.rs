@@ -15,6 +15,10 @@ fn run(program: &[libc::sock_filter], packet: &[u8]) -> u32 {
         let step = program[at];
         at += 1;
         let load = |offset: u32, bytes: usize| {
+            if offset == (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE) as u32 {
+                // To this host.
+                return Some(0);
+            }
             let found = packet.get(offset as usize..offset as usize + bytes)?;
             Some(found.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte)))
         };
@@ -91,6 +95,22 @@ fn the_filter_takes_whole_datagrams_to_its_ports_and_address_only() {
         assert_eq!(run(&vxlan_only, &packet), 0, "byte {at}");
     }
     assert_eq!(run(&[filter::REFUSE], &to("10.0.0.1:4789")), 0);
+    // Of IPv6 fragments the first is taken, to be counted; of the others nobody can tell the port.
+    let whole = to("[fd00::1]:4789");
+    for (offset, port, protocol, expected) in
+        [(0, 4789_u16, 17, true), (0, 4790, 17, false), (0, 4789, 6, false), (8, 4789, 17, false)]
+    {
+        let mut fragment = [&whole[..40], &[protocol, 0, 0, offset | 1, 1, 2, 3, 4], &whole[40..]].concat();
+        fragment[6] = 44;
+        fragment[50..52].copy_from_slice(&port.to_be_bytes());
+        for address in [any, "fd00::1".parse().unwrap()] {
+            let program = filter::program(address, &[4789]);
+            assert_eq!(run(&program, &fragment) > 65_535, expected, "{offset} {port} {protocol} {address}");
+            assert!(is_fragment(&fragment) && !is_fragment(&whole));
+        }
+        assert_eq!(run(&filter::program("fd00::2".parse().unwrap(), &[4789]), &fragment), 0);
+    }
+    assert!(!is_fragment(&to("10.0.0.1:4789")) && !is_fragment(b""));
 }
 
 /// A block with these packets, as the kernel lays it out.
