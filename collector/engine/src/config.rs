@@ -65,8 +65,9 @@ pub struct EngineConfig {
     /// the idlest flow is written as a record and counted as evicted.
     pub flow_memory: usize,
     /// Memory for content that is being looked at, in bytes. Default 64 MiB: some 5,000 connections that keep their
-    /// whole 8 KiB at once. When it is used up, new flows are counted but not looked
-    /// into ([`Stats::l7_refused`](crate::Stats::l7_refused)). 0 looks into none.
+    /// whole 8 KiB at once. When it is used up, flows that were silent for long tell
+    /// what is known and are looked into no further ([`Stats::l7_lost`](crate::Stats::l7_lost)). 0 looks into none
+    /// ([`Stats::l7_refused`](crate::Stats::l7_refused)).
     pub l7_memory: usize,
     /// When flows end.
     pub timeouts: Timeouts,

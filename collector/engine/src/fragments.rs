@@ -177,10 +177,6 @@ impl<O> Waiting<O> {
         Self { line: VecDeque::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.line.len()
-    }
-
     /// Lets a tail wait; gives back the oldest if there is no room for both.
     #[must_use]
     pub(crate) fn push(&mut self, tail: Tail<O>) -> Option<Tail<O>> {

@@ -174,7 +174,7 @@ impl Inspector {
                 self.used = self.used.saturating_sub(state.bytes());
                 state
             }
-            None if self.used >= self.limit => {
+            None if self.limit == 0 => {
                 stats.l7_refused += 1;
                 flow.marks.set(Mark::Decided);
                 return;
@@ -207,6 +207,25 @@ impl Inspector {
             flow.l7 = Some(state);
         } else {
             flow.marks.set(Mark::Decided);
+        }
+    }
+
+    /// Whether more is remembered than may be: somebody has to give way.
+    #[inline]
+    pub(crate) const fn is_over(&self) -> bool {
+        self.used > self.limit
+    }
+
+    /// Puts out what is known of a flow, and looks no further.
+    pub(crate) fn give_up(
+        &mut self,
+        flow: &mut Flow,
+        (recorder, stats, out): (&Recorder, &mut Stats, &mut RecordBatch),
+    ) {
+        flow.marks.set(Mark::Decided);
+        if flow.l7.is_some() {
+            stats.l7_lost += 1;
+            self.finish(flow, (recorder, stats, out));
         }
     }
 

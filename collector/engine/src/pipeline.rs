@@ -22,6 +22,7 @@ use crate::{
     vantage::{PLAIN, VantageId, Vantages},
 };
 
+mod content;
 mod fragmented;
 mod tunnels;
 
@@ -390,6 +391,9 @@ impl Pipeline {
         if let Some(original) = copy_of {
             self.mark(slot, original, &key);
         }
+        if self.inspector.is_over() {
+            self.shed_content(slot, out);
+        }
         self.table.settle(slot, now);
         self.stats.decoded_bytes += u64::from(packet.total_len);
         self.stats.truncated += u64::from(packet.truncated);
@@ -400,7 +404,8 @@ impl Pipeline {
         emit(&mut self.inspector, &mut self.recorder, &mut self.stats, ended, out);
     }
 
-    /// Whether another vantage has shown this packet. Those inside tunnels come and go with the packet around them.
+    /// Whether another vantage has shown this packet. Where copies are dropped those inside tunnels go with the packet
+    /// around them; where they are marked the flows inside have to be found each for itself.
     #[inline]
     fn sight(
         &mut self,
@@ -411,9 +416,14 @@ impl Pipeline {
         origin: Origin,
     ) -> Sighting {
         match &mut self.memory {
-            Some(memory) if origin.vantage != PLAIN && !origin.is_inside() => {
+            Some(memory)
+                if origin.vantage != PLAIN
+                    && (!origin.is_inside() || self.duplicates == Duplicates::Mark) =>
+            {
                 let sighting = memory.see(key, side, packet, at);
-                self.stats.duplicates += u64::from(matches!(sighting, Sighting::Copy { .. }));
+                // What is inside was not received once more.
+                let is_copy = matches!(sighting, Sighting::Copy { .. }) && !origin.is_inside();
+                self.stats.duplicates += u64::from(is_copy);
                 sighting
             }
             _ => Sighting::New(None),

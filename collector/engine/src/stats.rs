@@ -1,4 +1,5 @@
-//! Plain counters of one pipeline. `received` is always `decoded` plus the sum of the drops plus `fragments_waiting`.
+//! Plain counters of one pipeline. `received` is always `decoded` plus the sum of the drops plus `fragments_waiting`,
+//! after every call.
 
 use enigma_wire::{DecodeError, Layer, Problem};
 
@@ -127,9 +128,10 @@ pub struct Stats {
     /// Packets forgotten before [`duplicate_window`](crate::EngineConfig::duplicate_window) was over because
     /// [`duplicate_memory`](crate::EngineConfig::duplicate_memory) was full: copies of them are not found.
     pub duplicates_forgotten: u64,
-    /// Flows that were not looked into because [`l7_memory`](crate::EngineConfig::l7_memory) was used up.
+    /// Flows that were not looked into because [`l7_memory`](crate::EngineConfig::l7_memory) is 0.
     pub l7_refused: u64,
-    /// Connections whose content was given up: bytes missing for good, or more than is kept of a direction.
+    /// Flows whose content was given up before all of interest was seen: bytes missing for good, more than is kept of a
+    /// direction, or silent while others needed the [`l7_memory`](crate::EngineConfig::l7_memory).
     pub l7_lost: u64,
     /// Records made, of all streams; evicted flows' among them.
     pub records: u64,

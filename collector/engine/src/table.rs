@@ -172,6 +172,11 @@ pub(crate) struct Table {
     hasher: FixedState,
     live: usize,
     capacity: usize,
+    /// Flows known under a second vantage's key, and how many may be.
+    joined: usize,
+    max_joined: usize,
+    /// Where the next search for content begins.
+    hand: Slot,
     lifetimes: Lifetimes,
 }
 
@@ -192,6 +197,9 @@ impl Table {
             hasher,
             live: 0,
             capacity,
+            joined: 0,
+            max_joined: joined,
+            hand: 0,
             lifetimes,
         }
     }
@@ -278,7 +286,8 @@ impl Table {
             return false;
         };
         let key = flow.key.seen_from(vantage);
-        let has_room = self.index.len() < self.index.capacity();
+        // Not what the index could still take: new flows have a right to that, and it must not grow.
+        let has_room = self.joined < self.max_joined;
         if flow.other_vantage != PLAIN || flow.key.vantage == vantage || !has_room {
             return false;
         }
@@ -287,6 +296,7 @@ impl Table {
             return false;
         }
         self.add_to_index(hash, slot | JOINED);
+        self.joined += 1;
         if let Some(flow) = self.flow_mut(slot) {
             flow.other_vantage = vantage;
         }
@@ -301,6 +311,7 @@ impl Table {
         self.remove_from_index(slot, &flow.key);
         if flow.other_vantage != PLAIN {
             self.remove_from_index(slot | JOINED, &flow.key.seen_from(flow.other_vantage));
+            self.joined -= 1;
         }
         self.entries.release(slot);
         self.live -= 1;
@@ -481,65 +492,9 @@ impl Table {
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.wheel.next_deadline()
     }
-
-    fn link_busiest(&mut self, slot: Slot) {
-        let previous = self.busiest;
-        if let Some(entry) = self.entries.get_mut(slot) {
-            entry.idle = Links { previous, next: NONE };
-        }
-        match self.entries.get_mut(previous) {
-            Some(entry) => entry.idle.next = slot,
-            None => self.idlest = slot,
-        }
-        self.busiest = slot;
-    }
-
-    fn unlink_idle(&mut self, slot: Slot) {
-        let Some(Links { previous, next }) = self.entries.get(slot).map(|entry| entry.idle) else {
-            return;
-        };
-        match self.entries.get_mut(previous) {
-            Some(entry) => entry.idle.next = next,
-            None => self.idlest = next,
-        }
-        match self.entries.get_mut(next) {
-            Some(entry) => entry.idle.previous = previous,
-            None => self.busiest = previous,
-        }
-    }
-
-    fn list(&mut self, slot: Slot, tick: i64) {
-        let tick = self.wheel.listed_tick(tick);
-        let head = self.wheel.head(tick);
-        if let Some(entry) = self.entries.get_mut(slot) {
-            entry.timer = Links { previous: NONE, next: head };
-            entry.tick = wheel::Listed::new(tick);
-        }
-        if let Some(entry) = self.entries.get_mut(head) {
-            entry.timer.previous = slot;
-        }
-        self.wheel.set_head(tick, slot);
-    }
-
-    fn unlist(&mut self, slot: Slot) {
-        let Some(entry) = self.entries.get_mut(slot) else {
-            return;
-        };
-        if entry.tick == wheel::UNLISTED {
-            return;
-        }
-        let (Links { previous, next }, listed) = (entry.timer, entry.tick);
-        entry.tick = wheel::UNLISTED;
-        entry.timer = UNLINKED;
-        match self.entries.get_mut(previous) {
-            Some(entry) => entry.timer.next = next,
-            None => self.wheel.replace_head(listed, slot, next),
-        }
-        if let Some(entry) = self.entries.get_mut(next) {
-            entry.timer.previous = previous;
-        }
-    }
 }
+
+mod lists;
 
 #[cfg(test)]
 mod proptests;

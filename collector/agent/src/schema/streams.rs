@@ -63,6 +63,8 @@ const CONN: &[Field] = &[
     maybe("enigma.rtt_ms", Milliseconds, "TCP: round trip of the handshake"),
     maybe("enigma.orig_retransmits", Count, "TCP: segments of the originator with nothing new"),
     maybe("enigma.resp_retransmits", Count, "TCP: segments of the responder with nothing new"),
+    maybe("enigma.orig_out_of_order", Count, "TCP: segments of the originator that others had overtaken"),
+    maybe("enigma.resp_out_of_order", Count, "TCP: segments of the responder that others had overtaken"),
     maybe("enigma.interim", Count, "Number of this part of a flow that goes on, from 1"),
     maybe("enigma.interims", Count, "Parts that came before this last one"),
 ];

@@ -3,12 +3,16 @@
 //! Clients without an address send to everybody, and servers answer from their own address: two flows, one number. A
 //! record is written when one of the flows ends, or when there are too many transactions.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use enigma_wire::dhcp::Message;
 
 use super::Sink;
-use crate::{DhcpRecord, Record, key::Side};
+use crate::{
+    DhcpRecord, Record,
+    key::{Side, Vantage},
+    uid::Uid,
+};
 
 /// Transactions at a time; the oldest is written when there are more. A network that starts up has some hundreds.
 const MAX_TRANSACTIONS: usize = 1024;
@@ -30,8 +34,13 @@ pub(super) fn looks_like(data: &[u8]) -> bool {
 /// What goes on, of all flows.
 #[derive(Default)]
 pub(crate) struct Transactions {
-    /// The one that was begun first, first.
-    open: VecDeque<Transaction>,
+    /// In the order they were begun in, by which they are known here.
+    open: BTreeMap<u64, Transaction>,
+    begun: u64,
+    /// By their number, and where it was seen.
+    numbers: HashMap<(u32, Option<Vantage>), u64>,
+    /// Which run over a flow.
+    flows: BTreeSet<(Uid, u64)>,
 }
 
 struct Transaction {
@@ -40,27 +49,41 @@ struct Transaction {
 }
 
 impl Transactions {
+    /// Writes one.
+    fn close(&mut self, order: u64, sink: &mut Sink<'_>) {
+        let Some(Transaction { number, record }) = self.open.remove(&order) else { return };
+        self.numbers.remove(&(number, record.vantage));
+        for uid in &record.uids {
+            self.flows.remove(&(*uid, order));
+        }
+        sink.push(Record::Dhcp(record));
+    }
+
     /// Takes a message that `side` sent.
     fn message(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) {
         let Ok(message) = Message::decode(data) else { return };
         let head = sink.head(sink.at);
         let now = sink.at;
-        let is_over = |open: &Transaction| now.since(open.record.last) > WAIT;
-        while self.open.len() >= MAX_TRANSACTIONS || self.open.front().is_some_and(is_over) {
-            let Some(oldest) = self.open.pop_front() else { break };
-            sink.push(Record::Dhcp(oldest.record));
+        while let Some((&oldest, Transaction { record, .. })) = self.open.first_key_value() {
+            let is_full = || {
+                self.open.len() >= MAX_TRANSACTIONS
+                    && !self.numbers.contains_key(&(message.transaction, head.vantage))
+            };
+            if now.since(record.last) <= WAIT && !is_full() {
+                break;
+            }
+            self.close(oldest, sink);
         }
-        let is_its =
-            |open: &Transaction| open.number == message.transaction && open.record.vantage == head.vantage;
-        let index = self.open.iter().position(is_its).unwrap_or_else(|| {
-            let record = DhcpRecord { ts: sink.at, vantage: head.vantage, ..DhcpRecord::default() };
-            self.open.push_back(Transaction { number: message.transaction, record: Box::new(record) });
-            self.open.len() - 1
+        let order = *self.numbers.entry((message.transaction, head.vantage)).or_insert(self.begun);
+        self.begun += u64::from(order == self.begun);
+        let Transaction { record, .. } = self.open.entry(order).or_insert_with(|| {
+            let record = DhcpRecord { ts: now, vantage: head.vantage, ..DhcpRecord::default() };
+            Transaction { number: message.transaction, record: Box::new(record) }
         });
-        let Some(Transaction { record, .. }) = self.open.get_mut(index) else { return };
         record.last = record.last.max(sink.at);
         if !record.uids.contains(&head.uid) && record.uids.len() < MAX_FLOWS {
             record.uids.push(head.uid);
+            self.flows.insert((head.uid, order));
         }
         let source = if sink.is_originator(side) { head.originator.0 } else { head.responder.0 };
         if !source.is_unspecified() {
@@ -97,10 +120,8 @@ impl Transactions {
     /// Writes those that ran over a flow that ends.
     fn finish(&mut self, sink: &mut Sink<'_>) {
         let uid = sink.head(sink.at).uid;
-        while let Some(index) = self.open.iter().position(|open| open.record.uids.contains(&uid)) {
-            if let Some(open) = self.open.remove(index) {
-                sink.push(Record::Dhcp(open.record));
-            }
+        while let Some(&(_, order)) = self.flows.range((uid, 0)..=(uid, u64::MAX)).next() {
+            self.close(order, sink);
         }
     }
 }

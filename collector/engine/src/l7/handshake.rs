@@ -146,7 +146,9 @@ impl Handshake {
         self.note_sender(side, kind);
         let mut letter = letter(kind);
         match kind {
-            // A second hello answers a HelloRetryRequest; the first says what the client is.
+            // A second hello answers a HelloRetryRequest, with the key share that the server asked for and without early
+            // data (RFC 8446 section 4.1.2). What the client is the first one says, which it sends unprompted: JA3 and JA4
+            // are of that one. The history has a letter for both.
             CLIENT_HELLO if self.client.is_none() => {
                 let hello = self.client_hello(body);
                 self.client = hello.map(|hello| fingerprint::Client::new(&hello, self.transport));

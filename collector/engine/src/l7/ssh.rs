@@ -17,6 +17,13 @@ const NEWKEYS: u8 = 21;
 const REPLY: u8 = 31;
 const GROUP_REPLY: u8 = 33;
 
+/// Encrypted bytes of one side behind which the other's keys are waited for no longer: it is not mirrored. Where it is,
+/// its keys are at most a round trip behind.
+const MAX_ENCRYPTED: usize = 64 << 10;
+
+/// Packets of one side that are looked at. A key exchange has four; padding may be sent in others.
+const MAX_PACKETS: u8 = 64;
+
 /// What one side said.
 #[derive(Clone, Debug, Default)]
 struct Half {
@@ -24,6 +31,9 @@ struct Half {
     /// The body of its KEXINIT.
     offer: Box<[u8]>,
     is_encrypted: bool,
+    /// Bytes behind that, until there were too many.
+    encrypted: usize,
+    packets: u8,
 }
 
 /// A connection until both sides encrypt.
@@ -71,6 +81,10 @@ impl Ssh {
                 Ok(None) => return Fed::more(at as u64),
                 Err(_) => return Fed::DONE,
             };
+            half.packets += 1;
+            if half.packets > MAX_PACKETS {
+                return Fed::DONE;
+            }
             match packet.kind {
                 KEXINIT if half.offer.is_empty() => half.offer = packet.body.into(),
                 NEWKEYS => half.is_encrypted = true,
@@ -80,7 +94,11 @@ impl Ssh {
             }
             at += packet.len;
         }
-        let next = if self.halves.iter().all(|half| half.is_encrypted) { Next::Done } else { Next::More };
+        let half = &mut self.halves[side as usize];
+        half.encrypted += data.len() - at;
+        let is_alone = half.encrypted > MAX_ENCRYPTED;
+        let is_over = is_alone || self.halves.iter().all(|half| half.is_encrypted);
+        let next = if is_over { Next::Done } else { Next::More };
         // What is encrypted is not looked at.
         Fed { consumed: data.len() as u64, next }
     }

@@ -1,4 +1,4 @@
-//! TLS over TCP up to the end of its handshake. Nothing is decrypted.
+//! TLS over TCP up to the end of its handshake, or as much of one side as a handshake takes. Nothing is decrypted.
 //!
 //! Records (RFC 8446 section 5.1) are taken as their bytes come; what is encrypted is skipped without being kept.
 
@@ -12,6 +12,13 @@ use crate::key::Side;
 
 /// A record's payload, with what TLS 1.2 allows compression and ciphers to add.
 const MAX_RECORD: usize = (1 << 14) + 2048;
+
+/// Encrypted records of one side behind which the other's are waited for no longer: it is not mirrored, or a part of its
+/// handshake was lost. Where both are seen the other side has changed its cipher long before.
+const MAX_ENCRYPTED: u8 = 32;
+
+/// Records of one side that are looked at. A handshake has a dozen; small ones, as some stacks send, make some more.
+const MAX_RECORDS: u16 = 256;
 
 const CHANGE_CIPHER: u8 = 20;
 const ALERT: u8 = 21;
@@ -39,7 +46,16 @@ struct Half {
     /// What is missing of the handshake record that is being read.
     left: usize,
     has_changed_cipher: bool,
-    has_sent_data: bool,
+    /// Records of application data.
+    encrypted: u8,
+    /// Records.
+    seen: u16,
+}
+
+impl Half {
+    const fn has_sent_data(&self) -> bool {
+        self.encrypted > 0
+    }
 }
 
 /// A connection until its handshake is over.
@@ -79,6 +95,10 @@ impl Ssl {
             if header[1] != 3 || len > MAX_RECORD || !(CHANGE_CIPHER..=24).contains(&kind) {
                 return Fed::DONE;
             }
+            half.seen += 1;
+            if half.seen > MAX_RECORDS {
+                return Fed::DONE;
+            }
             // With TLS 1.3 the message is there for old boxes in between, and means nothing.
             let is_plain = !half.has_changed_cipher || self.handshake.is_13();
             match kind {
@@ -95,12 +115,12 @@ impl Ssl {
                     half.has_changed_cipher = true;
                     self.handshake.change_cipher(side);
                 }
-                APPLICATION => half.has_sent_data = true,
+                APPLICATION => half.encrypted += 1,
                 _ => {}
             }
             // Encrypted, or read already.
             at += 5 + len;
-            if self.is_established() {
+            if self.is_established() || self.halves[side as usize].encrypted >= MAX_ENCRYPTED {
                 return Fed { consumed: at as u64, next: Next::Done };
             }
         }
@@ -111,7 +131,7 @@ impl Ssl {
         let both = |has: fn(&Half) -> bool| self.halves.iter().all(has);
         let is_13 = self.handshake.is_13();
         self.handshake.has_server()
-            && (both(|half| half.has_sent_data) || (!is_13 && both(|half| half.has_changed_cipher)))
+            && (both(Half::has_sent_data) || (!is_13 && both(|half| half.has_changed_cipher)))
     }
 
     /// Writes the record, once.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::{Datagram, EngineConfig, Pipeline, RecordBatch, Stats, Timestamp};
+use crate::{Datagram, EngineConfig, Pipeline, RecordBatch, Stats, Stream, Timestamp};
 
 /// One turn: whether the responder speaks, what it says, and how much of that the mirror session lets through.
 type Turn<'a> = (bool, &'a [u8]);
@@ -225,6 +225,88 @@ fn a_hello_that_is_cut_names_the_server_and_has_no_fingerprint() {
     assert_eq!((&records[0]["ssl_history"], records[0].get("server_name")), (&"C".into(), None));
 }
 
+/// What a client offers first is what it is; the second hello is an answer.
+#[test]
+fn the_first_hello_counts_and_both_are_in_the_history() {
+    let mut retry = server_hello();
+    // SHA-256 of "HelloRetryRequest", RFC 8446 section 4.1.3, instead of a random number.
+    retry[11..43].copy_from_slice(&[
+        0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
+        0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    ]);
+    // No message behind it.
+    retry.truncate(retry.len() - 4);
+    retry[4] -= 4;
+    let mut second = client_hello();
+    let suite = second.windows(2).position(|pair| pair == [0xc0, 0x2f]).unwrap();
+    second[suite + 1] = 0x30;
+    let once = talk(&[(false, &client_hello()), (true, &server_hello())]);
+    let twice = talk(&[(false, &client_hello()), (true, &retry), (false, &second), (true, &server_hello())]);
+    assert_eq!((&once[0]["ssl_history"], &twice[0]["ssl_history"]), (&"Csn".into(), &"CjCsn".into()));
+    for field in ["ja3", "ja4", "server_name", "cipher", "ja3s"] {
+        assert_eq!(once[0][field], twice[0][field], "{field}");
+    }
+    let other = talk(&[(false, &second), (true, &server_hello())]);
+    assert_ne!(other[0]["ja4"], once[0]["ja4"]);
+}
+
+/// Of a connection only one direction is mirrored: it is told as soon as its handshake must be over.
+#[test]
+fn one_side_of_an_encrypted_connection_is_not_looked_at_for_ever() {
+    let data = record(23, &[9; 90]);
+    let client = [client_hello(), record(20, &[1]), data.repeat(31)].concat();
+    let ssh = [&b"SSH-2.0-x\r\n"[..], &offer("c"), &ssh_packet(&[21]), &[9; 64 << 10]].concat();
+    for (begin, more, stream) in [(&client, &data[..], Stream::Ssl), (&ssh, &[9; 9], Stream::Ssh)] {
+        for is_answer in [false, true] {
+            let (mut pipeline, mut out) = (Pipeline::new(EngineConfig::default()), RecordBatch::new());
+            let packets: Vec<_> = begin.chunks(1400).chain([more]).collect();
+            let mut next = 100;
+            for (index, piece) in packets.iter().enumerate() {
+                assert!(out.is_empty(), "{stream:?} after {index} of {}", packets.len());
+                let at = Timestamp::from_parts(1_700_000_000, index as u32 * 1000);
+                let payload = &tcp(is_answer, next, 1, 0x18, piece, 0);
+                let source = [10, 9, 8, 7].into();
+                pipeline.datagram(&Datagram { at, source, source_port: 1, payload }, &mut out);
+                next += piece.len() as u32;
+            }
+            assert_eq!(out.drain().map(|record| record.stream()).collect::<Vec<_>>(), [stream]);
+        }
+    }
+}
+
+/// Where memory for contents is used up, those that were silent for long tell what is known of them, and new ones are
+/// looked at: a crowd of half-open hellos does not make the collector blind.
+#[test]
+fn silent_contents_give_way_to_new_ones() {
+    let limit = 64 << 10;
+    let config = EngineConfig { flow_memory: 8 << 20, l7_memory: limit, ..EngineConfig::default() };
+    let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
+    let hello = client_hello();
+    let mut send = |pipeline: &mut Pipeline, out: &mut RecordBatch, micros: u32, payload: &[u8]| {
+        let at = Timestamp::from_parts(1_700_000_000, micros * 1000);
+        pipeline.datagram(&Datagram { at, source: [10, 9, 8, 7].into(), source_port: 1, payload }, out);
+    };
+    for port in 0..2_000_u16 {
+        // The first half of a hello each, then the second by those that are still looked at.
+        let mut half = tcp(false, 100, 1, 0x18, &hello[..40], 0);
+        half[42..44].copy_from_slice(&(10_000 + port).to_be_bytes());
+        send(&mut pipeline, &mut out, u32::from(port), &half);
+    }
+    let stats = *pipeline.stats();
+    let looked_at = 2_000 - stats.l7_lost;
+    assert!(looked_at > 40 && looked_at < 400 && stats.l7_refused == 0, "{looked_at} of {limit} bytes");
+    out.drain();
+    let query = [&[0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], b"\x03new\0\0\x01\0\x01"].concat();
+    send(&mut pipeline, &mut out, 3_000, &udp(false, [50_000, 53], &query));
+    for packet in connection(&[(false, REQUESTS), (true, RESPONSES)], 400) {
+        send(&mut pipeline, &mut out, 3_100, &packet);
+    }
+    pipeline.finish(&mut out);
+    let streams: Vec<Stream> = out.iter().map(crate::Record::stream).collect();
+    let count = |stream| streams.iter().filter(|other| **other == stream).count();
+    assert_eq!((count(Stream::Dns), count(Stream::Http), count(Stream::Conn)), (1, 2, 2_002));
+}
+
 #[test]
 fn a_refusal_is_told_with_its_alert() {
     let told = talk(&[(false, &client_hello()), (true, &record(21, &[2, 40]))]);
@@ -318,6 +400,26 @@ fn a_transaction_over_two_flows_is_one_record() {
     assert_eq!((&dhcp["assigned_addr"], &dhcp["mac"]), (&"10.0.0.77".into(), &"02:00:00:00:00:09".into()));
     assert_eq!((&dhcp["lease_time"], &dhcp["host_name"]), (&3600.0.into(), &"me".into()));
     assert_eq!(dhcp["uids"].as_array().map(Vec::len), Some(2));
+}
+
+/// Every transaction has its record and its flows, however many there are at a time.
+#[test]
+fn transactions_are_found_by_number_and_the_oldest_are_written_first() {
+    let numbered = |number: u16, kind, is_reply| {
+        let mut message = dhcp(kind, is_reply);
+        message[6..8].copy_from_slice(&number.to_be_bytes());
+        message
+    };
+    // One relay speaks for 1,500 clients; 1,024 are kept open, so the first are told when the last come.
+    let mut packets: Vec<_> =
+        (0..1_500).map(|number| udp(false, [67, 67], &numbered(number, 1, false))).collect();
+    packets.extend((0..1_500).rev().map(|number| udp(true, [67, 67], &numbered(number, 2, true))));
+    let (records, _) = feed(&packets);
+    let told: Vec<_> = records.iter().filter(|record| record.get("msg_types").is_some()).collect();
+    let whole =
+        told.iter().filter(|dhcp| dhcp["msg_types"] == serde_json::json!(["DISCOVER", "OFFER"])).count();
+    // The answers to the first 476 find nothing open: 476 discoveries and, late, 476 offers.
+    assert_eq!((told.len(), whole), (1_976, 1_024));
 }
 
 fn ntp(mode: u8, time: u32) -> Vec<u8> {

@@ -41,16 +41,18 @@ impl Pipeline {
                 return self.count(at, packet, origin, out).map(|_| Taken::Counted);
             }
             let tail = Tail::new(packet, fragment, vantage, at, origin);
+            if !origin.is_beside() {
+                self.stats.fragments_waiting += 1;
+            }
             if let Some(oldest) = self.tails.push(tail) {
                 self.give_up(oldest.origin);
             }
-            self.stats.fragments_waiting = self.tails.len() as u64;
             return Ok(Taken::Waits);
         }
         let taken = self.count(at, packet, origin, out).map(|_| Taken::Counted);
         // Also behind a head that was dropped as a copy: its tails are copies too.
         while let Some(tail) = self.tails.next_of(packet, fragment, vantage) {
-            self.stats.fragments_waiting = self.tails.len() as u64;
+            self.waits_no_more(tail.origin);
             match self.count(at, &tail.packet(), tail.origin, out) {
                 Ok(_) if tail.origin.is_beside() => self.stats.inner += 1,
                 Ok(_) => self.stats.decoded += 1,
@@ -66,7 +68,6 @@ impl Pipeline {
         while let Some(tail) = self.tails.give_up(self.now) {
             self.give_up(tail.origin);
         }
-        self.stats.fragments_waiting = self.tails.len() as u64;
     }
 
     /// Drops all tails.
@@ -74,10 +75,17 @@ impl Pipeline {
         while let Some(tail) = self.tails.pop() {
             self.give_up(tail.origin);
         }
-        self.stats.fragments_waiting = 0;
+    }
+
+    /// Only tails that were received as they are count as waiting: of one inside a tunnel the packet around it did.
+    fn waits_no_more(&mut self, origin: Origin) {
+        if !origin.is_beside() {
+            self.stats.fragments_waiting -= 1;
+        }
     }
 
     fn give_up(&mut self, origin: Origin) {
+        self.waits_no_more(origin);
         // The packet around it was counted: that is what was received.
         if !origin.is_beside() {
             self.stats.drop(DropReason::FragmentWithoutHead);

@@ -29,7 +29,25 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
         });
     let ip = prop_oneof![3 => v4, 1 => prop::collection::vec(any::<u8>(), 0..60)];
     let transport = prop::collection::vec(prop_oneof![0_u8..8, any::<u8>()], 0..60);
-    (vxlan, ethernet, ip, transport).prop_map(|(a, b, c, d)| [a, b, c, d].concat())
+    // Or all that in an overlay once more.
+    let around = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (vxlan, around, ethernet, ip, transport).prop_map(|(a, is_inside, b, c, d)| {
+        let inner = [b, c, d].concat();
+        let overlay = if is_inside { overlay(inner.len() as u8) } else { Vec::new() };
+        [a, overlay, inner].concat()
+    })
+}
+
+/// The headers of a node that sends `len` bytes of frame to another.
+fn overlay(len: u8) -> Vec<u8> {
+    let (total, udp) = ((36 + u16::from(len)).to_be_bytes(), (16 + u16::from(len)).to_be_bytes());
+    [
+        &[0_u8; 12][..],
+        &[0x08, 0x00, 0x45, 0, total[0], total[1], 0, 1, 0, 0, 64, 17, 0, 0, 10, 9, 0, 1, 10, 9, 0, 2],
+        &[0xc0, 0x00, 0x12, 0xb5, udp[0], udp[1], 0, 0],
+        &[0x08, 0, 0, 0, 0, 0, 9, 0],
+    ]
+    .concat()
 }
 
 proptest! {

@@ -110,7 +110,7 @@ pub struct End {
     pub ip_bytes: u64,
     /// TCP segments with nothing that was not sent before, those overtaken on the way left out.
     pub retransmits: u64,
-    /// TCP segments that filled a hole within 3 ms: overtaken on the way. Counted up to 65,535; not in the JSON.
+    /// TCP segments that filled a hole within 3 ms: overtaken on the way. Counted up to 65,535.
     pub out_of_order: u64,
     /// Whether its address is local; `None` when no local networks are configured.
     pub is_local: Option<bool>,

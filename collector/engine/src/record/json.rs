@@ -278,6 +278,8 @@ impl ConnRecord {
             }
             object.number("enigma.orig_retransmits", originator.retransmits);
             object.number("enigma.resp_retransmits", responder.retransmits);
+            object.number("enigma.orig_out_of_order", originator.out_of_order);
+            object.number("enigma.resp_out_of_order", responder.out_of_order);
         }
         match self.part {
             Part::Whole => {}

@@ -128,6 +128,37 @@ fn flows_inside_a_tunnel_that_two_vantages_show_are_one() {
     assert_eq!((conns[0].originator.packets, conns[0].responder.packets), (1, 1));
 }
 
+/// Both nodes of an overlay are mirrored, and copies are marked: of every conversation, inside and outside, one record
+/// counts.
+#[test]
+fn marks_reach_the_flows_inside_a_tunnel() {
+    let gre = |hosts, packet: &[u8]| ipv4(47, hosts, &[&[0, 0, 0x08, 0][..], packet].concat());
+    let overlay = |hosts, port, packet: &[u8]| udp(hosts, (port, 4789), &vxlan(packet));
+    let (question, answer) = (udp((1, 2), (40_000, 7), b"question"), udp((2, 1), (7, 40_000), b"answer"));
+    for (there, back, outer) in [
+        (overlay((3, 4), 50_000, &question), overlay((4, 3), 50_001, &answer), 2),
+        (gre((3, 4), &question), gre((4, 3), &answer), 0),
+    ] {
+        let config = EngineConfig { duplicates: Duplicates::Mark, ..EngineConfig::default() };
+        let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
+        for (millis, end, packet) in [(0, 1, &there), (1, 2, &there), (2, 2, &back), (3, 1, &back)] {
+            let at = Timestamp::from_nanos(1_700_000_000_000_000_000 + millis * 1_000_000);
+            let payload = vxlan(packet);
+            let datagram = Datagram { at, source: [10, 9, 8, end].into(), source_port: 1, payload: &payload };
+            pipeline.datagram(&datagram, &mut out);
+        }
+        pipeline.finish(&mut out);
+        let conns: Vec<_> = out.iter().filter_map(Record::as_conn).collect();
+        assert_eq!((conns.len(), pipeline.stats().duplicates), (2 + 2 * outer, 2));
+        let marked = |is_inside: bool, is_marked: bool| {
+            let inside = conns.iter().filter(|conn| conn.tunnel.is_some() == is_inside);
+            inside.filter(|conn| conn.duplicate == is_marked).count()
+        };
+        assert_eq!((marked(true, true), marked(true, false)), (1, 1));
+        assert_eq!((marked(false, true), marked(false, false)), (outer, outer));
+    }
+}
+
 /// Cut anywhere, a packet in tunnels is that of the innermost layer whose headers are whole; checksums may be missing.
 #[test]
 fn cut_inside_a_tunnel_the_packet_around_it_is_left() {
