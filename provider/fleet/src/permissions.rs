@@ -61,7 +61,7 @@ pub struct Permissions {
     pub shares: bool,
     /// Whether members must accept what is shared with them.
     pub accepts_invitations: bool,
-    /// Whether load balancers are looked at.
+    /// Whether load balancers are looked at. Those of targets are the home account's: members' targets are endpoints.
     pub looks_at_balancers: bool,
     /// Whether accounts are found through an organization.
     pub uses_organization: bool,
@@ -143,9 +143,6 @@ impl Permissions {
     #[must_use]
     pub fn member_role(&self, account: &AccountId) -> Policy {
         let mut statements = vec![statements::discovery()];
-        if self.looks_at_balancers && self.members_have_targets {
-            statements.push(statements::balancers());
-        }
         statements.extend(statements::mirroring(self, account));
         if self.members_have_targets {
             statements.extend(statements::targets(self, account));

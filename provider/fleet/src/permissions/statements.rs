@@ -62,7 +62,9 @@ pub(super) fn mirroring(needs: &Permissions, account: &AccountId) -> Vec<Stateme
         resources,
         conditions,
     };
-    let mut used = vec![here("network-interface"), filter.clone()];
+    // Interfaces that participants put into a subnet of this account are theirs, and its owner may mirror them.
+    // <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-sessions.html>
+    let mut used = vec![ec2(needs, "*", "network-interface"), filter.clone()];
     used.extend(targets.clone());
     let mut modified = vec![filter.clone()];
     modified.extend(targets);

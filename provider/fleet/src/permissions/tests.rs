@@ -46,14 +46,9 @@ fn each_feature_brings_its_statements_and_takes_them_away() {
     home_only(|needs| needs.shares = true, Feature::Sharing);
     home_only(|needs| needs.members.extend([id("222222222222")]), Feature::AssumeRoles);
     let member = everything().member_role(&id("222222222222"));
-    let expected = [
-        Feature::Adoption,
-        Feature::Balancers,
-        Feature::Discovery,
-        Feature::Mirroring,
-        Feature::Invitations,
-        Feature::Targets,
-    ];
+    // A member's targets are endpoints, behind which no load balancer of it is looked at.
+    let expected =
+        [Feature::Adoption, Feature::Discovery, Feature::Mirroring, Feature::Invitations, Feature::Targets];
     assert_eq!(features(&member), expected.into());
     // A home account that mirrors nothing itself touches no session.
     let collector = Permissions { mirrors_home: false, ..everything() };
@@ -126,7 +121,8 @@ fn sessions_may_use_the_targets_of_the_home_account_and_roles_are_named_as_far_a
     let policy = needs.member_role(&id("222222222222"));
     let used = policy.0.iter().find(|one| one.sid == "UseForSessions").unwrap();
     assert!(used.resources.contains(&"arn:aws:ec2:*:111111111111:traffic-mirror-target/*".to_owned()));
-    assert!(used.resources.contains(&"arn:aws:ec2:*:222222222222:network-interface/*".to_owned()));
+    // In a subnet that is shared the interface may be a participant's.
+    assert!(used.resources.contains(&"arn:aws:ec2:*:*:network-interface/*".to_owned()));
     let roles = |needs: &Permissions| {
         let policy = needs.home_account();
         policy.0.iter().find(|one| one.sid == "AssumeRoles").unwrap().resources.clone()
