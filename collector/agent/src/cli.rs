@@ -63,6 +63,10 @@ pub(crate) struct ReplayArgs {
     /// What the frames are
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub(crate) mode: Mode,
+    /// Count flows and do not look into them: `conn` (and `tunnel`) records only, in half the time. `run` does so with
+    /// `flow.content_memory = "0B"`
+    #[arg(long)]
+    pub(crate) flows_only: bool,
     /// Configuration file, of which `flow`, `enrich` and `receive.allow` are used [default: built-in defaults]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -15,12 +15,20 @@ use queue::Outbox;
 /// Records that wait and are written together: enough that the queue's cost vanishes beside their own.
 pub(crate) const BATCH: usize = 512;
 
-/// An entry of the queue: at most [`BATCH`] records. However many a pipeline puts out at once, the queue's length
+/// An entry of the queue: at most [`ENTRY`] records. However many a pipeline puts out at once, the queue's length
 /// bounds its memory.
 pub(crate) type Batch = Vec<Record>;
 
+/// Records of an entry at most: a batch is sent when it has reached [`BATCH`], and the packet that made it so may have put
+/// out some more.
+const ENTRY: usize = BATCH + BATCH / 8;
+
 /// Moves all of `out` into batches and hands each to `push`, in order.
 pub(crate) fn split(out: &mut RecordBatch, outbox: &Outbox<Batch>, mut push: impl FnMut(Batch)) {
+    // The usual case: what was collected moves on with its memory, and used memory takes its place.
+    if (1..=ENTRY).contains(&out.len()) {
+        return push(out.replace(outbox.spare().unwrap_or_default()));
+    }
     let mut records = out.drain();
     loop {
         let mut batch = outbox.spare().unwrap_or_default();

@@ -103,7 +103,10 @@ fn run(args: RunArgs, environment: Environment) -> Result<Exit, Exit> {
 
 fn replay(args: &ReplayArgs, environment: &Environment) -> Result<Exit, Exit> {
     // Only a named file counts: an offline run must not change with the host's service.
-    let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), |path| load(Some(path)))?;
+    let mut config = args.config.as_deref().map_or_else(|| Ok(Config::default()), |path| load(Some(path)))?;
+    if args.flows_only {
+        config.flow.content_memory = 0;
+    }
     start_logging(&config, environment)?;
     let outcome =
         replay::replay(&args.captures, args.output.clone(), args.mode, &config).map_err(|error| {

@@ -151,7 +151,7 @@ impl Record {
 
 /// Records made since the batch was last emptied, in the order they were made.
 ///
-/// Keep one per pipeline and empty it with [`RecordBatch::drain`] or [`RecordBatch::take`]: its memory is
+/// Keep one per pipeline and empty it with [`RecordBatch::drain`], [`RecordBatch::replace`] or [`RecordBatch::take`]: its memory is
 /// reused. It grows by what one call puts out, which is bounded by the flows in the table.
 #[derive(Clone, Debug, Default)]
 pub struct RecordBatch {
@@ -187,6 +187,13 @@ impl RecordBatch {
     /// Takes all records and the memory, to send them elsewhere.
     pub fn take(&mut self) -> Vec<Record> {
         core::mem::take(&mut self.records)
+    }
+
+    /// Takes all records with their memory and goes on with that of `empty`, so that two batches in turn allocate
+    /// nothing. What `empty` holds is dropped.
+    pub fn replace(&mut self, mut empty: Vec<Record>) -> Vec<Record> {
+        empty.clear();
+        core::mem::replace(&mut self.records, empty)
     }
 
     pub(crate) fn push(&mut self, record: Record) {

@@ -13,6 +13,9 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// Characters of 96 bits in base 62.
 const MAX_DIGITS: usize = 17;
 
+/// What ten of them can hold; 64 bits can, and the rest of 96.
+const TEN_DIGITS: u128 = 62_u128.pow(10);
+
 impl Uid {
     pub(crate) fn new(seed: u64, serial: u64) -> Self {
         let high = mix(mix(seed ^ 0x9e37_79b9_7f4a_7c15) ^ serial);
@@ -22,14 +25,18 @@ impl Uid {
 
     /// Appends the identifier as text.
     pub fn write(self, out: &mut Vec<u8>) {
+        // Ten digits and the rest: one division of 128 bits instead of seventeen.
+        let (mut high, mut low) = ((self.0 / TEN_DIGITS) as u64, (self.0 % TEN_DIGITS) as u64);
         let mut digits = [0; MAX_DIGITS];
-        let mut rest = self.0;
         let mut count = 0;
         for slot in &mut digits {
-            *slot = ALPHABET[(rest % 62) as usize];
-            rest /= 62;
+            if count == 10 {
+                (low, high) = (high, 0);
+            }
+            *slot = ALPHABET[(low % 62) as usize];
+            low /= 62;
             count += 1;
-            if rest == 0 {
+            if low == 0 && high == 0 {
                 break;
             }
         }
@@ -65,12 +72,18 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_value_fits_its_digits() {
-        let mut text = Vec::new();
-        Uid((1 << 96) - 1).write(&mut text);
-        let value = text[1..].iter().fold(0_u128, |sum, byte| {
-            sum * 62 + ALPHABET.iter().position(|letter| letter == byte).unwrap() as u128
-        });
-        assert_eq!(value, (1 << 96) - 1);
+    fn every_value_is_its_digits_without_zeros_before_them() {
+        let around = |value: u128| [value - 1, value, value + 1];
+        let values =
+            [[0, 1, (1 << 96) - 1], around(62), around(TEN_DIGITS), around(TEN_DIGITS * 62), around(1 << 64)];
+        for value in values.concat() {
+            let mut text = Vec::new();
+            Uid(value).write(&mut text);
+            let read = text[1..].iter().fold(0_u128, |sum, byte| {
+                sum * 62 + ALPHABET.iter().position(|letter| letter == byte).unwrap() as u128
+            });
+            assert_eq!(read, value);
+            assert!(value == 0 || text[1] != b'0', "{value}");
+        }
     }
 }

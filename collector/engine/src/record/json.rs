@@ -144,6 +144,19 @@ impl<'a> Object<'a> {
         out.push(b']');
     }
 
+    /// Each as two digits a byte.
+    pub(super) fn hexadecimals(&mut self, name: &str, values: &[[u8; 32]]) {
+        let out = self.name(name);
+        out.push(b'[');
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_hexadecimal(out, value);
+        }
+        out.push(b']');
+    }
+
     pub(super) fn optional_text(&mut self, name: &str, value: Option<&[u8]>) {
         if let Some(value) = value {
             self.text(name, value);
@@ -151,7 +164,7 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn hexadecimal(&mut self, name: &str, bytes: &[u8]) {
-        self.plain(name, hexadecimal_text(bytes).as_bytes());
+        write_hexadecimal(self.name(name), bytes);
     }
 
     /// From where it was seen.
@@ -168,9 +181,15 @@ impl<'a> Object<'a> {
 }
 
 /// Two digits a byte, in lower case.
-pub(super) fn hexadecimal_text(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+fn write_hexadecimal(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    out.extend(bytes.iter().flat_map(|&byte| digits(byte)));
+    out.push(b'"');
+}
+
+fn digits(byte: u8) -> [u8; 2] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]
 }
 
 fn write_number(out: &mut Vec<u8>, value: u64) {
@@ -183,9 +202,13 @@ fn write_span(out: &mut Vec<u8>, span: Duration) {
 }
 
 fn write_text(out: &mut Vec<u8>, value: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: u8| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
     out.push(b'"');
+    // Nearly all is printable ASCII: found out without a branch a byte, and copied at once.
+    if value.iter().fold(true, |is_plain, &byte| is_plain & is_unescaped(byte)) {
+        out.extend_from_slice(value);
+        out.push(b'"');
+        return;
+    }
     for chunk in value.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
             match byte {
@@ -203,6 +226,10 @@ fn write_text(out: &mut Vec<u8>, value: &[u8]) {
         }
     }
     out.push(b'"');
+}
+
+fn is_unescaped(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\')
 }
 
 /// Seconds with six decimals.

@@ -74,9 +74,7 @@ impl SslRecord {
             for (name, chain) in
                 [("cert_chain_fps", &self.server_chain), ("client_cert_chain_fps", &self.client_chain)]
             {
-                let texts: Vec<String> =
-                    chain.iter().map(|digest| super::json::hexadecimal_text(digest)).collect();
-                object.texts(name, texts.iter().map(String::as_bytes));
+                object.hexadecimals(name, chain);
             }
         }
         object.optional_text("subject", self.subject.as_deref());
