@@ -193,6 +193,17 @@ pub enum ConfigError {
         /// What was given.
         seconds: u64,
     },
+    /// A role that another role assumes, for longer than AWS allows that.
+    #[error(
+        "`{field}` is {seconds} seconds; AWS gives a role that is assumed with the credentials of another, here that of `assume_role`, an hour \
+         at most (3600), and refuses more. Credentials are renewed before they end, so that nothing needs more"
+    )]
+    ChainedDuration {
+        /// Path of the attribute.
+        field: String,
+        /// What was given.
+        seconds: u64,
+    },
     /// A role of another partition than the home Region: roles cannot be assumed across partitions.
     #[error(
         "`{field}` is {found:?}, but Region {region} is in partition {expected}; roles of other partitions cannot be assumed"
@@ -252,6 +263,13 @@ impl AwsConfig {
         }
         if let Some(role) = &self.organization {
             check_organization(role, &mut problems);
+        }
+        if self.assume_role.is_some() {
+            let members = self.accounts.iter().map(|(account, role)| (field_of(account), role.duration));
+            let common = self.organization.iter().map(|role| ("organization".to_owned(), role.duration));
+            for (field, duration) in members.chain(common) {
+                check_chained(&field, duration, &mut problems);
+            }
         }
         for (field, endpoint) in [
             ("endpoints.ec2", &self.endpoints.ec2),
@@ -334,6 +352,13 @@ fn check_role(field: &str, role: &AssumeRole, account: Option<&AccountId>, probl
 fn check_duration(field: &str, duration: Option<Duration>, problems: &mut Vec<ConfigError>) {
     if let Some(seconds) = duration.map(|d| d.as_secs()).filter(|s| !(900..=43_200).contains(s)) {
         problems.push(ConfigError::RoleDuration { field: format!("{field}.duration"), seconds });
+    }
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
+fn check_chained(field: &str, duration: Option<Duration>, problems: &mut Vec<ConfigError>) {
+    if let Some(seconds) = duration.map(|d| d.as_secs()).filter(|s| (3_601..=43_200).contains(s)) {
+        problems.push(ConfigError::ChainedDuration { field: format!("{field}.duration"), seconds });
     }
 }
 
@@ -434,6 +459,43 @@ mod tests {
             path_less.in_account("aws", &account("333333333333")).role_arn,
             "arn:aws:iam::333333333333:role/m"
         );
+    }
+
+    #[test]
+    fn a_role_that_another_assumes_lives_an_hour_at_most() {
+        let role = |account: &str, seconds| AssumeRole {
+            role_arn: format!("arn:aws:iam::{account}:role/m"),
+            duration: Some(Duration::from_secs(seconds)),
+            ..AssumeRole::default()
+        };
+        let mut config = AwsConfig {
+            accounts: BTreeMap::from([
+                ("222222222222".parse().unwrap(), role("222222222222", 3600)),
+                ("333333333333".parse().unwrap(), role("333333333333", 3601)),
+                ("444444444444".parse().unwrap(), role("444444444444", 43_201)),
+            ]),
+            organization: Some(OrganizationRole {
+                name: "m".to_owned(),
+                duration: Some(Duration::from_secs(43_200)),
+                ..OrganizationRole::default()
+            }),
+            ..AwsConfig::default()
+        };
+        // By keys every role is the first one; what AWS takes from nobody is said once either way.
+        let too_long = ConfigError::RoleDuration {
+            field: "accounts[\"444444444444\"].duration".to_owned(),
+            seconds: 43_201,
+        };
+        assert_eq!(config.check(), [too_long.clone()]);
+        config.assume_role = Some(role("111111111111", 43_200));
+        let chained =
+            |field: &str, seconds| ConfigError::ChainedDuration { field: field.to_owned(), seconds };
+        let expected = [
+            too_long,
+            chained("accounts[\"333333333333\"].duration", 3601),
+            chained("organization.duration", 43_200),
+        ];
+        assert_eq!(config.check(), expected);
     }
 
     #[test]

@@ -41,7 +41,8 @@ struct Account {
 
 #[derive(Debug)]
 enum Last {
-    Loaded(Credentials),
+    /// What serves, and when it was tried in vain to renew it.
+    Loaded(Credentials, Option<Instant>),
     /// What went wrong and when.
     Failed(NotLoaded, Instant),
 }
@@ -81,7 +82,13 @@ impl Remembered {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         let mut last = self.0.last.lock().await;
         match &*last {
-            Some(Last::Loaded(known)) if is_fresh(known.expiry(), SystemTime::now()) => {
+            Some(Last::Loaded(known, _)) if is_fresh(known.expiry(), SystemTime::now()) => {
+                return Ok(known.clone());
+            }
+            // While STS does not answer, not every call should wait for it to say so.
+            Some(Last::Loaded(known, Some(failed)))
+                if failed.elapsed() < FAILURE_STANDS && is_valid(known, SystemTime::now()) =>
+            {
                 return Ok(known.clone());
             }
             Some(Last::Failed(why, at)) if at.elapsed() < FAILURE_STANDS => {
@@ -94,14 +101,15 @@ impl Remembered {
             loading.await.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LOAD_CREDENTIALS)));
         match loaded {
             Ok(loaded) => {
-                *last = Some(Last::Loaded(loaded.clone()));
+                *last = Some(Last::Loaded(loaded.clone(), None));
                 Ok(loaded)
             }
             Err(error) => {
                 // What is still valid goes on serving: STS may be back before it ends.
-                if let Some(Last::Loaded(known)) = &*last
-                    && known.expiry().is_some_and(|end| end > SystemTime::now())
+                if let Some(Last::Loaded(known, failed)) = &mut *last
+                    && is_valid(known, SystemTime::now())
                 {
+                    *failed = Some(Instant::now());
                     tracing::warn!(%error, "credentials could not be renewed; the old ones are used until they end");
                     return Ok(known.clone());
                 }
@@ -140,7 +148,7 @@ impl Remembered {
     async fn replace(&self, ended: &str) -> bool {
         let mut last = self.0.last.lock().await;
         let (is_lasting, is_ended) = match &*last {
-            Some(Last::Loaded(known)) => (known.session_token().is_none(), known.access_key_id() == ended),
+            Some(Last::Loaded(known, _)) => (known.session_token().is_none(), known.access_key_id() == ended),
             _ => (false, false),
         };
         if is_ended && !is_lasting {
@@ -153,6 +161,11 @@ impl Remembered {
 /// Credentials without an end, such as static keys, always are.
 fn is_fresh(end: Option<SystemTime>, now: SystemTime) -> bool {
     end.is_none_or(|end| end > now + RENEW_BEFORE)
+}
+
+/// Whether AWS still takes credentials that had to be renewed.
+fn is_valid(known: &Credentials, now: SystemTime) -> bool {
+    known.expiry().is_some_and(|end| end > now)
 }
 
 impl ProvideCredentials for Remembered {

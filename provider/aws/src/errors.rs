@@ -64,7 +64,7 @@ pub(crate) fn local(
 /// Deletes succeed when the object is gone already.
 pub(crate) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsError>>) -> Result<(), AwsError> {
     match delete.await {
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::SessionNotFound) => Ok(()),
         other => other,
     }
 }
@@ -116,6 +116,7 @@ fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         | "unavailable" => ErrorKind::Unavailable,
         "trafficmirrorfilterinuse" | "trafficmirrortargetinuse" | "dependencyviolation" => ErrorKind::InUse,
         "invalidnetworkinterfaceid.notfound" => ErrorKind::InterfaceNotFound,
+        "invalidtrafficmirrorsessionid.notfound" => ErrorKind::SessionNotFound,
         // Seen in the field: CreateTrafficMirrorTarget answers an unknown interface with this general code and "The interface
         // ID 'eni-...' does not exist".
         "invalidtrafficmirrortarget" if says("the interface id") && says("does not exist") => {

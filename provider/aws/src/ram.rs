@@ -156,6 +156,8 @@ impl SharePlace for RamPlace {
         let operation = "GetResourceShares";
         let filter = match scope {
             MirrorScope::All => None,
+            // Without values any is meant: <https://docs.aws.amazon.com/ram/latest/APIReference/API_TagFilter.html>
+            MirrorScope::HasTag { key } => Some(vec![sdk::TagFilter::builder().tag_key(key).build()]),
             MirrorScope::Tagged { key, value } => {
                 Some(vec![sdk::TagFilter::builder().tag_key(key).tag_values(value).build()])
             }

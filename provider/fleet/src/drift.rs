@@ -154,7 +154,7 @@ fn shares(owned: &Owned) -> BTreeSet<ShareDrift> {
     }
     let mut drift = BTreeSet::new();
     for ((place, id), target) in needed {
-        let Some(share) = owned.shares.get(&target.place).and_then(|list| list.first()) else {
+        let Some(share) = owned.serving_share(&target.place) else {
             drift.insert(ShareDrift::Deleted { place: target.place.clone() });
             continue;
         };

@@ -67,6 +67,12 @@ impl Owned {
             && self.shares.is_empty()
     }
 
+    /// The share that serves a place: the first by ARN that did not fail. Others of the fleet there are duplicates.
+    #[must_use]
+    pub fn serving_share(&self, place: &Place) -> Option<&ResourceShare> {
+        self.shares.get(place)?.iter().find(|share| share.status != "FAILED")
+    }
+
     /// The same with these sessions of nobody as the fleet's, which they are once their tags are set. Ids that are not there, or that
     /// a fleet's tag claims, are passed over.
     #[must_use]

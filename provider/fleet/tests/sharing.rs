@@ -243,7 +243,24 @@ fn settings_and_tags_of_a_share_follow() {
     let mut changed = spec();
     changed.safety.share_outside_organization = false;
     changed.tags = Given::Known([("team".to_owned(), "secops".to_owned())].into());
-    assert_eq!(told(&plan(&company, &changed)), ["Shares: external Some(false, set [team]"]);
+    // Tags with all tags, since nobody needs them; outsiders are forbidden once whoever is to leave has left.
+    company.share_of(&home()).principals.insert("999999999999".to_owned(), AssociationStatus::Associated);
+    let follows = [
+        "Tags: external None, set [team]",
+        "WithdrawnShares: remove {999999999999}, 0 targets",
+        "WithdrawnShares: external Some(false, set []",
+    ];
+    assert_eq!(told(&plan(&company, &changed)), follows);
+    apply(&mut company, &changed);
+    // And allowed before anybody comes.
+    company.launch(&here()[2], 3);
+    changed.safety.share_outside_organization = true;
+    let comes = [
+        "Shares: external Some(true, set []",
+        "Shares: add {333333333333}, 0 targets",
+        "Joins: 333333333333 joins 111111111111 for 1 targets",
+    ];
+    assert_eq!(told(&plan(&company, &changed)), comes);
     apply(&mut company, &changed);
     company.share_of(&home()).tags.insert("note".to_owned(), "kept".to_owned());
     assert!(plan(&company, &changed).is_empty(), "tags of others stay");
@@ -252,6 +269,20 @@ fn settings_and_tags_of_a_share_follow() {
     copy.arn = "arn:aws:ram:eu-west-1:111111111111:resource-share/zz".parse().unwrap();
     company.worlds.get_mut(&home()).unwrap().seen.shares.push(copy);
     assert_eq!(told(&plan(&company, &changed)), ["WithdrawnShares: delete"]);
+}
+
+/// One that RAM could not make stays in its lists for a while, and may sort before the one that serves.
+#[test]
+fn a_share_that_failed_serves_nobody_whatever_its_name() {
+    let mut company = company(&[(1, 2)]);
+    apply(&mut company, &spec());
+    let mut failed = company.share_of(&home()).clone();
+    failed.arn = "arn:aws:ram:eu-west-1:111111111111:resource-share/00".parse().unwrap();
+    (failed.status, failed.principals) = ("FAILED".to_owned(), std::collections::BTreeMap::new());
+    company.worlds.get_mut(&home()).unwrap().seen.shares.insert(0, failed);
+    let owned = company.owned(&spec());
+    assert_eq!(refresh(&Prior::default(), &owned, &BTreeSet::new()).shares, BTreeSet::new());
+    assert_eq!(told(&plan(&company, &spec())), ["WithdrawnShares: delete"]);
 }
 
 #[test]

@@ -69,8 +69,8 @@ pub(crate) fn outcomes(outcomes: &Outcomes, as_warnings: bool) -> Diagnostics {
             Outcome::SourceGone(_) => {
                 diagnostics.push(Diagnostic::warning(
                     format!("Source is gone: {what}"),
-                    "The interface vanished after it was reviewed, so there is nothing to mirror. Its entry leaves the fleet with \
-                     the next plan.",
+                    "The interface, and its session with it, vanished after it was reviewed, so there is nothing to mirror. Its entry \
+                     leaves the fleet with the next plan.",
                 ));
                 continue;
             }
@@ -93,6 +93,17 @@ pub(crate) fn outcomes(outcomes: &Outcomes, as_warnings: bool) -> Diagnostics {
         diagnostics.push(make(
             format!("Not done: {count} more actions"),
             format!("For {count} more actions: {why}"),
+        ));
+    }
+    if let Some(error) = outcomes.unmarked.first() {
+        diagnostics.push(Diagnostic::warning(
+            "Older plans of this fleet are not stopped",
+            format!(
+                "The generation tag could not be written on {} of the fleet's targets, so that a plan which was made before this apply could \
+                 still be applied, and would undo it: {error}. {}",
+                outcomes.unmarked.len(),
+                advice(error.kind)
+            ),
         ));
     }
     let counts = outcomes.counts();
@@ -144,7 +155,7 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::NoReply => {
             "Whether it took effect is unknown; the next plan looks, and continues from what is there."
         }
-        ErrorKind::NotFound => "Plan again: what it refers to is gone.",
+        ErrorKind::NotFound | ErrorKind::SessionNotFound => "Plan again: what it refers to is gone.",
         ErrorKind::Quota => {
             "Traffic mirroring quotas cannot be raised: use fewer sources or another account or Region."
         }

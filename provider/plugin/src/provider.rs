@@ -113,6 +113,7 @@ fn mistake(error: &ConfigError, accounts: &BTreeMap<Label, Account>) -> Diagnost
         ConfigError::RoleArn { field, .. }
         | ConfigError::RoleAccount { field, .. }
         | ConfigError::RoleDuration { field, .. }
+        | ConfigError::ChainedDuration { field, .. }
         | ConfigError::RolePartition { field, .. } => attribute(field, accounts),
         ConfigError::RoleName { field, .. }
         | ConfigError::RolePath { field, .. }

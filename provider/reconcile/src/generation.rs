@@ -1,7 +1,9 @@
 //! Which attempt at a fleet was the newest: a number on its targets, so that a plan made before it cannot undo it.
 //!
 //! An apply that writes puts its generation on every target of the fleet before it changes anything else. A later plan knows the number
-//! from its own observation; a stale one (a saved plan, a restored state, two people without a lock) knows an older one. Pure.
+//! from its own observation; a stale one (a saved plan, a restored state, two people without a lock) knows an older one. Reading and writing the number are two
+//! calls, and EC2 has none that does both: of two applies that begin within the same seconds both may pass. What keeps those apart is
+//! Terraform's lock on the state. Pure.
 
 use std::collections::BTreeMap;
 

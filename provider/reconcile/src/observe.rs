@@ -6,15 +6,17 @@
 //! inventory is for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use enigma_fleet::ids::{AccountId, FleetName, InterfaceId, Place};
 use enigma_fleet::inventory::{Inventory, PlaceInventory, ResourceShare};
 use enigma_fleet::ownership::FLEET_TAG;
 use futures::StreamExt;
 use futures::stream;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::ports::{AwsError, Cloud, InterfaceScope, MirrorPlace, MirrorScope};
+use crate::ports::{AwsError, Cloud, ErrorKind, InterfaceScope, MirrorPlace, MirrorScope};
 
 /// Places read at once. Each makes up to six calls at a time, so this bounds connections to a few hundred; with AWS's usual 30 to
 /// 200 ms a call it keeps hundreds of places within seconds. When all are taken the next place waits.
@@ -94,7 +96,7 @@ pub async fn shares(cloud: &dyn Cloud, inventory: &mut Inventory, places: &BTree
     let known: Vec<&Place> = places.iter().filter(|place| inventory.places.contains_key(*place)).collect();
     let reads: Vec<_> = known
         .into_iter()
-        .map(|place| async move { (place, read_shares(cloud, place, &MirrorScope::All).await) })
+        .map(|place| async move { (place, read_shares(cloud, place, &of_fleets()).await) })
         .collect();
     for (place, read) in stream::iter(reads).buffer_unordered(PLACES_AT_ONCE).collect::<Vec<_>>().await {
         match read {
@@ -112,12 +114,36 @@ pub async fn shares(cloud: &dyn Cloud, inventory: &mut Inventory, places: &BTree
     }
 }
 
+/// Shares are read for what fleets share: a network account has a thousand others, of subnets and gateways, and reading the
+/// associations of those would take more calls than all the rest of a plan.
+fn of_fleets() -> MirrorScope {
+    MirrorScope::HasTag { key: FLEET_TAG.to_owned() }
+}
+
+/// How long the shares of a place may take. They are few, so that a minute is spent on nothing but an endpoint that does not answer, and
+/// a person before a plan should not wait for each of the tries that the adapter would make.
+const SHARES_PATIENCE: Duration = Duration::from_secs(60);
+
 async fn read_shares(
     cloud: &dyn Cloud,
     place: &Place,
     scope: &MirrorScope,
 ) -> Result<Vec<ResourceShare>, AwsError> {
-    cloud.shares(place).await?.shares(scope).await
+    let read = async { cloud.shares(place).await?.shares(scope).await };
+    timeout(SHARES_PATIENCE, read).await.unwrap_or_else(|_| {
+        Err(AwsError {
+            place: Some(place.clone()),
+            operation: "GetResourceShares",
+            kind: ErrorKind::NoReply,
+            code: "(no reply in time)".to_owned(),
+            message: format!(
+                "AWS RAM did not answer within {} s; look at the network between here and AWS, its proxies, and the endpoints of the \
+                 provider block",
+                SHARES_PATIENCE.as_secs()
+            ),
+            request_id: None,
+        })
+    })
 }
 
 async fn read_place(
@@ -129,7 +155,7 @@ async fn read_place(
     if with_shares {
         let shared = match scope {
             Scope::Owned { fleet } => owned_by(fleet),
-            _ => MirrorScope::All,
+            _ => of_fleets(),
         };
         let rest = read_objects(cloud, place, scope);
         let (shares, seen) = futures::try_join!(read_shares(cloud, place, &shared), rest)?;

@@ -5,6 +5,7 @@
 //! thousands. Places are asked side by side and for a limited time. What could not be answered is said beside the answers, never
 //! taken for a yes. What the answers mean is decided by [`enigma_fleet::check::preflight`].
 
+mod balancers;
 mod patience;
 mod receivers;
 mod writes;
@@ -12,7 +13,7 @@ mod writes;
 use std::collections::BTreeSet;
 
 use enigma_fleet::actions::Action;
-use enigma_fleet::check::{Answers, BalancerFacts, ReceiverFacts, Refusal};
+use enigma_fleet::check::{Answers, Refusal};
 use enigma_fleet::duration::estimate;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{Label, Place, Region};
@@ -22,8 +23,9 @@ use enigma_fleet::spec::FleetSpec;
 use futures::stream::{self, StreamExt};
 use tracing::debug;
 
-use crate::ports::{AwsError, Balancer, Cloud, DryRun, ErrorKind, MirrorPlace};
+use crate::ports::{AwsError, Cloud, DryRun, ErrorKind, MirrorPlace};
 
+use balancers::Found;
 pub use patience::Unanswered;
 use patience::{Missed, Patience, in_time};
 
@@ -31,8 +33,6 @@ use patience::{Missed, Patience, in_time};
 const AT_ONCE: usize = 32;
 /// Dry runs of one place at once: a plan has at most a dozen kinds of writes, so that they take three round trips.
 const DRY_RUNS_AT_ONCE: usize = 4;
-/// The port of VXLAN, the only one that AWS mirrors to.
-const VXLAN_PORT: u16 = 4789;
 /// AWS's names of the services that are asked.
 const EC2: &str = "EC2";
 const ELB: &str = "Elastic Load Balancing";
@@ -58,7 +58,7 @@ pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Pl
     let regions = sending_regions(plan);
     let (refusals, balancers, interfaces) = tokio::join!(
         refusals(cloud, plan, patience),
-        balancers(cloud, spec, home, &regions, patience),
+        balancers(cloud, spec, home, plan, patience),
         receivers::interfaces(cloud, spec, home, &regions, patience)
     );
     for (place, refused, missed) in refusals {
@@ -73,10 +73,10 @@ pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Pl
     }
     for ((label, place), asked) in balancers {
         match asked {
-            Ok(balancer) => {
-                let vpc = balancer.as_ref().and_then(|balancer| balancer.vpc.clone());
+            Ok(found) => {
+                let Found { vpc, facts } = found.unwrap_or_default();
                 gathered.answers.paths.target_vpcs.extend(vpc.map(|vpc| (label.clone(), vpc)));
-                drop(gathered.answers.balancers.insert(label, balancer.as_ref().and_then(facts_of)));
+                drop(gathered.answers.balancers.insert(label, facts));
             }
             Err(missed) => Unanswered::add(&mut gathered.unanswered, ELB, place, missed),
         }
@@ -160,9 +160,12 @@ async fn balancers(
     cloud: &dyn Cloud,
     spec: &FleetSpec,
     home: &Place,
-    regions: &BTreeSet<&Region>,
+    plan: &Plan,
     patience: Patience,
-) -> Vec<Answer<(Label, Place), Option<Balancer>>> {
+) -> Vec<Answer<(Label, Place), Option<Found>>> {
+    let regions = sending_regions(plan);
+    let places: BTreeSet<&Place> = plan.actions().map(Action::place).collect();
+    let places = &places;
     let asks: Vec<_> = spec
         .targets
         .iter()
@@ -174,51 +177,12 @@ async fn balancers(
         })
         .filter(|(_, place, _)| regions.contains(&place.region))
         .map(|(label, place, arn)| async move {
-            let asked = async {
-                let mut balancer = cloud.balancers(&place).await?.balancer(arn).await?;
-                if let Some(balancer) = &mut balancer {
-                    receivers::find_zones(cloud, &place, balancer).await;
-                }
-                Ok(balancer)
-            };
+            let asked = balancers::find(cloud, &place, arn, places);
             let asked = in_time(patience.until(), asked).await;
-            ((label, place.clone()), asked)
+            ((label, place), asked)
         })
         .collect();
     stream::iter(asks).buffered(AT_ONCE).collect().await
-}
-
-/// What a check needs of a load balancer; `None` of one that is no Network Load Balancer, which AWS takes for no target.
-fn facts_of(balancer: &Balancer) -> Option<BalancerFacts> {
-    (balancer.kind == "network").then_some(())?;
-    let listening = balancer.listeners.iter().filter(|listener| listener.takes_udp(VXLAN_PORT));
-    let behind: Vec<_> = listening
-        .flat_map(|listener| &listener.groups)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .filter_map(|arn| balancer.groups.get(arn))
-        .collect();
-    // A group's own setting goes before the load balancer's.
-    let is_cross_zone = if behind.is_empty() {
-        balancer.is_cross_zone
-    } else {
-        behind.iter().all(|group| group.is_cross_zone.unwrap_or(balancer.is_cross_zone))
-    };
-    let receivers = behind.iter().flat_map(|group| &group.receivers);
-    Some(BalancerFacts {
-        listeners: balancer.listeners.iter().map(|one| (one.protocol.clone(), one.port)).collect(),
-        zones: balancer.zones.keys().cloned().collect(),
-        is_cross_zone,
-        receivers: receivers
-            .map(|one| ReceiverFacts {
-                instance: one.id.parse().ok(),
-                interface: None,
-                address: one.id.parse().ok(),
-                zone: one.zone.clone(),
-                is_healthy: one.is_healthy(),
-            })
-            .collect(),
-    })
 }
 
 #[cfg(test)]

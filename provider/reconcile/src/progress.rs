@@ -194,10 +194,13 @@ fn about(seconds: u64) -> String {
     }
 }
 
-/// A file that always holds the newest report as one JSON object. A reader never sees half of one: it is written beside its place and
-/// then renamed over it. A file that cannot be written is one warning in the log, since nobody should lose a fleet over it.
+/// A file that always holds the newest report of each fleet, as one JSON object by the fleets' names: Terraform applies several at
+/// once. A reader never sees half of one: it is written beside its place and then renamed over it, one report at a time. A file that
+/// cannot be written is one warning in the log, since nobody should lose a fleet over it.
 pub struct ProgressFile {
     path: PathBuf,
+    /// Held while writing, so that no report overtakes another.
+    newest: Mutex<BTreeMap<FleetName, Report>>,
     has_failed: std::sync::atomic::AtomicBool,
 }
 
@@ -205,14 +208,16 @@ impl ProgressFile {
     /// Nothing is written before the first report. The directory must exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, has_failed: std::sync::atomic::AtomicBool::new(false) }
+        Self { path, newest: Mutex::default(), has_failed: std::sync::atomic::AtomicBool::new(false) }
     }
 
     fn write(&self, report: &Report) -> std::io::Result<()> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.insert(report.fleet.clone(), report.clone());
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let beside = self.path.with_file_name(name);
-        let mut text = serde_json::to_vec_pretty(report)?;
+        let mut text = serde_json::to_vec_pretty(&*newest)?;
         text.push(b'\n');
         std::fs::write(&beside, text)?;
         std::fs::rename(&beside, &self.path)

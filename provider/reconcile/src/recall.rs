@@ -16,6 +16,7 @@ use enigma_fleet::inventory::{
     Destination, FilterRule, Instance, Interface, MirrorFilter, MirrorSession, MirrorTarget, ResourceShare,
     Subnet, Tags,
 };
+use enigma_fleet::ownership::FLEET_TAG;
 use tokio::time::Instant;
 
 use crate::ports::{
@@ -109,6 +110,8 @@ struct PlaceMemory {
     filters: Cell<Vec<MirrorFilter>>,
     sessions: Cell<Vec<MirrorSession>>,
     shares: Cell<Vec<ResourceShare>>,
+    /// Those of any fleet, which is what an observation reads.
+    fleet_shares: Cell<Vec<ResourceShare>>,
     balancers: Mutex<HashMap<String, Arc<Cell<Option<Balancer>>>>>,
 }
 
@@ -164,6 +167,9 @@ impl Drop for TurnWhenDone<'_> {
 fn pick<T: Clone>(all: &[T], scope: &MirrorScope, tags: impl Fn(&T) -> &Tags) -> Vec<T> {
     match scope {
         MirrorScope::All => all.to_vec(),
+        MirrorScope::HasTag { key } => {
+            all.iter().filter(|one| tags(one).contains_key(key)).cloned().collect()
+        }
         MirrorScope::Tagged { key, value } => {
             all.iter().filter(|one| tags(one).get(key) == Some(value)).cloned().collect()
         }
@@ -176,7 +182,7 @@ macro_rules! scoped {
         let cell = &$self.memory.$cell;
         let whole = match $scope {
             MirrorScope::All => Some(cell.get(&$self.epoch, $self.inner.$read($scope)).await?),
-            MirrorScope::Tagged { .. } => cell.peek(&$self.epoch).await,
+            MirrorScope::HasTag { .. } | MirrorScope::Tagged { .. } => cell.peek(&$self.epoch).await,
         };
         match whole {
             Some(all) => Ok(pick(&all, $scope, |one| &one.tags)),
@@ -329,7 +335,17 @@ impl SharePlace for Remembered<dyn SharePlace> {
     }
 
     async fn shares(&self, scope: &MirrorScope) -> Result<Vec<ResourceShare>, AwsError> {
-        scoped!(self, shares, shares, scope)
+        let cell = &self.memory.fleet_shares;
+        match scope {
+            MirrorScope::HasTag { key } if key == FLEET_TAG => {
+                Ok(cell.get(&self.epoch, self.inner.shares(scope)).await?.to_vec())
+            }
+            MirrorScope::Tagged { key, .. } if key == FLEET_TAG => match cell.peek(&self.epoch).await {
+                Some(all) => Ok(pick(&all, scope, |one| &one.tags)),
+                None => scoped!(self, shares, shares, scope),
+            },
+            _ => scoped!(self, shares, shares, scope),
+        }
     }
     async fn invitations(&self) -> Result<Vec<Invitation>, AwsError> {
         self.inner.invitations().await

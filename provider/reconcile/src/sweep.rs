@@ -390,19 +390,21 @@ async fn failures_and_lost_replies_of_any_write_are_finished_by_the_next_attempt
     let mut hit = BTreeSet::new();
     for wish in [Wish::Before, Wish::After, Wish::Nothing] {
         for operation in writes {
-            for fault in 0..4 {
+            for fault in 0..6 {
                 let mut rig = ready_for(wish).await;
                 let strangers = strangers_of(&rig.aws.contents(&home()));
                 match fault {
-                    0 => rig.aws.fail_next(operation, 1, ErrorKind::Unavailable),
+                    0 => rig.aws.fail_next(operation, 1, ErrorKind::Unauthorized),
                     1 => rig.aws.fail_every(operation, 3, ErrorKind::Quota),
-                    2 => rig.aws.lose_replies(operation, 1),
+                    2 => rig.aws.lose_replies(operation, usize::MAX),
+                    3 => rig.aws.lose_replies(operation, 2),
+                    4 => rig.aws.fail_next(operation, 2, ErrorKind::Unavailable),
                     _ => rig.aws.fail_every(operation, 2, ErrorKind::Throttled),
                 }
                 let (_, outcomes) = rig.attempt(wish).await.unwrap();
                 if !outcomes.is_complete() {
                     hit.insert(operation);
-                    assert_ne!(fault, 3, "throttling never surfaces: {outcomes:?}");
+                    assert!(fault < 3, "throttling and short silences never surface: {outcomes:?}");
                 }
                 rig.aws.heal();
                 // The state was saved after the failure: a new generation.

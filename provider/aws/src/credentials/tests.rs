@@ -61,6 +61,34 @@ async fn a_failure_is_one_for_all_that_ask_in_time() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
+/// Lives once, and fails from then on.
+#[derive(Clone, Debug)]
+struct Fading(Arc<AtomicUsize>);
+
+impl ProvideCredentials for Fading {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let number = self.0.fetch_add(1, Ordering::SeqCst);
+        let end = SystemTime::now() + RENEW_BEFORE - Duration::from_secs(1);
+        future::ProvideCredentials::ready(match number {
+            0 => Ok(Credentials::new("AKIA0", "secret", Some("token".to_owned()), Some(end), "test")),
+            _ => Err(CredentialsError::provider_error("STS does not answer")),
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_is_tried_once_for_all_that_ask_in_time() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let credentials = Remembered::new(SharedCredentialsProvider::new(Fading(Arc::clone(&asked))));
+    for _ in 0..50 {
+        assert_eq!(credentials.provide_credentials().await.unwrap().access_key_id(), "AKIA0");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "what is still valid serves while STS is away");
+}
+
 fn ended(code: &str) -> AwsError {
     let kind = enigma_reconcile::ports::ErrorKind::Credentials;
     errors::local(None, "DescribeTrafficMirrorSessions", kind, code, "over".to_owned())

@@ -213,6 +213,9 @@ impl Ec2Place {
 fn tag_filter(scope: &MirrorScope) -> Option<Vec<Filter>> {
     match scope {
         MirrorScope::All => None,
+        MirrorScope::HasTag { key } => {
+            Some(vec![Filter::builder().name("tag-key").values(literal(key)).build()])
+        }
         MirrorScope::Tagged { key, value } => {
             Some(vec![Filter::builder().name(format!("tag:{key}")).values(literal(value)).build()])
         }

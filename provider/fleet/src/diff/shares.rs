@@ -10,7 +10,7 @@ use crate::expand::{DesiredShare, Expansion};
 use crate::finding::{Finding, FindingKind};
 use crate::given::Given;
 use crate::ids::{AccountId, ObjectKey, Place, TargetId};
-use crate::inventory::{AssociationStatus, ResourceShare};
+use crate::inventory::{AssociationStatus, ResourceShare, Tags};
 use crate::ownership::Owned;
 use crate::plan::Stage;
 use crate::problem::Path;
@@ -25,7 +25,7 @@ impl<'a> Draft<'a> {
         room: &Room<'a>,
     ) {
         for (place, wanted) in &desired.shares {
-            match serving(owned, place) {
+            match owned.serving_share(place) {
                 Some(share) => self.widen(place, wanted, share, around),
                 None => self.create_share(place, wanted),
             }
@@ -48,12 +48,15 @@ impl<'a> Draft<'a> {
 
     fn widen(&mut self, place: &Place, wanted: &DesiredShare, share: &ResourceShare, around: &Circumstances) {
         let Given::Known(tags) = &wanted.tags else { return };
-        let allows_external =
-            (share.allows_external != wanted.allows_external).then_some(wanted.allows_external);
+        if wanted.allows_external && !share.allows_external {
+            self.push(Stage::Shares, allow_external(place, share, true));
+        }
         let (set, remove) = changes(&share.tags, tags, around);
-        if allows_external.is_some() || !set.is_empty() || !remove.is_empty() {
+        if !set.is_empty() || !remove.is_empty() {
+            // With all other tags: nothing that needs the share needs them, and they may be refused on their own.
             let (place, share) = (place.clone(), share.arn.clone());
-            self.push(Stage::Shares, Action::ModifyShare { place, share, allows_external, set, remove });
+            let action = Action::ModifyShare { place, share, allows_external: None, set, remove };
+            self.push(Stage::Tags, action);
         }
         let lacks = |status: Option<&AssociationStatus>| status.is_none_or(|status| !status.is_held());
         let principals: BTreeSet<AccountId> =
@@ -87,7 +90,7 @@ impl<'a> Draft<'a> {
             needed.entry((place, &target.place)).or_default().insert(target);
         }
         for ((place, from), keys) in needed {
-            let share = serving(owned, from);
+            let share = owned.serving_share(from);
             // What is seen and not shared is about to vanish, and must be accepted anew.
             let is_in = |id: &TargetId| {
                 share.is_some_and(|share| {
@@ -125,7 +128,7 @@ impl<'a> Draft<'a> {
                 let wanted = desired
                     .shares
                     .get(place)
-                    .filter(|_| serving(owned, place).map(|one| &one.arn) == Some(&share.arn));
+                    .filter(|_| owned.serving_share(place).map(|one| &one.arn) == Some(&share.arn));
                 self.narrow(place, share, wanted, &used, owned);
             }
         }
@@ -180,6 +183,9 @@ impl<'a> Draft<'a> {
                 principals.insert(name.clone());
             }
         }
+        // Outsiders are forbidden once they have left: nobody knows whether RAM takes it before.
+        let forbids = wanted.is_some_and(|wanted| !wanted.allows_external) && share.allows_external;
+        let forbidding = forbids.then(|| allow_external(place, share, false));
         let (place, arn) = (place.clone(), share.arn.clone());
         if !stays.is_empty() {
             let kind = FindingKind::ShareInUseByOthers { share: arn.clone(), what: stays.clone() };
@@ -189,6 +195,9 @@ impl<'a> Draft<'a> {
             self.push(Stage::WithdrawnShares, Action::DeleteShare { place, share: arn });
         } else if !principals.is_empty() || !targets.is_empty() {
             let action = Action::RemoveFromShare { place, share: arn, principals, targets };
+            self.push(Stage::WithdrawnShares, action);
+        }
+        if let Some(action) = forbidding {
             self.push(Stage::WithdrawnShares, action);
         }
     }
@@ -223,7 +232,12 @@ struct UsedByOthers<'a> {
     targets: BTreeSet<&'a TargetId>,
 }
 
-/// The share that serves a place: the first by ARN that did not fail. Others of the fleet there are duplicates.
-fn serving<'a>(owned: &'a Owned, place: &Place) -> Option<&'a ResourceShare> {
-    owned.shares.get(place)?.iter().find(|share| share.status != "FAILED")
+fn allow_external(place: &Place, share: &ResourceShare, allowed: bool) -> Action {
+    Action::ModifyShare {
+        place: place.clone(),
+        share: share.arn.clone(),
+        allows_external: Some(allowed),
+        set: Tags::new(),
+        remove: Vec::new(),
+    }
 }

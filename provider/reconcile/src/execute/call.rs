@@ -1,14 +1,14 @@
 //! One action to its calls: references resolved, and what an answer means for the action. How often a call is made is decided in
 //! [`super::tries`].
 
-use enigma_fleet::actions::{Action, SessionChange, SessionSettings};
-use enigma_fleet::ids::MemberKey;
+use enigma_fleet::actions::{Action, Resource, SessionChange, SessionSettings};
+use enigma_fleet::ids::{InterfaceId, MemberKey};
 use enigma_fleet::inventory::Tags;
 
 use super::schedule::Run;
 use super::tries::Stop;
 use crate::outcome::{Because, Created, Outcome};
-use crate::ports::{ClientToken, ErrorKind, MirrorPlace, NewSession, SessionPatch};
+use crate::ports::{ClientToken, ErrorKind, InterfaceScope, MirrorPlace, NewSession, SessionPatch};
 
 impl Run {
     pub(super) async fn perform(&self, index: usize, action: &Action, place: &dyn MirrorPlace) -> Outcome {
@@ -18,12 +18,27 @@ impl Run {
             Err(Stop::Blocked(because)) => Outcome::Skipped(because),
             Err(Stop::Failed(error)) => match (action, error.kind) {
                 (Action::CreateSession { .. }, ErrorKind::InterfaceNotFound) => Outcome::SourceGone(error),
+                (Action::ModifySession { key, .. }, ErrorKind::SessionNotFound)
+                    if self.is_gone(&key.interface, place).await =>
+                {
+                    Outcome::SourceGone(error)
+                }
+                // Whatever became of it, there is nothing to tag.
+                (Action::Retag { resource: Resource::Session(_), .. }, ErrorKind::SessionNotFound) => {
+                    Outcome::SourceGone(error)
+                }
                 (Action::DeleteFilter { .. } | Action::DeleteTarget { .. }, ErrorKind::InUse) => {
                     self.ledger.kept_in_use_by(index).map_or(Outcome::Failed(error), Outcome::Skipped)
                 }
                 _ => Outcome::Failed(error),
             },
         }
+    }
+
+    /// Whether a session that is not there went with its interface. If somebody deleted it alone, the next plan makes it again.
+    async fn is_gone(&self, interface: &InterfaceId, place: &dyn MirrorPlace) -> bool {
+        let ids = InterfaceScope::Ids(vec![interface.clone()]);
+        self.read(place.interfaces(&ids)).await.is_ok_and(|seen| seen.is_empty())
     }
 
     async fn call(&self, action: &Action, place: &dyn MirrorPlace) -> Result<Option<Created>, Stop> {
@@ -103,9 +118,17 @@ impl Run {
             | Action::DeleteShare { .. } => self.share(action, place).await,
             Action::Retag { resource, set, remove, .. } => {
                 // Two calls with a bucket each. Setting comes first, so that an object never lacks its ownership tag.
+                let set_all =
+                    || self.paced(place.place(), "CreateTags", false, || place.retag(resource, set, &[]));
+                let mut waits = false;
                 if !set.is_empty() {
-                    self.paced(place.place(), "CreateTags", false, || place.retag(resource, set, &[]))
-                        .await?;
+                    waits = match set_all().await {
+                        // Old and new together are more than AWS allows: then the old ones go first.
+                        Err(Stop::Failed(error)) if error.kind == ErrorKind::Quota && !remove.is_empty() => {
+                            true
+                        }
+                        done => done.map(|()| false)?,
+                    };
                 }
                 if !remove.is_empty() {
                     let nothing = Tags::new();
@@ -113,6 +136,9 @@ impl Run {
                         place.retag(resource, &nothing, remove)
                     })
                     .await?;
+                }
+                if waits {
+                    set_all().await?;
                 }
                 Ok(None)
             }

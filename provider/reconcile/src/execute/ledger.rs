@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use enigma_fleet::actions::{Action, Ref, Resource};
-use enigma_fleet::ids::{FilterId, MemberKey, ObjectKey, Place, SessionId, ShareArn, TargetId};
+use enigma_fleet::ids::{AccountId, FilterId, MemberKey, ObjectKey, Place, SessionId, ShareArn, TargetId};
 use enigma_fleet::plan::{Lane, Plan, Stage};
 
 use crate::outcome::{Because, Created, Outcome, Outcomes, Step};
+use crate::ports::AwsError;
 
 /// An object in the sense of dependencies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +54,7 @@ pub(super) struct Ledger {
     /// Indices of the actions on each object.
     on: HashMap<Subject, Vec<usize>>,
     outcomes: Mutex<Vec<Option<Outcome>>>,
+    unmarked: Mutex<Vec<AwsError>>,
 }
 
 impl Ledger {
@@ -70,7 +72,18 @@ impl Ledger {
             }
         }
         let outcomes = Mutex::new(vec![None; entries.len()]);
-        Self { stages: plan.waves.iter().map(|wave| wave.stage).collect(), entries, on, outcomes }
+        Self {
+            stages: plan.waves.iter().map(|wave| wave.stage).collect(),
+            entries,
+            on,
+            outcomes,
+            unmarked: Mutex::default(),
+        }
+    }
+
+    /// The generation could not be written on a target.
+    pub(super) fn leave_unmarked(&self, why: AwsError) {
+        self.unmarked.lock().unwrap_or_else(PoisonError::into_inner).push(why);
     }
 
     pub(super) fn waves(&self) -> usize {
@@ -115,6 +128,27 @@ impl Ledger {
             .collect()
     }
 
+    /// The source of this action's session, where an earlier action on it found it gone: then there is nothing to change, but a delete
+    /// still makes sure.
+    pub(super) fn gone_before(&self, index: usize) -> Option<AwsError> {
+        let (_, action) = &self.entries[index];
+        let subjects = match action {
+            Action::ModifySession { key, id, .. } => {
+                [Some(Subject::Member(key.clone())), Some(Subject::Session(key.place.clone(), id.clone()))]
+            }
+            Action::Retag { place, resource: Resource::Session(id), .. } => {
+                [Some(Subject::Session(place.clone(), id.clone())), None]
+            }
+            _ => return None,
+        };
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = subjects.iter().flatten().flat_map(|one| self.on.get(one)).flatten();
+        earlier.filter(|earlier| **earlier < index).find_map(|earlier| match &outcomes[*earlier] {
+            Some(Outcome::SourceGone(error)) => Some(error.clone()),
+            _ => None,
+        })
+    }
+
     /// The first earlier action that stands in the way of this one, if any.
     pub(super) fn blocked_by(&self, index: usize) -> Option<Because> {
         let (wave, action) = &self.entries[index];
@@ -123,7 +157,12 @@ impl Ledger {
         }
         let own = changed_by(action);
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = |earlier: &usize| !matches!(outcomes[*earlier], Some(Outcome::Done(_)));
+        let is_delete = matches!(action, Action::DeleteSession { .. });
+        let failed = |earlier: &usize| match outcomes[*earlier] {
+            Some(Outcome::SourceGone(_)) => !is_delete,
+            Some(Outcome::Done(_)) => false,
+            _ => true,
+        };
         needed_by(action)
             .iter()
             .flat_map(|subject| {
@@ -138,8 +177,8 @@ impl Ledger {
             .map(|earlier| Because::DependsOn(*earlier))
     }
 
-    /// RAM would take a target away under sessions that use it, and nobody knows what happens to those: so nothing leaves a share while
-    /// a session that was to go before has not.
+    /// AWS would take a target away under sessions of other accounts, and nobody would see what happens to those: so nothing leaves a
+    /// share, and no target is deleted, while a session that was to go before has not.
     fn left_in_share(&self, index: usize) -> Option<usize> {
         let (wave, action) = &self.entries[index];
         let leaves: Box<dyn Fn(&Place) -> bool> = match action {
@@ -152,6 +191,12 @@ impl Ledger {
             Action::RemoveFromShare { place, .. } | Action::DeleteShare { place, .. } => {
                 Box::new(move |user| user.region == place.region && user.account != place.account)
             }
+            // AWS refuses it while sessions use the target, but of a shared one it also says that sessions of others become inactive then,
+            // which no field shows: what it refuses there is not on record.
+            // <https://docs.aws.amazon.com/vpc/latest/mirroring/tm-sharing.html>
+            Action::DeleteTarget { key, .. } => {
+                Box::new(move |user| user.region == key.place.region && user.account != key.place.account)
+            }
             _ => return None,
         };
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,7 +204,7 @@ impl Ledger {
             earlier_wave < wave
                 && frees_target(earlier)
                 && leaves(earlier.place())
-                && !matches!(outcome, Some(Outcome::Done(_)))
+                && !has_freed(outcome.as_ref())
         })
     }
 
@@ -180,7 +225,7 @@ impl Ledger {
                 earlier_wave < wave
                     && in_reach
                     && matches!(earlier, Action::DeleteSession { .. } | Action::ModifySession { .. })
-                    && !matches!(outcome, Some(Outcome::Done(_)))
+                    && !has_freed(outcome.as_ref())
             })
             .map(Because::StillUsed)
     }
@@ -221,6 +266,18 @@ impl Ledger {
         })
     }
 
+    /// Whether this plan puts an account into the share of a place.
+    pub(super) fn is_added(&self, sharing: &Place, account: &AccountId) -> bool {
+        self.on.get(&Subject::Share(sharing.clone())).into_iter().flatten().any(|index| {
+            match &self.entries[*index].1 {
+                Action::CreateShare { principals, .. } | Action::AddToShare { principals, .. } => {
+                    principals.contains(account)
+                }
+                _ => false,
+            }
+        })
+    }
+
     fn made<T>(&self, subject: &Subject, pick: impl Fn(&Created) -> Option<T>) -> Option<T> {
         let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         self.on.get(subject)?.iter().rev().find_map(|index| match &outcomes[*index] {
@@ -247,7 +304,8 @@ impl Ledger {
             action: action.clone(),
             outcome: outcome.clone().unwrap_or(Outcome::Cancelled),
         });
-        Outcomes { steps: steps.collect() }
+        let unmarked = self.unmarked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Outcomes { steps: steps.collect(), unmarked }
     }
 }
 
@@ -266,6 +324,11 @@ fn frees_target(action: &Action) -> bool {
         Action::ModifySession { change, .. } => change.target.is_some(),
         _ => false,
     }
+}
+
+/// Whether the session of an action uses nothing any more that it was to stop using: it does what it should, or went with its source.
+fn has_freed(outcome: Option<&Outcome>) -> bool {
+    matches!(outcome, Some(Outcome::Done(_) | Outcome::SourceGone(_)))
 }
 
 /// The objects that an action changes.
@@ -289,6 +352,8 @@ fn changed_by(action: &Action) -> Vec<Subject> {
         Action::CreateSession { key, .. }
         | Action::ModifySession { key, .. }
         | Action::DeleteSession { key, .. } => vec![Subject::Member(key.clone())],
+        // Nobody needs a share's tags.
+        Action::ModifyShare { allows_external: None, .. } => Vec::new(),
         Action::CreateShare { place, .. }
         | Action::ModifyShare { place, .. }
         | Action::AddToShare { place, .. }

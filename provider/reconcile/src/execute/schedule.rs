@@ -128,7 +128,9 @@ impl Run {
 
     async fn one(&self, index: usize, open: Option<&Result<Arc<dyn MirrorPlace>, AwsError>>) {
         let action = self.ledger.action(index);
-        let outcome = if let Some(because) = self.ledger.blocked_by(index) {
+        let outcome = if let Some(error) = self.ledger.gone_before(index) {
+            Outcome::SourceGone(error)
+        } else if let Some(because) = self.ledger.blocked_by(index) {
             Outcome::Skipped(because)
         } else {
             match open {

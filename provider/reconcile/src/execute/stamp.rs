@@ -22,8 +22,8 @@ impl Options {
 }
 
 impl Run {
-    /// Writes the generation on the targets that exist. Where that fails the plan goes on: the mark guards against a mistake that has
-    /// not happened yet, and the fleet is worth more.
+    /// Writes the generation on the targets that exist. Where that fails the plan goes on, and people are told: the mark
+    /// guards against a mistake that has not happened yet, and the fleet is worth more.
     pub(super) async fn stamp(&self) {
         let targets = self.options.stamps.iter().flatten();
         let tags = Tags::from([(GENERATION_TAG.to_owned(), self.options.generation.to_string())]);
@@ -31,14 +31,14 @@ impl Run {
             .map(|(place, target)| {
                 let tags = &tags;
                 async move {
-                    let open = match self.cloud.open(place).await {
-                        Ok(open) => open,
-                        Err(error) => return warn!(%place, %target, %error, "the generation was not written"),
+                    let written = async {
+                        let open = self.read(self.cloud.open(place)).await?;
+                        let resource = Resource::Target(target.clone());
+                        self.paced(place, "CreateTags", false, || open.retag(&resource, tags, &[])).await
                     };
-                    let resource = Resource::Target(target.clone());
-                    let call = || open.retag(&resource, tags, &[]);
-                    if let Err(Stop::Failed(error)) = self.paced(place, "CreateTags", false, call).await {
+                    if let Err(Stop::Failed(error)) = written.await {
                         warn!(%place, %target, %error, "the generation was not written");
+                        self.ledger.leave_unmarked(error);
                     }
                 }
             })

@@ -338,3 +338,21 @@ async fn tags_are_set_before_any_is_removed() {
     assert_eq!(order, ["CreateTags", "DeleteTags"]);
     assert_eq!(aws.contents(&home()).sessions[0].tags, Tags::from([("a".to_owned(), "b".to_owned())]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn tags_that_do_not_fit_beside_the_old_ones_are_set_once_these_are_gone() {
+    let (aws, interfaces) = aws_with(1);
+    assert!(run(&aws, &whole(&interfaces)).await.is_complete());
+    let session = aws.contents(&home()).sessions[0].clone();
+    let many = |letter: char| (0..40).map(move |n| (format!("{letter}{n}"), String::new())).collect::<Tags>();
+    for (set, remove) in [(many('a'), Tags::new()), (many('b'), many('a'))] {
+        let resource = enigma_fleet::actions::Resource::Session(session.id.clone());
+        let remove = remove.into_keys().collect();
+        let retag = plan(vec![(Stage::Tags, vec![Action::Retag { place: home(), resource, set, remove }])]);
+        let outcomes = run(&aws, &retag).await;
+        assert!(outcomes.is_complete(), "{outcomes:?}");
+    }
+    let mut wanted = session.tags;
+    wanted.extend(many('b'));
+    assert_eq!(aws.contents(&home()).sessions[0].tags, wanted);
+}

@@ -28,6 +28,17 @@ impl MemoryAws {
         shared.world.company.sharing_delay = delay;
     }
 
+    /// How long an account that is taken out of a share goes on seeing its targets; at first it does not.
+    pub fn set_lingering_sight(&self, time: Duration) {
+        self.lock().world.company.lingering_sight = time;
+    }
+
+    /// Lets owners delete targets that sessions of other accounts use, which go dark then. Whether AWS does is not on record; at first it
+    /// refuses.
+    pub fn let_owners_delete_what_others_use(&self) {
+        self.lock().world.company.owners_delete_what_others_use = true;
+    }
+
     /// Changes a load balancer in any way.
     pub fn edit_balancer(&self, place: &Place, arn: &str, edit: impl FnOnce(&mut Balancer)) {
         if let Some(balancer) = self.lock().world.at(place).load_balancers.get_mut(arn) {

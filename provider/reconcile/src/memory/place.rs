@@ -114,13 +114,14 @@ impl MemoryPlace {
 pub(super) fn in_scope(scope: &MirrorScope, tags: &Tags) -> bool {
     match scope {
         MirrorScope::All => true,
+        MirrorScope::HasTag { key } => tags.contains_key(key),
         MirrorScope::Tagged { key, value } => tags.get(key) == Some(value),
     }
 }
 
 pub(super) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsError>>) -> Result<(), AwsError> {
     match delete.await {
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::SessionNotFound) => Ok(()),
         other => other,
     }
 }
@@ -221,7 +222,10 @@ impl MirrorPlace for MemoryPlace {
             if !world.at(place).targets.contains_key(id) {
                 return Err(Refusal::no_target(id.as_str()));
             }
-            if let Some(session) = world.view(place, Instant::now()).senders_to(id).next() {
+            let is_lenient = world.company.owners_delete_what_others_use;
+            let view = world.view(place, Instant::now());
+            let user = view.senders_to(id).find(|one| !is_lenient || one.owner == place.account);
+            if let Some(session) = user {
                 let message = format!("'{id}' is in use by session '{}'", session.id);
                 return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorTargetInUseException", message));
             }

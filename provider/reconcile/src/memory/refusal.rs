@@ -28,6 +28,7 @@ impl Refusal {
             ErrorKind::NoReply => "(no reply)",
             ErrorKind::NotFound => "InvalidTrafficMirrorTargetId.NotFound",
             ErrorKind::Quota => "TrafficMirrorSessionLimitExceeded",
+            ErrorKind::SessionNotFound => "InvalidTrafficMirrorSessionId.NotFound",
             ErrorKind::SourceUnsupported => "NetworkInterfaceNotSupported",
             ErrorKind::Throttled => "RequestLimitExceeded",
             ErrorKind::Unauthorized => "UnauthorizedOperation",
@@ -70,7 +71,7 @@ impl Refusal {
 
     pub(super) fn no_session(id: &str) -> Self {
         Self::new(
-            ErrorKind::NotFound,
+            ErrorKind::SessionNotFound,
             "InvalidTrafficMirrorSessionId.NotFound",
             format!("The traffic mirror session ID '{id}' does not exist"),
         )

@@ -25,6 +25,8 @@ pub(super) struct Share {
     pub(super) tags: Tags,
     pub(super) principals: BTreeMap<String, Principal>,
     pub(super) targets: BTreeMap<TargetId, Instant>,
+    /// Who was taken out, and when: they may go on seeing the targets for a while.
+    pub(super) left: BTreeMap<String, Instant>,
 }
 
 #[derive(Clone)]
@@ -84,7 +86,10 @@ impl<'a> View<'a> {
                         || self.company.is_inside(&owner.account, &self.place.account);
                     is_entitled && principal.status(self.company, self.now) == AssociationStatus::Associated
                 });
-                if !is_open {
+                let lingers = share.left.get(self.place.account.as_str()).is_some_and(|left| {
+                    self.now.saturating_duration_since(*left) < self.company.lingering_sight
+                });
+                if !is_open && !lingers {
                     continue;
                 }
                 for (id, since) in &share.targets {
@@ -261,6 +266,7 @@ impl SharePlace for MemoryPlace {
                 tags: new.tags.clone(),
                 principals: BTreeMap::new(),
                 targets: BTreeMap::new(),
+                left: BTreeMap::new(),
             };
             add(world, place, &mut share, &new.parts, Instant::now())?;
             let arn: ShareArn =
@@ -272,7 +278,15 @@ impl SharePlace for MemoryPlace {
     }
 
     async fn set_allows_external(&self, arn: &ShareArn, allowed: bool) -> Result<(), AwsError> {
-        self.on_share("UpdateResourceShare", arn, allowed.to_string(), |_, _, share| {
+        self.on_share("UpdateResourceShare", arn, allowed.to_string(), |world, place, share| {
+            let is_external = |id: &&String| {
+                id.parse().is_ok_and(|account| !world.company.is_inside(&place.account, &account))
+            };
+            // What RAM does is not on record; refusing is the stricter reading.
+            if let Some(outside) = share.principals.keys().find(is_external).filter(|_| !allowed) {
+                let message = format!("Principal {outside} is external.");
+                return Err(Refusal::new(ErrorKind::Invalid, "OperationNotPermittedException", message));
+            }
             share.allows_external = allowed;
             Ok(())
         })
@@ -306,6 +320,9 @@ impl SharePlace for MemoryPlace {
 
     async fn disassociate(&self, arn: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
         let call = self.on_share("DisassociateResourceShare", arn, format!("{parts:?}"), |_, _, share| {
+            let now = Instant::now();
+            let leaving = share.principals.keys().filter(|id| parts.principals.contains(*id)).cloned();
+            share.left.extend(leaving.map(|id| (id, now)));
             share.principals.retain(|id, _| !parts.principals.contains(id));
             share.targets.retain(|id, _| !parts.targets.contains(id));
             Ok(())

@@ -59,6 +59,10 @@ pub(super) struct Company {
     pub(super) shares_inside: bool,
     /// How long an association takes to take effect.
     pub(super) sharing_delay: Duration,
+    /// How long an account goes on seeing what it was taken out of.
+    pub(super) lingering_sight: Duration,
+    /// Whether the owner of a target may delete it while sessions of other accounts use it.
+    pub(super) owners_delete_what_others_use: bool,
 }
 
 impl Company {

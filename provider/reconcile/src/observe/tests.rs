@@ -112,10 +112,18 @@ async fn shares_are_read_at_home_once_there_are_other_accounts() {
             targets: BTreeSet::from([target.clone()]),
         },
         allows_external: true,
-        tags: enigma_fleet::inventory::Tags::new(),
+        tags: enigma_fleet::inventory::Tags::from([("enigma:fleet".to_owned(), "other".to_owned())]),
         token: crate::ports::ClientToken("s".to_owned()),
     };
     ram.create_share(&share).await.unwrap();
+    // A network account shares a thousand other things.
+    let strange = crate::ports::NewShare {
+        parts: crate::ports::ShareParts::default(),
+        tags: enigma_fleet::inventory::Tags::new(),
+        token: crate::ports::ClientToken("x".to_owned()),
+        ..share
+    };
+    ram.create_share(&strange).await.unwrap();
     let scope = Scope::Mirroring { interfaces: BTreeMap::new() };
     let mut alone = observe(&aws, &BTreeSet::from([home()]), &scope).await;
     assert!(alone.places[&home()].shares.is_empty());
@@ -125,12 +133,21 @@ async fn shares_are_read_at_home_once_there_are_other_accounts() {
     aws.forget_calls();
     let both = BTreeSet::from([home(), member.clone()]);
     let seen = observe(&aws, &both, &scope).await;
-    assert_eq!(seen.places[&home()].shares, aws.contents(&home()).shares);
+    let known = seen.places[&home()].shares.clone();
+    assert_eq!(known, aws.contents(&home()).shares[..1], "those of fleets, whichever");
     assert!(seen.places[&member].targets.is_empty(), "the invitation was not accepted");
     assert_eq!(aws.journal().len(), 7);
     let of_fleet = Scope::Owned { fleet: "prod".parse().unwrap() };
-    assert!(observe(&aws, &both, &of_fleet).await.places[&home()].shares.is_empty(), "it has no such tag");
+    assert!(observe(&aws, &both, &of_fleet).await.places[&home()].shares.is_empty(), "it is another's");
 
+    aws.delay(&home(), "GetResourceShares", Duration::from_secs(3600));
+    let began = tokio::time::Instant::now();
+    let seen = observe(&aws, &both, &scope).await;
+    assert_eq!(began.elapsed().as_secs(), 60);
+    let why = &seen.unread[&home()];
+    assert!(why.contains("RAM did not answer within 60 s") && seen.places.contains_key(&member), "{why}");
+
+    aws.heal();
     aws.deny_operation(&home(), "GetResourceShares");
     let seen = observe(&aws, &both, &scope).await;
     assert!(seen.unread[&home()].contains("GetResourceShares"), "{:?}", seen.unread);

@@ -28,6 +28,11 @@ pub enum InterfaceScope {
 pub enum MirrorScope {
     /// All of the place.
     All,
+    /// Those carrying this tag, whatever its value.
+    HasTag {
+        /// Tag key.
+        key: String,
+    },
     /// Those carrying this tag with this value.
     Tagged {
         /// Tag key.

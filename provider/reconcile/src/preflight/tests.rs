@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::balancers::facts_of;
 use super::*;
 use crate::kit::{ARN, aws_with, create_session, home, key, place, plan, whole};
 use crate::ports::{ErrorKind, InterfaceScope};
@@ -44,7 +45,7 @@ async fn a_thousand_sessions_are_tried_out_once() {
     assert_eq!(aws.journal().len(), 4, "{:#?}", aws.journal());
     assert!(aws.contents(&home()).targets.is_empty(), "nothing was made");
     let balancer = gathered.answers.balancers[&"t".parse::<Label>().unwrap()].as_ref().unwrap();
-    assert_eq!(balancer.listeners, [("UDP".to_owned(), VXLAN_PORT)]);
+    assert_eq!(balancer.listeners, [("UDP".to_owned(), 4789)]);
     assert!(balancer.is_cross_zone && balancer.receivers[0].is_healthy);
     assert_eq!(gathered.answers.estimate.unwrap().calls, 1003);
 }
@@ -170,6 +171,8 @@ async fn instances_behind_a_load_balancer_are_where_discovery_saw_them() {
     aws.forget_calls();
     let seen = gather(&recall, &spec(), &home(), &whole(&interfaces)).await;
     assert_eq!(zone(&seen).unwrap().as_str(), "us-east-1f");
+    let balancer = seen.answers.balancers[&"t".parse::<Label>().unwrap()].as_ref().unwrap();
+    assert_eq!(balancer.receivers[0].instance, Some(collector));
     assert!(aws.journal().iter().all(|call| call.operation != "DescribeNetworkInterfaces"));
     let stranger = "i-0fedcba9876543210".parse().unwrap();
     register(&aws, &stranger);
@@ -177,6 +180,51 @@ async fn instances_behind_a_load_balancer_are_where_discovery_saw_them() {
     recall.open(&home()).await.unwrap().interfaces(&InterfaceScope::All).await.unwrap();
     let unknown = gather(&recall, &spec(), &home(), &whole(&interfaces)).await;
     assert_eq!(zone(&unknown), None, "an instance of others stays unknown");
+}
+
+/// Behind load balancers there are instances and addresses; both are found among what was seen, in whichever account it is.
+#[tokio::test(start_paused = true)]
+async fn addresses_behind_a_load_balancer_are_interfaces_that_discovery_saw() {
+    let (aws, interfaces) = aws_with(1);
+    let member = place("222222222222/us-east-1");
+    let vpc: enigma_fleet::ids::VpcId = "vpc-0000000a".parse().unwrap();
+    let address = |number| std::net::Ipv4Addr::new(10, 9, 8, number);
+    let mut launched = Vec::new();
+    for (number, place) in [(1, home()), (2, member.clone()), (3, home())] {
+        let (instance, interface) = aws.launch(&place, "m5.large", &Tags::new());
+        aws.edit_interface(&place, &interface, |one| {
+            // The address of the third means another machine, in another VPC.
+            let near = if number == 3 { "vpc-0000000b".parse().unwrap() } else { vpc.clone() };
+            (one.vpc, one.secondary_ipv4) = (near, vec![address(number)]);
+        });
+        launched.push((instance, interface));
+    }
+    aws.edit_balancer(&home(), ARN, |balancer| {
+        balancer.vpc = Some(vpc.clone());
+        let group = balancer.groups.values_mut().next().unwrap();
+        group.kind = "ip".to_owned();
+        let receiver = crate::ports::Receiver { zone: None, ..group.receivers[0].clone() };
+        let at = |number| crate::ports::Receiver { id: address(number).to_string(), ..receiver.clone() };
+        group.receivers = vec![at(1), at(2), at(3)];
+    });
+    let recall = Recall::new(Arc::new(aws.clone()));
+    for place in [home(), member.clone()] {
+        recall.open(&place).await.unwrap().interfaces(&InterfaceScope::All).await.unwrap();
+    }
+    aws.forget_calls();
+    let mut plan = whole(&interfaces);
+    let key = enigma_fleet::ids::ObjectKey { place: member, label: "f".parse().unwrap() };
+    plan.waves[1].actions.push(Action::CreateFilter { key, description: String::new(), tags: Tags::new() });
+    let gathered = gather(&recall, &spec(), &home(), &plan).await;
+    assert!(aws.journal().iter().all(|call| call.operation != "DescribeNetworkInterfaces"));
+    let balancer = gathered.answers.balancers[&"t".parse::<Label>().unwrap()].as_ref().unwrap();
+    for (index, (receiver, (instance, interface))) in balancer.receivers.iter().zip(&launched).enumerate() {
+        let is_found = index < 2;
+        assert_eq!(receiver.interface.as_ref(), is_found.then_some(interface), "{index}");
+        assert_eq!(receiver.instance.as_ref(), is_found.then_some(instance), "{index}");
+        assert_eq!(receiver.zone.is_some(), is_found, "{index}");
+        assert_eq!(receiver.address, Some(address(u8::try_from(index).unwrap() + 1).into()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

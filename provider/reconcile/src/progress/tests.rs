@@ -61,10 +61,39 @@ fn the_file_is_replaced_whole_and_a_broken_path_stops_nothing() {
         report.done = done;
         file.tell(&report);
         let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let read = &read["prod"];
         assert_eq!((read["done"].as_u64(), read["total"].as_u64()), (Some(done as u64), Some(3)));
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
     ProgressFile::new(directory.path().join("no/such/directory")).tell(&report);
+}
+
+/// Terraform applies ten fleets at once, and somebody reads all the time.
+#[test]
+fn fleets_that_report_at_once_lose_nothing_and_are_never_seen_by_half() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("progress.json");
+    let file = ProgressFile::new(path.clone());
+    let template = Meter::new(&whole(&[]), None).counts.lock().unwrap().report.clone();
+    let tell = |fleet: usize, done: usize| {
+        let fleet = format!("fleet-{fleet}").parse().unwrap();
+        file.tell(&Report { fleet, done, ..template.clone() });
+    };
+    let read = || -> serde_json::Value { serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap() };
+    tell(0, 0);
+    std::thread::scope(|scope| {
+        for fleet in 0..10 {
+            scope.spawn(move || (1..=50).for_each(|done| tell(fleet, done)));
+        }
+        for _ in 0..200 {
+            assert!(read()["fleet-0"]["done"].is_u64());
+        }
+    });
+    let last = read();
+    for fleet in 0..10 {
+        assert_eq!(last[format!("fleet-{fleet}")]["done"].as_u64(), Some(50));
+    }
+    assert!(!file.has_failed.load(std::sync::atomic::Ordering::Relaxed));
 }
 
 #[test]

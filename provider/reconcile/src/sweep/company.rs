@@ -134,9 +134,9 @@ async fn failures(start: &Start, hit: &mut BTreeSet<&'static str>) -> Row {
         for fault in 0..4 {
             let company = start.company.fork();
             match fault {
-                0 => company.aws.fail_next(operation, 1, ErrorKind::Unavailable),
+                0 => company.aws.fail_next(operation, 1, ErrorKind::Unauthorized),
                 1 => company.aws.fail_every(operation, 2, ErrorKind::Quota),
-                2 => company.aws.lose_replies(operation, 2),
+                2 => company.aws.lose_replies(operation, usize::MAX),
                 _ => company.aws.fail_every(operation, 2, ErrorKind::Throttled),
             }
             let attempt = company.attempt(wish).await.expect("everything can be read");
