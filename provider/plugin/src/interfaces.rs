@@ -138,7 +138,8 @@ fn unread(
             format!("Account {name} could not be read"),
             format!(
                 "None of its interfaces in {regions} was selected: {why}. A fleet keeps the sessions that it has there and makes no new \
-                 ones. Mend the role or the permission and plan again, or leave the account's interfaces out with a rule of `mirror = false` and apply, before you take it out of the provider block."
+                 ones. Mend the role or the permission and plan again. An account that is gone for good leaves a fleet with its \
+                 `safety.forget_accounts`."
             ),
         )
     });

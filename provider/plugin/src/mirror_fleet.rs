@@ -3,10 +3,12 @@
 //! Which function serves which of Terraform's questions, and nothing more: planning is [`planning`], comparing with what exists
 //! [`reading`], carrying out [`applying`], and the state that comes of it [`result`].
 
+mod apart;
 mod applying;
 mod convert;
 mod cost;
 mod directory;
+mod forgetting;
 mod looking;
 mod memory;
 mod planning;
@@ -178,7 +180,8 @@ impl Resource for MirrorFleet {
                 planning::undecided(prior.as_ref(), request.config.get("name").and_then(Dynamic::as_str));
             return Ok(Planned::new(computed.write(request.proposed)?).with(diagnostics));
         };
-        let planned = planning::planned(&question, &decision).write(request.proposed)?;
+        let computed = planning::planned(&question, &decision);
+        let planned = computed.write(request.proposed)?;
         let is_empty = request.prior.as_ref() == Some(&planned);
         // Planning the second half of a replacement, Terraform has no prior state and still the private bytes. What is to be replaced is
         // there now and will not be then, so nothing that is seen would say anything.
@@ -186,8 +189,8 @@ impl Resource for MirrorFleet {
         if !is_empty && !is_replacement && !self.reach.is_postponed() {
             let (cloud, _) = self.reach.home("The fleet was not planned").await?;
             let cloud = self.reach.with_former(cloud, &home, &memory.roles);
-            diagnostics
-                .extend(preflight::look(&cloud, &question, &decision, &convert::describe(&planned)).await);
+            let description = convert::describe(&planned);
+            diagnostics.extend(preflight::look(&cloud, &question, &decision, &computed, &description).await);
             if diagnostics.has_errors() {
                 return Err(diagnostics);
             }
@@ -219,8 +222,14 @@ impl Resource for MirrorFleet {
         let (expansion, applied) =
             applying::apply(&means, decision.expansion, &description, &Occasion::Create(&places)).await?;
         let counts = applied.outcomes.counts();
-        if counts.done == 0 && applied.owned.is_empty() && !applied.outcomes.steps.is_empty() {
-            return Err(diagnostics::outcomes(&applied.outcomes, false));
+        let is_nothing = counts.done == 0 && applied.owned.is_empty() && !applied.outcomes.steps.is_empty();
+        let mut told = applied.diagnostics;
+        told.extend(unread::untouched(&applied.apart.unread, true));
+        told.extend(diagnostics::held_back(&applied.plan, true));
+        told.extend(diagnostics::outcomes(&applied.outcomes, !is_nothing));
+        told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
+        if is_nothing {
+            return Err(told);
         }
         let computed = result::stored(&Ended {
             is_create: true,
@@ -230,20 +239,15 @@ impl Resource for MirrorFleet {
             owned: &applied.owned,
             plan: &applied.plan,
             outcomes: &applied.outcomes,
-            unread: &applied.unread,
+            apart: &applied.apart,
         });
-        let mut told = applied.diagnostics;
-        told.extend(unread::untouched(&applied.unread, true));
-        told.extend(diagnostics::held_back(&applied.plan, true));
-        told.extend(diagnostics::outcomes(&applied.outcomes, true));
-        told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
-        if counts.failed + counts.skipped + counts.cancelled == 0 && applied.unread.is_empty() {
+        if counts.failed + counts.skipped + counts.cancelled == 0 && applied.apart.unread.is_empty() {
             let ids = computed.target_ids.clone().known().unwrap_or_default().into_iter();
             let targets = ids.filter_map(|(key, id)| Some((key.parse().ok()?, id.known()?.parse().ok()?)));
             told.extend(applying::mark_complete(&means, targets).await);
         }
         self.reach.forget();
-        let memory = memory.after_apply(means.generation, &applied.outcomes);
+        let memory = memory.after_apply(means.generation, &applied.outcomes, 0);
         let memory = self.remember_roles(memory, &computed, &home, &places);
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
@@ -274,7 +278,7 @@ impl Resource for MirrorFleet {
         };
         let (computed, drift) = reading::refresh(&before, &request.state, &seen);
         told.extend(drift);
-        told.extend(unread::kept(&inventory.unread));
+        told.extend(unread::kept(&inventory.unread, &looking::holding(&before)));
         if owned.is_empty()
             && inventory.unread.is_empty()
             && computed.rows().is_empty()
@@ -286,7 +290,8 @@ impl Resource for MirrorFleet {
             stranger_vnis: owned.stranger_vnis(),
             unread: inventory.unread.keys().cloned().collect(),
             unfinished_filters: BTreeSet::new(),
-            seen: generation::newest(&fleet, &inventory.places).or(remembered.seen),
+            // A read may lag, and a target may be out of sight: what was seen once is no older for that.
+            seen: generation::newest(&fleet, &inventory.places).max(remembered.seen),
             ..remembered
         }
         .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
@@ -319,11 +324,13 @@ impl Resource for MirrorFleet {
             known: &looking::places_of(&before, &home),
             shared: &looking::shared(&before),
             former_tags: tags::former(&before.tags_all),
+            forgotten: &decision.forgotten,
+            settled: looking::settled(&planned),
         };
         let description = convert::describe(&request.planned);
         let (expansion, applied) =
             applying::apply(&means, decision.expansion, &description, &occasion).await?;
-        let computed = result::stored(&Ended {
+        let ended = Ended {
             is_create: false,
             before: &before,
             planned: &planned,
@@ -331,19 +338,20 @@ impl Resource for MirrorFleet {
             owned: &applied.owned,
             plan: &applied.plan,
             outcomes: &applied.outcomes,
-            unread: &applied.unread,
-        });
+            apart: &applied.apart,
+        };
+        let computed = result::stored(&ended);
+        let untried = ended.untried();
         let mut told = applied.diagnostics;
-        told.extend(unread::untouched(&applied.unread, false));
+        told.extend(unread::untouched(&applied.apart.unread, false));
         told.extend(diagnostics::held_back(&applied.plan, false));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
         self.reach.forget();
-        let memory = memory.after_apply(means.generation, &applied.outcomes).settled(
-            &before.rows(),
-            &computed.rows(),
-            applying::since_1970().as_secs(),
-        );
+        let memory = memory
+            .after_apply(means.generation, &applied.outcomes, untried)
+            .left_behind(&applied.apart.blind, before.tags_all != planned.tags_all)
+            .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
         let memory = self.remember_roles(memory, &computed, &home, &BTreeSet::new());
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
@@ -352,24 +360,27 @@ impl Resource for MirrorFleet {
         let before = Computed::read(&request.prior)?;
         let fleet = name(&request.prior)?;
         let (cloud, home, reached, mut told) = self.within_reach("The fleet was not destroyed").await?;
+        let forgotten = forgetting::accounts(&request.prior)?.unwrap_or_default();
         let occasion = Occasion::Destroy {
             known: &looking::places_of(&before, &home),
             shared: &looking::shared(&before),
             reached: &reached,
+            forgotten: &forgotten,
         };
         let deadline = Deadline::of(&request.prior, "delete");
         let means = self.means(cloud, &home, cx, &deadline, &Memory::read(&request.prior_private));
-        let (_, applied) = applying::apply(&means, Expansion::nothing(fleet), "", &occasion).await?;
+        let (_, applied) = applying::apply(&means, Expansion::nothing(fleet.clone()), "", &occasion).await?;
         told.extend(applied.diagnostics);
-        told.extend(unread::untouched(&applied.unread, false));
+        told.extend(unread::untouched(&applied.apart.unread, false));
+        told.extend(forgetting::of_destroy(&fleet, &before, &applied.apart, &forgotten));
         told.extend(diagnostics::outcomes(&applied.outcomes, false));
         told.extend(deadline.exceeded(&applied.outcomes, cx.stop()));
-        if applied.outcomes.is_complete() && applied.unread.is_empty() {
+        if applied.outcomes.is_complete() && applied.apart.unread.is_empty() {
             return Ok(NewState::gone().with(told));
         }
-        let computed = result::left(&before, &applied.owned, &applied.outcomes, &applied.unread);
+        let computed = result::left(&before, &applied.owned, &applied.outcomes, &applied.apart.unread);
         let memory = Memory::read(&request.prior_private)
-            .after_apply(means.generation, &applied.outcomes)
+            .after_apply(means.generation, &applied.outcomes, 0)
             .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
         let memory = self.remember_roles(memory, &computed, &home, &reached);
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))

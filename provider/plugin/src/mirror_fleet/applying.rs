@@ -15,10 +15,11 @@ use enigma_fleet::finding::Finding;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::{Inventory, Tags};
-use enigma_fleet::ownership::{Owned, own};
+use enigma_fleet::ownership::{OUR_PREFIX, Owned, own};
 use enigma_fleet::plan::Plan;
+use enigma_fleet::quota::TAGS_PER_RESOURCE;
 use enigma_reconcile::execute::{Options, execute};
-use enigma_reconcile::generation::{self, Superseded};
+use enigma_reconcile::generation::{self, GENERATION_TAG, Superseded};
 use enigma_reconcile::outcome::Outcomes;
 use enigma_reconcile::pacing::Pacer;
 use enigma_reconcile::ports::Cloud;
@@ -26,6 +27,8 @@ use enigma_reconcile::progress::Progress;
 use enigma_tfplugin::{Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
 
+use super::apart::{self, Apart};
+use super::forgetting::Forgotten;
 use super::looking::see;
 use super::spec_tags;
 use crate::diagnostics;
@@ -55,8 +58,8 @@ pub(super) struct Applied {
     pub(super) owned: Owned,
     pub(super) plan: Plan,
     pub(super) outcomes: Outcomes,
-    /// Places of sources that could not be read: nothing was tried there. With the reason.
-    pub(super) unread: BTreeMap<Place, String>,
+    /// What was left alone, because a place could not be read.
+    pub(super) apart: Apart,
     /// Warnings of the difference and the check.
     pub(super) diagnostics: Diagnostics,
 }
@@ -75,6 +78,10 @@ pub(super) enum Occasion<'a> {
         shared: &'a BTreeSet<Place>,
         /// Tag keys.
         former_tags: BTreeSet<String>,
+        /// Accounts that are gone for good: that they cannot be read concerns nobody.
+        forgotten: &'a Forgotten,
+        /// Targets that stay as they are.
+        settled: BTreeSet<ObjectKey>,
     },
     /// Everything that carries the fleet's tag goes.
     Destroy {
@@ -84,6 +91,8 @@ pub(super) enum Occasion<'a> {
         shared: &'a BTreeSet<Place>,
         /// The provider reaches these, so that another writer may have made some of it there.
         reached: &'a BTreeSet<Place>,
+        /// As in an update.
+        forgotten: &'a Forgotten,
     },
 }
 
@@ -99,14 +108,14 @@ pub(super) struct Ready {
     pub(super) plan: Plan,
     /// Of the difference and the check; with an error nothing may be done.
     pub(super) findings: Vec<Finding>,
-    /// See [`Applied::unread`].
-    pub(super) unread: BTreeMap<Place, String>,
+    /// See [`Applied::apart`].
+    pub(super) apart: Apart,
 }
 
 /// Looks at what exists, finds the difference and has it checked.
 ///
 /// # Errors
-/// Nothing may be done: what exists could not be seen, or the fleet is another's.
+/// Nothing may be done: no target could be seen, or the fleet is another's.
 pub(super) async fn prepare(
     cloud: &dyn Cloud,
     home: &Place,
@@ -122,41 +131,42 @@ pub(super) async fn prepare(
         Occasion::Update { shared, .. } | Occasion::Destroy { shared, .. } => shared,
     };
     let inventory = see(cloud, &places, shared).await;
-    let needed = expansion.targets.keys().map(|key| &key.place).chain([home]);
-    for place in needed {
-        // Without the targets no session can be made, and none of theirs be told from others'.
-        if let Some(why) = inventory.unread.get(place) {
-            return Err(Diagnostic::error(
-                format!("Fleet {fleet} was not touched"),
-                format!("What exists in {place} could not be read, so nothing was changed anywhere: {why}. Correct that, then try again."),
-            )
-            .into());
-        }
+    if let Some(why) = blind(&expansion, &inventory.unread) {
+        return Err(Diagnostic::error(
+            format!("Fleet {fleet} was not touched"),
+            format!("None of its targets could be looked for, so nothing was changed anywhere: {why}. Correct that, then try again."),
+        )
+        .into());
     }
-    let mut unread = inventory.unread.clone();
-    unread.retain(|place, _| is_concerned(place, &expansion, occasion));
-    leave_unread(&mut expansion, &inventory.unread);
     let mut owned = own(&fleet, &inventory.places);
+    let concerned =
+        inventory.unread.keys().filter(|place| is_concerned(place, &expansion, occasion)).cloned().collect();
+    let none = BTreeSet::new();
+    let settled = match occasion {
+        Occasion::Update { settled, .. } => settled,
+        Occasion::Create(_) | Occasion::Destroy { .. } => &none,
+    };
+    let apart = apart::set(&mut expansion, &owned, &inventory.unread, concerned, settled);
     let mut around = Circumstances::default();
     match occasion {
         Occasion::Create(_) => {
             if is_complete(&owned) {
                 return Err(exists(&fleet, &owned).into());
             }
-            describe(&mut expansion, description, false);
+            describe(&mut expansion, description, &owned, None);
         }
         Occasion::Update { reviewed, former_tags, .. } => {
             leave_unreviewed(&mut owned, &expansion, reviewed);
             around.former_tags = former_tags.clone();
             around.former_tags.extend(spec_tags::keys());
-            describe(&mut expansion, description, true);
+            describe(&mut expansion, description, &owned, Some(&around.former_tags));
         }
         Occasion::Destroy { .. } => {}
     }
     let plan = diff(&expansion, &owned, &around);
     let mut findings = plan.findings.clone();
     findings.extend(check::plan(&plan, &owned, &expansion));
-    Ok(Ready { expansion, inventory, owned, plan, findings, unread })
+    Ok(Ready { expansion, inventory, owned, plan, findings, apart })
 }
 
 /// Brings `expansion` about.
@@ -174,7 +184,7 @@ pub(super) async fn apply(
     if findings.has_errors() {
         return Err(findings);
     }
-    let Ready { expansion, inventory, owned, plan, unread, .. } = ready;
+    let Ready { expansion, inventory, owned, plan, apart, .. } = ready;
     if !matches!(occasion, Occasion::Create(_)) {
         // A create resumes what an earlier one left, so there a generation says nothing.
         let newest = generation::newest(&expansion.fleet, &inventory.places);
@@ -182,7 +192,7 @@ pub(super) async fn apply(
     }
     let options = options(means, occasion, &owned, &plan);
     let outcomes = execute(&plan, Arc::clone(&means.cloud), &options, means.stop).await;
-    Ok((expansion, Applied { owned, plan, outcomes, unread, diagnostics: findings }))
+    Ok((expansion, Applied { owned, plan, outcomes, apart, diagnostics: findings }))
 }
 
 fn options(means: &Means<'_>, occasion: &Occasion<'_>, owned: &Owned, plan: &Plan) -> Options {
@@ -245,11 +255,25 @@ fn places(home: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> BTree
     places
 }
 
-/// Whether something was to be done in a place; not for sessions that are kept because it could not be read before.
+/// Why nothing can be told apart: without any target no session can be made, and nobody can say whether a newer apply was there.
+fn blind<'u>(expansion: &Expansion, unread: &'u BTreeMap<Place, String>) -> Option<&'u String> {
+    let mut whys = expansion.targets.keys().map(|key| unread.get(&key.place));
+    let first = whys.next()??;
+    whys.all(|why| why.is_some()).then_some(first)
+}
+
+/// Whether something was to be done with sources of a place; not for sessions that are kept because it could not be read before.
 fn is_concerned(place: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> bool {
-    let mut wanted = expansion.sessions.keys().chain(&expansion.removed);
-    wanted.any(|key| key.place == *place)
-        || matches!(occasion, Occasion::Destroy { known, .. } if known.contains(place))
+    let is_here = |key: &MemberKey| key.place == *place;
+    let goes = expansion.removed.iter().any(is_here)
+        || matches!(occasion, Occasion::Destroy { known, .. } if known.contains(place));
+    let is_forgotten = match occasion {
+        Occasion::Create(_) => false,
+        Occasion::Update { forgotten, .. } | Occasion::Destroy { forgotten, .. } => {
+            forgotten.contains(&place.account)
+        }
+    };
+    expansion.sessions.keys().any(is_here) || (goes && !is_forgotten)
 }
 
 /// Whether a create of this fleet ended some time.
@@ -268,13 +292,6 @@ fn exists(fleet: &FleetName, owned: &Owned) -> Diagnostic {
     )
 }
 
-/// One account that cannot be reached must not stop the others: nothing is wanted of it in this apply.
-fn leave_unread(expansion: &mut Expansion, unread: &BTreeMap<Place, String>) {
-    expansion.sessions.retain(|key, _| !unread.contains_key(&key.place));
-    expansion.adopted.retain(|key, _| !unread.contains_key(&key.place));
-    expansion.filters.retain(|key, _| !unread.contains_key(&key.place));
-}
-
 /// Objects that nobody reviewed stay: they are hidden from the difference, and what they use counts as used.
 fn leave_unreviewed(owned: &mut Owned, expansion: &Expansion, reviewed: &BTreeSet<MemberKey>) {
     let unreviewed: Vec<MemberKey> = owned
@@ -291,18 +308,33 @@ fn leave_unreviewed(owned: &mut Owned, expansion: &Expansion, reviewed: &BTreeSe
     }
 }
 
-/// Writes the fleet's description into the tags of its first target.
-fn describe(expansion: &mut Expansion, description: &str, is_complete: bool) {
-    let chunks = spec_tags::write(description);
-    for (index, target) in expansion.targets.values_mut().enumerate() {
+/// Writes the fleet's description into the tags of its first target. `former` are the keys of tags that an update takes away; a create
+/// has none, and is not complete yet.
+fn describe(expansion: &mut Expansion, description: &str, owned: &Owned, former: Option<&BTreeSet<String>>) {
+    for (index, (key, target)) in expansion.targets.iter_mut().enumerate() {
         let Given::Known(tags) = &mut target.tags else { continue };
         if index == 0 {
-            tags.extend(chunks.clone());
+            let existing = owned.targets.get(key).into_iter().flatten();
+            let stays =
+                |key: &&String| !tags.contains_key(*key) && former.is_none_or(|keys| !keys.contains(*key));
+            let others =
+                existing.map(|one| one.tags.keys().filter(stays).filter(|key| !is_ours(key)).count());
+            tags.extend(spec_tags::write(description, room(tags, others.max().unwrap_or_default())));
         }
-        if is_complete {
+        if former.is_some() {
             tags.insert(COMPLETE_TAG.to_owned(), "true".to_owned());
         }
     }
+}
+
+fn is_ours(key: &str) -> bool {
+    key.starts_with(OUR_PREFIX)
+}
+
+/// How many tags a target takes beside these, those of others, and those that an apply adds: its generation, and that it is complete.
+fn room(tags: &Tags, others: usize) -> usize {
+    let added = [GENERATION_TAG, COMPLETE_TAG].into_iter().filter(|key| !tags.contains_key(*key));
+    TAGS_PER_RESOURCE.saturating_sub(tags.len() + others + added.count())
 }
 
 /// A number that no earlier apply had. AWS answers a repeated client token with its first result, also when that object was deleted

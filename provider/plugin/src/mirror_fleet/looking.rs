@@ -6,16 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use enigma_fleet::expand::PriorState;
-use enigma_fleet::ids::{AccountId, FleetName, MemberKey, ObjectKey, Place};
-use enigma_fleet::inventory::Inventory;
+use enigma_fleet::ids::{AccountId, FleetName, InterfaceId, MemberKey, ObjectKey, Place};
+use enigma_fleet::inventory::{Instance, Interface, Inventory};
 use enigma_fleet::ownership::{Owned, own};
 use enigma_reconcile::observe::{self, Scope, observe};
-use enigma_reconcile::ports::{Cloud, InterfaceScope};
+use enigma_reconcile::ports::{AwsError, Cloud, InterfaceScope};
 use enigma_tfplugin::{Context, Diagnostic, Diagnostics};
+use futures::stream::{self, StreamExt as _};
 
 use super::reading;
 use super::state::Computed;
-use crate::diagnostics;
 use crate::reach::Reach;
 
 /// EC2's describe calls may lag behind its writes. A session that seems to be missing is looked for once more after this long
@@ -23,8 +23,18 @@ use crate::reach::Reach;
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
+/// Places asked at once, as in an observation.
+const PLACES_AT_ONCE: usize = 32;
+
 /// Where the state says that something of the fleet is, and home.
 pub(super) fn places_of(before: &Computed, home: &Place) -> BTreeSet<Place> {
+    let mut places = holding(before);
+    places.insert(home.clone());
+    places
+}
+
+/// Where the state says that something of the fleet is.
+pub(super) fn holding(before: &Computed) -> BTreeSet<Place> {
     let sources =
         before.rows().into_keys().filter_map(|key| key.parse().ok()).map(|key: MemberKey| key.place);
     let mut places: BTreeSet<Place> = sources.collect();
@@ -33,8 +43,13 @@ pub(super) fn places_of(before: &Computed, home: &Place) -> BTreeSet<Place> {
         places.extend(keys.filter_map(|key| key.parse().ok()).map(|key: ObjectKey| key.place));
     }
     places.extend(shared(before));
-    places.insert(home.clone());
     places
+}
+
+/// The targets that a plan leaves as they are.
+pub(super) fn settled(planned: &Computed) -> BTreeSet<ObjectKey> {
+    let ids = planned.target_ids.as_ref().known().into_iter().flatten();
+    ids.filter(|(_, id)| id.is_known()).filter_map(|(key, _)| key.parse().ok()).collect()
 }
 
 /// Where the state says that targets are shared.
@@ -57,7 +72,8 @@ pub(super) async fn see(cloud: &dyn Cloud, places: &BTreeSet<Place>, shared: &BT
     inventory
 }
 
-/// Reads what the fleet has, and of sessions that seem to be missing or are new whatever tells why.
+/// Reads what the fleet has, and of sessions that seem to be missing or are new whatever tells why. A place where that cannot be told is
+/// unread: the others are told of all the same.
 pub(super) async fn look(
     cloud: &dyn Cloud,
     reach: &Reach,
@@ -73,7 +89,9 @@ pub(super) async fn look(
     let is_active = |key: &MemberKey| {
         rows.get(&key.to_string()).is_some_and(|row| row.state() == Some(PriorState::Active))
     };
-    if reading::vanished(before, &owned).iter().any(is_active) {
+    // In a place that was not read nothing is missing.
+    let is_missing = |key: &MemberKey| !inventory.unread.contains_key(&key.place) && is_active(key);
+    if reading::vanished(before, &owned).iter().any(is_missing) {
         tokio::select! {
             () = tokio::time::sleep(SECOND_LOOK) => {}
             () = cx.stop().cancelled() => {
@@ -87,25 +105,60 @@ pub(super) async fn look(
         inventory = see(cloud, places, &shared).await;
         owned = own(fleet, &inventory.places);
     }
-    let new = reading::unknown_to_state(before, &owned);
-    let questions: Vec<MemberKey> =
-        reading::vanished(before, &owned).into_iter().chain(new.iter().cloned()).collect();
-    for place in places.iter().filter(|place| !inventory.unread.contains_key(place)) {
-        let ids: Vec<_> =
-            questions.iter().filter(|key| key.place == *place).map(|key| key.interface.clone()).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        let open =
-            cloud.open(place).await.map_err(|e| diagnostics::aws("The fleet was not refreshed", &e))?;
-        let failed = |e| diagnostics::aws("The fleet was not refreshed", &e);
-        let interfaces = open.interfaces(&InterfaceScope::Ids(ids)).await.map_err(failed)?;
-        let has_new = new.iter().any(|key| key.place == *place);
-        let instances = if has_new { open.instances().await.map_err(failed)? } else { Vec::new() };
-        if let Some(seen) = inventory.places.get_mut(place) {
-            seen.interfaces = interfaces;
-            seen.instances = instances;
+    let mut asks: BTreeMap<Place, Ask> = BTreeMap::new();
+    for key in reading::vanished(before, &owned) {
+        asks.entry(key.place).or_default().interfaces.push(key.interface);
+    }
+    for key in reading::unknown_to_state(before, &owned) {
+        let ask = asks.entry(key.place).or_default();
+        ask.interfaces.push(key.interface);
+        ask.has_new = true;
+    }
+    asks.retain(|place, _| places.contains(place) && !inventory.unread.contains_key(place));
+    let asked: Vec<_> = asks
+        .into_iter()
+        .map(|(place, ask)| async move {
+            let answer = ask.answer(cloud, &place).await;
+            (place, answer)
+        })
+        .collect();
+    let mut is_blinded = false;
+    for (place, answer) in stream::iter(asked).buffer_unordered(PLACES_AT_ONCE).collect::<Vec<_>>().await {
+        match (answer, inventory.places.get_mut(&place)) {
+            (Ok((interfaces, instances)), Some(seen)) => {
+                seen.interfaces = interfaces;
+                seen.instances = instances;
+            }
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                inventory.places.remove(&place);
+                inventory.unread.insert(place, error.to_string());
+                is_blinded = true;
+            }
         }
     }
+    if is_blinded {
+        owned = own(fleet, &inventory.places);
+    }
     Ok((owned, inventory))
+}
+
+/// What of a place tells why sessions are missing, and who the sources of new ones are.
+#[derive(Default)]
+struct Ask {
+    interfaces: Vec<InterfaceId>,
+    has_new: bool,
+}
+
+impl Ask {
+    async fn answer(
+        self,
+        cloud: &dyn Cloud,
+        place: &Place,
+    ) -> Result<(Vec<Interface>, Vec<Instance>), AwsError> {
+        let open = cloud.open(place).await?;
+        let interfaces = open.interfaces(&InterfaceScope::Ids(self.interfaces)).await?;
+        let instances = if self.has_new { open.instances().await? } else { Vec::new() };
+        Ok((interfaces, instances))
+    }
 }

@@ -33,6 +33,9 @@ pub(super) struct Memory {
     /// Actions of the last apply that were not done and that no row of the state shows: changed sessions, rules, tags, targets that
     /// nobody needs. While there are some, a plan is not empty.
     pub(super) unfinished: usize,
+    /// Places that the last changes of tags did not reach, since they could not be read: no row of the state shows tags. Once one can be
+    /// read again a plan is not empty.
+    pub(super) behind: BTreeSet<Place>,
     /// Filters `account/region/filter` whose rules the last apply left unfinished: that they differ is nobody else's doing.
     pub(super) unfinished_filters: BTreeSet<String>,
     /// VNIs that were freed within a day, as the last refresh or apply counted: a plan reads no clock, so a VNI wakes with the refresh
@@ -49,15 +52,29 @@ impl Memory {
         serde_json::from_slice(private).unwrap_or_default()
     }
 
-    /// The same once an apply of this generation has ended so.
-    pub(super) fn after_apply(self, generation: u64, outcomes: &Outcomes) -> Self {
+    /// The same once an apply of this generation has ended so, with so many undone things besides.
+    pub(super) fn after_apply(self, generation: u64, outcomes: &Outcomes, more: usize) -> Self {
         Self {
             generation: Some(next_generation(generation)),
             seen: Some(generation).max(self.seen),
-            unfinished: unfinished(outcomes),
+            unfinished: unfinished(outcomes).saturating_add(more),
             unfinished_filters: unfinished_filters(outcomes).iter().map(ToString::to_string).collect(),
             ..self
         }
+    }
+
+    /// The same once an apply that could not read these places has set tags everywhere else, or had none to set.
+    pub(super) fn left_behind(mut self, blind: &BTreeSet<Place>, is_retagged: bool) -> Self {
+        self.behind.retain(|place| blind.contains(place));
+        if is_retagged {
+            self.behind.extend(blind.iter().cloned());
+        }
+        self
+    }
+
+    /// Whether the next apply has something to do that no row of the state shows.
+    pub(super) fn has_more_to_do(&self) -> bool {
+        self.unfinished > 0 || self.behind.iter().any(|place| !self.unread.contains(place))
     }
 
     /// The same once these rows have become those, at a time in seconds since 1970.

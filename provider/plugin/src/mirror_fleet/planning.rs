@@ -3,7 +3,7 @@
 //! Terraform plans once for the person and once more inside the apply, and compares. So nothing here looks at AWS; what the core decides
 //! is turned into planned values, known wherever they can be known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::expand::{DesiredSession, Expansion, Facts, Prior, PriorSession, PriorState, expand};
 use enigma_fleet::given::Given;
@@ -13,6 +13,7 @@ use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Value};
 
 use super::directory::{self, Whereabouts};
+use super::forgetting::{self, Forgotten};
 use super::memory::Memory;
 use super::rules;
 use super::state::{Computed, Coverage, Row, Rows};
@@ -55,6 +56,9 @@ pub(super) struct Decision {
     pub(super) observation: Observation,
     pub(super) facts: Facts,
     pub(super) expansion: Expansion,
+    /// Places that could not be read when it was observed or refreshed.
+    pub(super) unread: BTreeSet<Place>,
+    pub(super) forgotten: Forgotten,
 }
 
 /// Reads the members of a configuration; null is an error, because it would look like "remove everything".
@@ -86,7 +90,8 @@ pub(super) fn specification(
     default_tags: &Given<RawTags>,
 ) -> Result<Option<FleetSpec>, Diagnostics> {
     let (spec, problems) = spec::parse(&convert::raw(config, default_tags));
-    let mistakes: Diagnostics = problems.iter().map(diagnostics::problem).collect();
+    let mut mistakes: Diagnostics = problems.iter().map(diagnostics::problem).collect();
+    mistakes.extend(forgetting::accounts(config).err().unwrap_or_default());
     mistakes.into_result(spec)
 }
 
@@ -102,19 +107,24 @@ pub(super) fn decide(question: &Question<'_>) -> Result<(Option<Decision>, Diagn
                 return Err(mistakes);
             }
         };
-    let (Some(spec), Wanted::Known(observation)) = (spec, wanted) else {
+    let forgotten = forgetting::accounts(question.config)?;
+    let (Some(spec), Wanted::Known(observation), Some(forgotten)) = (spec, wanted, forgotten) else {
         return Ok((None, Diagnostics::new()));
     };
+    forgetting::contradictions(&spec, question.home, &forgotten).into_result(())?;
     let mut known = remembered(&prior.rows(), question.memory);
     // What the data source could not read has no members there; that is no reason to remove anything.
     known.unread.extend(observation.unread.keys().cloned());
+    let forgetting = forgetting::forget(&spec.name, &mut known, &forgotten);
     let facts = observation.facts(&spec, question.home);
     let expansion = expand(&spec, question.home, &observation.members, &known, &facts);
-    let findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
+    let mut findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
+    findings.extend(forgetting);
     if findings.has_errors() {
         return Err(findings);
     }
-    Ok((Some(Decision { prior, spec, observation, facts, expansion }), findings))
+    let unread = known.unread;
+    Ok((Some(Decision { prior, spec, observation, facts, expansion, unread, forgotten }), findings))
 }
 
 /// The planned computed attributes of a decision.
@@ -137,7 +147,7 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         .keys()
         .map(|key| (key.to_string(), known_id(&before.filter_ids, key).map_or(Value::Unknown, Value::Known)))
         .collect();
-    let filter_rules = rules::planned(&decision.expansion);
+    let filter_rules = rules::planned(&decision.expansion).map(|lines| unread_rules_stay(lines, decision));
     let whereabouts = Whereabouts::stored(before).of_interfaces(&decision.observation.places);
     let coverage = Coverage::of(rows.len(), decision.expansion.not_mirrored.len());
     let mut after = Computed {
@@ -156,7 +166,7 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         filter_rules: filter_rules.map_or(Value::Unknown, Value::Known),
         summary: before.summary.clone(),
     };
-    let was_pending = prior_rows.values().any(Row::is_promised) || question.memory.unfinished > 0;
+    let was_pending = prior_rows.values().any(Row::is_promised) || question.memory.has_more_to_do();
     after.count();
     if question.prior.is_none() {
         after.id = Value::Known(decision.expansion.fleet.to_string());
@@ -183,6 +193,17 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         after.coverage = Value::Known(coverage);
     }
     after
+}
+
+/// Where nothing can be read no rule can be changed either: what is stored of it stays.
+fn unread_rules_stay(mut lines: BTreeMap<String, String>, decision: &Decision) -> BTreeMap<String, String> {
+    let unread = decision.expansion.filters.keys().filter(|key| decision.unread.contains(&key.place));
+    let unread: Vec<String> = unread.map(|key| format!("{key}/")).collect();
+    let is_unread = |line: &str| unread.iter().any(|filter| line.starts_with(filter));
+    lines.retain(|line, _| !is_unread(line));
+    let stored = decision.prior.filter_rules.as_ref().known().into_iter().flatten();
+    lines.extend(stored.filter(|(line, _)| is_unread(line)).map(|(line, rule)| (line.clone(), rule.clone())));
+    lines
 }
 
 /// The computed attributes while something decisive is unknown: nothing is promised.

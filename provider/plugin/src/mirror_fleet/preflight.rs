@@ -14,14 +14,16 @@ use enigma_tfplugin::{Diagnostic, Diagnostics};
 use super::applying::{self, Occasion};
 use super::looking;
 use super::planning::{Decision, Question};
-use super::tags;
+use super::state::Computed;
+use super::{tags, unread};
 use crate::diagnostics;
 
-/// Looks at a plan that has something to do; `description` is what its targets will carry.
+/// Looks at a plan that has something to do, with what it promises; `description` is what its targets will carry.
 pub(super) async fn look(
     cloud: &Arc<dyn Cloud>,
     question: &Question<'_>,
     decision: &Decision,
+    planned: &Computed,
     description: &str,
 ) -> Diagnostics {
     let known = looking::places_of(&decision.prior, question.home);
@@ -33,6 +35,8 @@ pub(super) async fn look(
             known: &known,
             shared: &shared,
             former_tags: tags::former(&decision.prior.tags_all),
+            forgotten: &decision.forgotten,
+            settled: looking::settled(planned),
         },
     };
     let expansion = decision.expansion.clone();
@@ -62,5 +66,6 @@ pub(super) async fn look(
         )
     });
     let held_back = diagnostics::held_back(&ready.plan, true);
-    findings.map(diagnostics::finding).chain(held_back).chain(unanswered).collect()
+    let waiting = unread::waiting(&ready.apart);
+    findings.map(diagnostics::finding).chain(waiting).chain(held_back).chain(unanswered).collect()
 }

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enigma_fleet::drift::{self, Drift};
-use enigma_fleet::expand::PriorSession;
+use enigma_fleet::drift::{self, Drift, Refreshed};
+use enigma_fleet::expand::{Prior, PriorSession};
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{FilterId, FleetName, MemberKey, ObjectKey, TargetId};
+use enigma_fleet::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, PacketLength, TargetId};
 use enigma_fleet::inventory::Inventory;
 use enigma_fleet::ownership::Owned;
+use enigma_fleet::quota::NLB_PACKET_LENGTH;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
 
@@ -43,14 +44,16 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
     let memory = Memory { unread: seen.inventory.unread.keys().cloned().collect(), ..Memory::default() };
     let gone =
         vanished(before, seen.owned).into_iter().filter(|key| !is_present(key, seen.inventory)).collect();
-    let refreshed = drift::refresh(&remembered(&old_rows, &memory), seen.owned, &gone);
+    let prior = remembered(&old_rows, &memory);
+    let mut refreshed = drift::refresh(&prior, seen.owned, &gone);
+    recognise_unread_targets(before, seen, &prior, &mut refreshed);
     let rows: Rows = refreshed
         .prior
         .sessions
         .iter()
         .map(|(key, session)| (key.to_string(), row(key, session, old_rows.get(&key.to_string()), seen)))
         .collect();
-    let mut shares = shares::observed(seen.owned, &refreshed.shares);
+    let mut shares = shares::observed(seen.owned, &refreshed.shares, &before.shares);
     let unread = before.shares.clone().known().unwrap_or_default().into_iter();
     shares.extend(
         unread.filter(|(place, _)| seen.inventory.unread.keys().any(|one| one.to_string() == *place)),
@@ -88,6 +91,43 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
     told.shares.extend(refreshed.shares.iter().map(ToString::to_string));
     told.objects(before, &after, &seen.memory.unfinished_filters);
     (after, told.diagnostics())
+}
+
+/// A session may send to a target of the fleet that could not be read. It is the one that it was if its id is.
+fn recognise_unread_targets(before: &Computed, seen: &Seen<'_>, prior: &Prior, refreshed: &mut Refreshed) {
+    let ids = unread_ids(&before.target_ids, seen).into_iter();
+    let unread: BTreeMap<String, Label> =
+        ids.filter_map(|(key, id)| Some((id.known()?, key.parse::<ObjectKey>().ok()?.label))).collect();
+    if unread.is_empty() {
+        return;
+    }
+    for (key, sessions) in &seen.owned.sessions {
+        let (Some(after), Some(before)) = (refreshed.prior.sessions.get_mut(key), prior.sessions.get(key))
+        else {
+            continue;
+        };
+        let session = sessions.iter().find(|one| Some(&one.id) == after.session.as_ref());
+        let target = session.and_then(|session| unread.get(session.target.as_str()));
+        if after.target.is_some() || target.is_none() || target != before.target.as_ref() {
+            continue;
+        }
+        after.target = target.cloned();
+        // What AWS reports as the default depends on the kind of target.
+        let is_default = after.packet_length.map(PacketLength::get) == Some(NLB_PACKET_LENGTH);
+        if before.packet_length.is_none() && is_default {
+            after.packet_length = None;
+        }
+        if let Some(Drift::Changed(fields)) = refreshed.drift.get_mut(key) {
+            fields.retain(|(name, _, _)| match *name {
+                "target" => false,
+                "packet_length" => after.packet_length != before.packet_length,
+                _ => true,
+            });
+            if fields.is_empty() {
+                refreshed.drift.remove(key);
+            }
+        }
+    }
 }
 
 /// Sources lie where they lay: what was stored before goes first, so that a refresh alone changes no directory.

@@ -14,6 +14,7 @@ use enigma_fleet::plan::{HeldBack, Plan, Stage};
 use enigma_reconcile::outcome::{Created, Outcome, Outcomes};
 use enigma_tfplugin::Value;
 
+use super::apart::Apart;
 use super::directory::{self, Whereabouts};
 use super::memory::{unfinished, unfinished_filters};
 use super::rules;
@@ -36,8 +37,15 @@ pub(super) struct Ended<'a> {
     pub(super) plan: &'a Plan,
     /// What was done.
     pub(super) outcomes: &'a Outcomes,
-    /// Places where nothing was tried, because they could not be read.
-    pub(super) unread: &'a BTreeMap<Place, String>,
+    /// What was left alone, because a place could not be read.
+    pub(super) apart: &'a Apart,
+}
+
+impl Ended<'_> {
+    /// Places where something is still to be done that no row shows. Of a create every row of theirs does.
+    pub(super) fn untried(&self) -> usize {
+        if self.is_create { 0 } else { self.apart.unread.len() }
+    }
 }
 
 /// What became of one source.
@@ -59,12 +67,13 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
     let fates = Fates::of(ended);
     for (text, planned) in ended.planned.rows() {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
-        if ended.expansion.kept.contains_key(&key) {
+        let is_waiting = ended.apart.waiting.contains_key(&key);
+        if ended.expansion.kept.contains_key(&key) && !is_waiting {
             rows.insert(text, planned);
             continue;
         }
         // Nothing was tried there, so what was is.
-        if ended.unread.contains_key(&key.place)
+        if (is_waiting || ended.apart.unread.contains_key(&key.place))
             && let Some(old) = old_rows.get(&text)
         {
             rows.insert(text, old.clone());
@@ -106,7 +115,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
     }
     for (text, old) in old_rows {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
-        let is_left = fates.is_left(&key) || ended.unread.contains_key(&key.place);
+        let is_left = fates.is_left(&key) || ended.apart.unread.contains_key(&key.place);
         if !rows.contains_key(&text) && is_left {
             rows.insert(text, old);
         }
@@ -128,7 +137,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         keep_undeleted(ended, &mut after);
     }
     after.count();
-    after.count_more(unfinished(ended.outcomes));
+    after.count_more(unfinished(ended.outcomes).saturating_add(ended.untried()));
     after
 }
 
@@ -207,8 +216,8 @@ fn shares(ended: &Ended<'_>) -> Shares {
     let existing: BTreeMap<String, String> = ended
         .owned
         .shares
-        .iter()
-        .filter_map(|(place, list)| Some((place.to_string(), list.first()?.arn.to_string())))
+        .keys()
+        .filter_map(|place| Some((place.to_string(), ended.owned.serving_share(place)?.arn.to_string())))
         .collect();
     for (place, share) in &mut shares {
         let arn = made.get(place).or_else(|| existing.get(place)).cloned();
@@ -229,7 +238,7 @@ fn keep_undeleted(ended: &Ended<'_>, after: &mut Computed) {
         }
     }
     let is_unread =
-        |text: &str| text.parse::<ObjectKey>().is_ok_and(|key| ended.unread.contains_key(&key.place));
+        |text: &str| text.parse::<ObjectKey>().is_ok_and(|key| ended.apart.unread.contains_key(&key.place));
     let keep = |before: &Value<Ids>, after: &mut Value<Ids>, undeleted: &BTreeSet<String>| {
         let (Value::Known(before), Value::Known(after)) = (before, after) else { return };
         for (key, id) in before.iter().filter(|(key, _)| undeleted.contains(*key) || is_unread(key)) {
@@ -243,6 +252,12 @@ fn keep_undeleted(ended: &Ended<'_>, after: &mut Computed) {
 /// Filters whose rules are not as planned say what is in AWS: the failure is reported as an error, so they may.
 fn correct_rules(ended: &Ended<'_>, after: &mut Computed) {
     let Value::Known(lines) = &mut after.filter_rules else { return };
+    let untried: Vec<String> = ended.apart.unread.keys().map(|place| format!("{place}/")).collect();
+    let is_untried = |line: &str| untried.iter().any(|place| line.starts_with(place));
+    lines.retain(|line, _| !is_untried(line));
+    let stored = ended.before.filter_rules.as_ref().known().into_iter().flatten();
+    lines
+        .extend(stored.filter(|(line, _)| is_untried(line)).map(|(line, rule)| (line.clone(), rule.clone())));
     for key in unfinished_filters(ended.outcomes) {
         let prefix = format!("{key}/");
         lines.retain(|line, _| !line.starts_with(&prefix));
@@ -305,7 +320,9 @@ impl<'a> Fates<'a> {
                 (Action::CreateSession { .. }, Outcome::Done(Some(Created::Session(id)))) => {
                     Fate::Made(id.clone())
                 }
-                (Action::CreateSession { .. }, Outcome::SourceGone(_)) => return Fate::Gone,
+                (Action::CreateSession { .. } | Action::ModifySession { .. }, Outcome::SourceGone(_)) => {
+                    return Fate::Gone;
+                }
                 (Action::CreateSession { .. }, _) => Fate::Unmade,
                 (Action::ModifySession { .. }, Outcome::Done(_)) => fate,
                 (Action::ModifySession { id, .. }, _) => Fate::Unchanged(id),

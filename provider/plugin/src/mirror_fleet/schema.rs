@@ -5,7 +5,7 @@
 
 use enigma_tfplugin::{Attribute, Object, Schema, Type};
 
-use super::{cost, shares, timeouts};
+use super::{cost, forgetting, shares, timeouts};
 use crate::member::members_type;
 
 /// Version 0: the first published shape.
@@ -323,4 +323,5 @@ fn safety() -> Object {
                  provider uses there. Unset: `true`.",
             ),
         )
+        .attribute("forget_accounts", forgetting::argument())
 }

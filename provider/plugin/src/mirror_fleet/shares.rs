@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::drift::ShareDrift;
 use enigma_fleet::expand::{DesiredShare, Expansion};
-use enigma_fleet::ids::{AccountId, Place, TargetId};
+use enigma_fleet::ids::{AccountId, MemberKey, Place, TargetId};
+use enigma_fleet::inventory::MirrorSession;
 use enigma_fleet::ownership::Owned;
 use enigma_tfplugin::{Attribute, Type, Value};
 use serde::{Deserialize, Serialize};
@@ -54,8 +55,9 @@ pub(super) fn planned(expansion: &Expansion, before: &Value<Shares>) -> Shares {
 }
 
 /// The shares that are, of places that were read. An account is in one if it can use what is shared: an invitation that waits for an
-/// answer is none.
-pub(super) fn observed(owned: &Owned, drift: &BTreeSet<ShareDrift>) -> Shares {
+/// answer is none. Whom the fleet has let go and only others still need is left out: an apply cannot take them out, so a state that
+/// listed them would show a removal in every plan. Once nobody there needs the share they are listed, and the next apply does.
+pub(super) fn observed(owned: &Owned, drift: &BTreeSet<ShareDrift>, before: &Value<Shares>) -> Shares {
     let labels: BTreeMap<&TargetId, &str> = owned
         .targets
         .iter()
@@ -74,17 +76,39 @@ pub(super) fn observed(owned: &Owned, drift: &BTreeSet<ShareDrift>) -> Shares {
         let accounts = principals
             .filter_map(|(principal, _)| principal.parse::<AccountId>().ok())
             .filter(|account| !is_unseen(place, account));
+        let stated = before.as_ref().known().and_then(|shares| shares.get(&place.to_string()));
+        let is_stated = |account: &AccountId| {
+            stated.is_some_and(|share| share.accounts.iter().any(|one| *one == account.to_string()))
+        };
+        let accounts: Vec<String> = accounts
+            .filter(|account| is_stated(account) || !is_left(owned, place, account))
+            .map(|account| account.to_string())
+            .collect();
+        if accounts.is_empty() && stated.is_none() && !share.principals.is_empty() {
+            continue;
+        }
         let targets = share.targets.iter().filter(|(_, status)| status.is_held());
         let mut targets: Vec<String> =
             targets.filter_map(|(id, _)| labels.get(id)).map(|label| (*label).to_owned()).collect();
         targets.sort_unstable();
         targets.dedup();
-        let share = Share {
-            arn: Value::Known(share.arn.to_string()),
-            accounts: accounts.map(|account| account.to_string()).collect(),
-            targets,
-        };
+        let share = Share { arn: Value::Known(share.arn.to_string()), accounts, targets };
         shares.insert(place.to_string(), share);
     }
     shares
+}
+
+/// Whether sessions of others there send to the fleet's targets of this place, and none of the fleet's does.
+fn is_left(owned: &Owned, place: &Place, account: &AccountId) -> bool {
+    let targets: BTreeSet<&TargetId> = owned
+        .targets
+        .iter()
+        .filter(|(key, _)| key.place == *place)
+        .flat_map(|(_, list)| list.iter().map(|target| &target.id))
+        .collect();
+    let uses = |sessions: &BTreeMap<MemberKey, Vec<MirrorSession>>| {
+        let there = sessions.iter().filter(|(key, _)| key.place.account == *account);
+        there.flat_map(|(_, list)| list).any(|session| targets.contains(&session.target))
+    };
+    uses(&owned.strangers) && !uses(&owned.sessions)
 }

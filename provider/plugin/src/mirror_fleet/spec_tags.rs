@@ -2,8 +2,8 @@
 //!
 //! State can be lost, and compiled filter rules do not tell which intent they came from. So the configuration that made a fleet
 //! travels with it: deflated, base64, in chunks that fit AWS's tag limits. Import reads it back, and a plan after an import
-//! is empty when the configuration is still the one that was applied. A description that is too large is left out; import
-//! then starts from empty inputs and the plan shows them as changes.
+//! is empty when the configuration is still the one that was applied. A description that is too large, or too large beside the tags
+//! that people wrote, is left out; import then starts from empty inputs and the plan shows them as changes.
 
 use std::io::{Read as _, Write as _};
 
@@ -27,15 +27,15 @@ const MAX_CHUNKS: usize = 25;
 /// No description that we wrote inflates to more; a larger one is not ours.
 const MAX_INFLATED: u64 = 1 << 20;
 
-/// The tags that carry `description`, or none when it does not fit.
-pub(super) fn write(description: &str) -> Tags {
+/// The tags that carry `description`, at most `room` of them; none when it does not fit.
+pub(super) fn write(description: &str, room: usize) -> Tags {
     let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
     // Writing to memory cannot fail; were it to, the description would be left out, which import copes with.
     let Ok(bytes) = deflate.write_all(description.as_bytes()).and_then(|()| deflate.finish()) else {
         return Tags::new();
     };
     let text = STANDARD.encode(bytes);
-    if text.len() > CHUNK * MAX_CHUNKS {
+    if text.len() > CHUNK * room.min(MAX_CHUNKS) {
         return Tags::new();
     }
     // Base64 is ASCII, so any byte boundary is a character boundary.
@@ -74,7 +74,7 @@ mod tests {
     fn a_description_survives_its_tags() {
         let long: String = (0..400).map(|n| format!("\"rule-{n}\":{{\"action\":\"accept\"}},")).collect();
         for description in ["{}", "{\"filters\":{\"default\":{\"dns\":true}}}", long.as_str()] {
-            let tags = write(description);
+            let tags = write(description, MAX_CHUNKS);
             assert!(tags.values().all(|v| v.len() <= CHUNK) && !tags.is_empty());
             assert_eq!(read(&tags).as_deref(), Some(description));
         }
@@ -90,12 +90,22 @@ mod tests {
         })
         .take(20_000)
         .collect();
-        assert!(write(&noise).is_empty());
+        assert!(write(&noise, usize::MAX).is_empty());
+    }
+
+    #[test]
+    fn a_description_takes_no_more_tags_than_there_is_room_for() {
+        let rules: String =
+            (0..400).map(|n| format!("\"rule-{n}\":{{\"ports\":[\"{}\"]}},", n * n)).collect();
+        let needed = write(&rules, MAX_CHUNKS).len();
+        assert!(needed > 1);
+        assert_eq!((write(&rules, needed).len(), write(&rules, needed - 1).len()), (needed, 0));
+        assert!(write("{}", 0).is_empty());
     }
 
     #[test]
     fn damaged_tags_read_as_none() {
-        let mut tags = write("{\"filters\":{}}");
+        let mut tags = write("{\"filters\":{}}", 1);
         tags.insert(format!("{PREFIX}1"), "not base64!".to_owned());
         assert_eq!(read(&tags), None);
         assert_eq!(read(&Tags::new()), None);

@@ -2,9 +2,11 @@
 //!
 //! What the real command line does with the answers is proved elsewhere; here are the cases that it cannot reach one by one.
 
+mod apart;
 mod applying;
 mod company;
 mod expect;
+mod forgetting;
 mod former;
 mod held_back;
 mod lab;

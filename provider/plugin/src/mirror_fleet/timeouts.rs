@@ -58,9 +58,8 @@ impl Deadline {
     pub(super) fn exceeded(&self, outcomes: &Outcomes, terraform: &CancellationToken) -> Option<Diagnostic> {
         let is_cut = outcomes.steps.iter().any(|step| matches!(step.outcome, Outcome::Cancelled));
         (is_cut && !terraform.is_cancelled()).then(|| {
-            let minutes = self.limit.as_secs().div_ceil(60);
             Diagnostic::warning(
-                format!("The time limit of {minutes} minutes was reached"),
+                format!("The time limit of {} was reached", words(self.limit)),
                 format!(
                     "No further call began after that. What was done is in the state, and the next apply does the rest. To give it more time \
                      at once, set `timeouts.{}`.",
@@ -72,6 +71,12 @@ impl Deadline {
     }
 }
 
+/// Such as `1h 30m`.
+fn words(limit: Duration) -> String {
+    SignedDuration::try_from(limit)
+        .map_or_else(|_| format!("{} seconds", limit.as_secs()), |limit| format!("{limit:#}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +85,9 @@ mod tests {
     fn durations_are_written_as_in_other_providers() {
         for (text, minutes) in [("90m", 90), ("2h", 120), ("1h30m", 90), ("1h30m0s", 90), ("60s", 1)] {
             assert_eq!(parse(text), Ok(Duration::from_secs(minutes * 60)), "{text}");
+        }
+        for (text, said) in [("60m", "1h"), ("90m", "1h 30m"), ("2s", "2s")] {
+            assert_eq!(words(parse(text).unwrap()), said);
         }
         for text in ["", "soon", "10", "-5m", "0s"] {
             assert!(parse(text).unwrap_err().contains("1h30m"), "{text}");

@@ -1,19 +1,42 @@
 //! Places that could not be read, in words: one diagnostic for each account and reason, since a lost role is lost in every Region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::ids::{AccountId, Place};
 use enigma_tfplugin::{Diagnostic, Diagnostics};
 
-/// Of a refresh: sessions there are kept.
-pub(super) fn kept(unread: &BTreeMap<Place, String>) -> Diagnostics {
+use super::apart::Apart;
+
+/// Of a refresh: what the state has is kept; it has something in the places of `holding`.
+pub(super) fn kept(unread: &BTreeMap<Place, String>, holding: &BTreeSet<Place>) -> Diagnostics {
     accounts(unread)
         .map(|(account, why)| {
+            let holds = unread.keys().any(|place| place.account == *account && holding.contains(place));
+            let what = if holds {
+                "The fleet's sessions there are kept as the state knows them, and none of them is removed. To let the account go, let the \
+                 provider reach it until an apply has removed them; if nobody can reach it any more, name it in `safety.forget_accounts`."
+            } else {
+                "The state knows nothing of the fleet there."
+            };
+            Diagnostic::warning(format!("Account {account} could not be read"), format!("{what}\n{why}"))
+        })
+        .collect()
+}
+
+/// Of a plan: targets that could not be read, with how many sessions wait for that.
+pub(super) fn waiting(apart: &Apart) -> Diagnostics {
+    let mut waiting: BTreeMap<&Place, usize> = BTreeMap::new();
+    for place in apart.waiting.values().filter(|place| apart.unread.contains_key(*place)) {
+        *waiting.entry(place).or_default() += 1;
+    }
+    waiting
+        .into_iter()
+        .map(|(place, count)| {
+            let why = apart.unread.get(place).map_or("", String::as_str);
             Diagnostic::warning(
-                format!("Account {account} could not be read"),
+                format!("Targets in {place} could not be read"),
                 format!(
-                    "The fleet's sessions there are kept as the state knows them, and none of them is removed. If the account has left for \
-                     good, let the provider reach it until an apply has removed them, or delete them there by hand.\n{why}"
+                    "While that is so, an apply neither makes nor changes the sessions that send there ({count}), and does the rest: {why}."
                 ),
             )
         })
@@ -63,7 +86,8 @@ mod tests {
             (place("222222222222", "us-west-2"), "the role cannot be assumed".to_owned()),
             (place("333333333333", "us-east-1"), "no reply".to_owned()),
         ]);
-        let told = kept(&unread);
+        let holding = BTreeSet::from([place("222222222222", "us-west-2")]);
+        let told = kept(&unread, &holding);
         let summaries: Vec<&str> = told.iter().map(|d| d.summary.as_str()).collect();
         assert_eq!(
             summaries,

@@ -1,5 +1,6 @@
 //! Applies that do not go as planned: every failure of every call, cancellation, and a world that moved since the review.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use enigma_fleet::inventory::Tags;
@@ -103,8 +104,10 @@ async fn every_failure_of_every_call_of_a_create_is_told_and_the_next_apply_fini
                 assert!(lab.stored.is_some(), "{at}: something was made, so there is a state: {told:?}");
                 lab.expect_state_tells_the_world();
                 let pending = lab.stored.as_ref().unwrap().computed().pending_count.known().unwrap();
-                let is_overcome = times == 1
-                    && (kind == ErrorKind::Throttled || (kind == ErrorKind::NotFound && told.is_empty()));
+                let is_tried_again =
+                    matches!(kind, ErrorKind::Throttled | ErrorKind::NoReply | ErrorKind::Unavailable);
+                let is_overcome =
+                    times == 1 && (is_tried_again || (kind == ErrorKind::NotFound && told.is_empty()));
                 let is_gone =
                     operation == "CreateTrafficMirrorSession" && kind == ErrorKind::InterfaceNotFound;
                 assert_eq!(pending > 0, !is_overcome && !is_gone, "{at}: {pending} pending, {told:?}");
@@ -130,6 +133,47 @@ async fn a_create_that_made_nothing_errs_without_a_state() {
         lab.aws.heal();
         lab.settle(&fleet()).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_made_nothing_says_all_that_went_wrong() {
+    let mut lab = super::company::company();
+    let plan = lab.plan(&super::company::company_fleet()).await.unwrap();
+    lab.aws.deny(&super::company::place("222222222222", "us-east-1"));
+    lab.aws.fail_next("CreateTrafficMirrorTarget", ALL, ErrorKind::Unauthorized);
+    lab.aws.fail_next("CreateTrafficMirrorFilter", ALL, ErrorKind::Unauthorized);
+    let told = lab.apply(&plan).await;
+    assert!(told.has_errors() && lab.stored.is_none(), "{told:?}");
+    let unreached = "Account 222222222222 could not be reached";
+    assert_eq!(told.iter().filter(|d| d.summary == unreached).count(), 1, "{told:?}");
+}
+
+/// As many tags as a person may write, each fleet with a description of many chunks.
+fn tagged(count: usize) -> Json {
+    let tags: BTreeMap<String, String> = (0..count).map(|n| (format!("tag-{n}"), "x".repeat(200))).collect();
+    let many = (0..60).map(|n| json!([format!("10.{n}.{}.0/24", n * n % 251)]));
+    let lists: BTreeMap<String, Json> =
+        many.enumerate().map(|(n, list)| (format!("list-{n}"), list)).collect();
+    fleet_with(&json!({ "tags": tags, "cidr_lists": lists }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_tags_that_a_person_may_write_fit_beside_those_of_the_fleet() {
+    let chunks = |lab: &Lab| {
+        let targets = lab.aws.contents(&home()).targets;
+        targets.iter().flat_map(|one| one.tags.keys()).filter(|key| key.starts_with("enigma:spec.")).count()
+    };
+    let mut lab = Lab::applied(&tagged(20)).await;
+    assert!(chunks(&lab) > 1, "there is room for the description");
+    // More tags than leave it room, changed in place and made anew; and back again.
+    lab.settle(&tagged(45)).await;
+    assert_eq!(chunks(&lab), 0);
+    lab.settle(&tagged(20)).await;
+    assert!(chunks(&lab) > 1);
+    let mut lab = Lab::applied(&tagged(45)).await;
+    lab.settle(&tagged(44)).await;
+    let told = lab.plan(&tagged(46)).await.unwrap_err();
+    assert!(told.iter().all(|d| d.detail.contains("Keep 45")), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,7 +251,7 @@ async fn lost_replies_lose_and_double_nothing() {
     ] {
         let mut lab = Lab::new().await;
         let reviewed = lab.plan(&before()).await.unwrap();
-        lab.aws.lose_replies(operation, 2);
+        lab.aws.lose_replies(operation, ALL);
         let told = lab.apply(&reviewed).await;
         assert!(told.iter().all(|d| d.severity == Severity::Warning) && !told.is_empty(), "{told:?}");
         lab.aws.heal();
@@ -222,7 +266,7 @@ async fn lost_replies_lose_and_double_nothing() {
         let mut lab = before_update().await;
         drop(lab.refresh().await);
         let reviewed = lab.plan(&after()).await.unwrap();
-        lab.aws.lose_replies(operation, 2);
+        lab.aws.lose_replies(operation, ALL);
         assert!(lab.apply(&reviewed).await.has_errors(), "{operation}");
         lab.aws.heal();
         lab.settle(&after()).await;

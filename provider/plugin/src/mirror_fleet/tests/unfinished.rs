@@ -41,6 +41,19 @@ async fn a_plan_that_somebody_overtook_writes_nothing() {
     lab.settle(&tagged("blue")).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_read_that_lags_makes_no_plan_stale() {
+    let mut lab = Lab::applied(&fleet()).await;
+    let past = lab.aws.freeze();
+    lab.settle(&tagged("red")).await;
+    // Targets, filters and sessions as they were before the last apply.
+    lab.aws.show(&past, 3);
+    drop(lab.refresh().await);
+    let told = lab.run(&tagged("blue")).await.unwrap();
+    assert!(!told.has_errors(), "{told:?}");
+    lab.expect_settled(&tagged("blue")).await;
+}
+
 /// A fleet with a second filter, more to do than one call, and a limit.
 fn limited(operation: &str, label: &str) -> Json {
     let filter = json!({ "rules": [{ "action": "accept" }] });
@@ -50,7 +63,7 @@ fn limited(operation: &str, label: &str) -> Json {
 }
 
 fn expect_limit(told: &Diagnostics, operation: &str) {
-    let limit = told.iter().find(|d| d.summary == "The time limit of 1 minutes was reached");
+    let limit = told.iter().find(|d| d.summary == "The time limit of 2s was reached");
     assert!(limit.is_some_and(|d| d.detail.contains(&format!("`timeouts.{operation}`"))), "{told:?}");
 }
 
@@ -78,6 +91,23 @@ async fn what_a_limit_of_time_leaves_the_next_apply_does() {
     lab.expect_state_tells_the_world();
     lab.aws.heal();
     lab.settle(&arguments).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_limit_of_time_leaves_of_a_destroy_the_next_one_does() {
+    let arguments = limited("delete", "default");
+    let mut lab = Lab::applied(&arguments).await;
+    let rows = lab.rows().len();
+    lab.aws.delay(&home(), "DeleteTrafficMirrorSession", Duration::from_secs(5));
+    let told = lab.destroy().await;
+    expect_limit(&told, "delete");
+    assert!(told.has_errors() && lab.stored.is_some(), "{told:?}");
+    assert!(lab.rows().len() < rows, "what had begun ended");
+    assert_eq!(lab.objects()[..2], [1, 1], "and no more began");
+    lab.expect_state_tells_the_world();
+    lab.aws.heal();
+    assert!(!lab.destroy().await.has_errors());
+    lab.expect_nothing_left();
 }
 
 fn ruled(port: &str, versions: &Json) -> Json {
