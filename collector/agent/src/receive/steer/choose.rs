@@ -46,7 +46,7 @@ fn by_inner(wrapping: Wrapping, payload: &[u8]) -> Option<u32> {
             at += 4;
         }
     }
-    let (packet, sum) = (&frame[at + 2..], |bytes: &[u8]| {
+    let (packet, sum) = (frame.get(at + 2..)?, |bytes: &[u8]| {
         bytes.chunks_exact(4).filter_map(|chunk| word(chunk, 0)).fold(0, u32::wrapping_add)
     });
     let (sum, protocol, header) = match half(frame, at)? {

@@ -227,6 +227,16 @@ fn what_ends_too_early_is_left_to_the_kernel_or_spread_by_its_outer_header() {
             }
         }
     }
+    // Behind tags, too: as many as are stepped over, and one more.
+    for tags in 1..4 {
+        let frame = [&[2; 12][..], &[0x88, 0xa8, 0, 9].repeat(tags), &[0x08, 0], &[0x45; 40]].concat();
+        for (wrapping, payload) in wrapped(&frame) {
+            let program = program(wrapping, WORKERS);
+            for cut in 0..=payload.len() {
+                agreed(wrapping, &program, &payload[..cut]);
+            }
+        }
+    }
     // One worker must not get all of it where the kernel takes the remainder.
     let program = program(Wrapping::Packet, WORKERS);
     let workers: std::collections::BTreeSet<u32> = (0..200_u8)
