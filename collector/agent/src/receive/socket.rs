@@ -40,6 +40,8 @@ pub(crate) enum Shortfall {
     Steering,
     /// The kernel does not join datagrams.
     Gro,
+    /// The kernel drops what comes over IPv6 without an outer checksum.
+    ZeroChecksums,
 }
 
 impl fmt::Display for Shortfall {
@@ -65,6 +67,10 @@ impl fmt::Display for Shortfall {
                  of a copy; receive.workers = 1 needs neither",
             ),
             Self::Gro => f.write_str("kernel has no UDP GRO (Linux 5.0): datagrams are received one by one"),
+            Self::ZeroChecksums => f.write_str(
+                "kernel takes no IPv6 datagrams with a checksum of zero (UDP_NO_CHECK6_RX, Linux 3.16): mirror traffic over \
+                 IPv6 may be dropped, counted as `Udp6InCsumErrors` in /proc/net/snmp6 only",
+            ),
         }
     }
 }
@@ -193,6 +199,12 @@ fn prepare(socket: &Socket, wishes: Wishes) -> Vec<Shortfall> {
     }
     if batch::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1).is_err() {
         shortfalls.push(Shortfall::Timestamps);
+    }
+    let is_ipv6 = matches!(socket.domain(), Ok(Domain::IPV6));
+    // Tunnels may leave the checksum out over IPv6 as well (RFC 6935 section 5), and a kernel drops that unless told that
+    // the port is such a tunnel's. What is inside has its own checksums.
+    if is_ipv6 && batch::set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_NO_CHECK6_RX, 1).is_err() {
+        shortfalls.push(Shortfall::ZeroChecksums);
     }
     if wishes.gro && batch::set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1).is_err() {
         shortfalls.push(Shortfall::Gro);

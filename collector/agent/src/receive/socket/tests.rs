@@ -58,6 +58,22 @@ fn datagrams_of_both_families_and_every_size_arrive_whole_with_source_and_time()
 }
 
 #[test]
+fn a_datagram_over_ipv6_needs_no_checksum() {
+    let Ok(sender) = UdpSocket::bind("[::1]:0") else {
+        enigma_test_support::skip::skip("host has no IPv6 loopback");
+        return;
+    };
+    let (sockets, address, shortfalls) =
+        bind(Wrapping::Vxlan, "[::1]:0".parse().unwrap(), 1, wishes(1 << 20)).unwrap();
+    assert!(!shortfalls.contains(&Shortfall::ZeroChecksums));
+    batch::set_option(sender.as_fd(), libc::SOL_UDP, libc::UDP_NO_CHECK6_TX, 1).unwrap();
+    sender.send_to(b"without", address).unwrap();
+    let all = receive_all(&sockets[0], &mut Arena::new(), 1);
+    assert_eq!(all.len(), 1, "the kernel dropped it");
+    assert_eq!(all[0].2, b"without");
+}
+
+#[test]
 fn a_batch_is_full_then_short_then_empty() {
     let (sockets, address, _) =
         bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes(8 << 20)).unwrap();
