@@ -2,8 +2,9 @@
 # checksum, start. Nothing is installed from a package archive, so nothing but the artifact's address must be reachable.
 
 locals {
-  # The first and last are where the program looks and writes by itself.
+  # The first and last are where the program looks and writes by itself; the second is loaded by the unit in mode "ring".
   config_path       = "/etc/enigma/collector.toml"
+  early_path        = "/etc/enigma/early.nft"
   install_path      = "/usr/local/sbin/enigma-collector-install"
   records_directory = "/var/log/enigma"
 
@@ -22,6 +23,7 @@ locals {
     health_port       = var.health.port
     receive_buffer    = local.receive_buffer
     workers           = var.workers
+    receive_mode      = var.receive_mode
     flow_memory       = "${var.flow_memory_mib}MiB"
     records_directory = local.records_directory
     record_file_size  = "${local.record_file_mib}MiB"
@@ -34,6 +36,8 @@ locals {
 
   service = templatefile("${path.module}/templates/enigma-collector.service.tftpl", {
     config_path  = local.config_path
+    early_path   = local.early_path
+    receive_mode = var.receive_mode
     stop_seconds = local.systemd_stop_seconds
   })
 
@@ -52,7 +56,7 @@ locals {
     package_update  = false
     package_upgrade = false
 
-    write_files = [
+    write_files = concat([
       { path = local.config_path, owner = "root:root", permissions = "0644", content = local.collector_config },
       {
         path        = "/etc/systemd/system/enigma-collector.service"
@@ -73,7 +77,9 @@ locals {
         content     = "d ${local.records_directory} 0750 enigma-collector enigma-collector ${var.records_retention_days}d\n"
       },
       { path = local.install_path, owner = "root:root", permissions = "0755", content = file("${path.module}/templates/install.sh") },
-    ]
+      ], var.receive_mode == "ring" ? [
+      { path = local.early_path, owner = "root:root", permissions = "0644", content = file("${path.module}/templates/early.nft") },
+    ] : [])
 
     runcmd = [[local.install_path, var.artifact.url, var.artifact.sha256]]
   }

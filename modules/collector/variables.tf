@@ -359,7 +359,7 @@ variable "policy_arns" {
 # ---- The collector's own settings -------------------------------------------------------------------------------
 
 variable "receive_buffer_mib" {
-  description = "Kernel buffer of each receiving socket, and the kernel's bound on it (net.core.rmem_max). It holds what arrives while the program is busy; what does not fit is dropped and counted."
+  description = "Kernel buffer of each receiving socket, and the kernel's bound on it (net.core.rmem_max), or size of each ring. It holds what arrives while the program is busy; what does not fit is dropped and counted."
   type        = number
   # At 10 Gbit/s and 1,500-byte packets the kernel accounts about 2.3 kB a packet, so 64 MiB cover roughly 30 ms.
   default = 64
@@ -371,13 +371,24 @@ variable "receive_buffer_mib" {
 }
 
 variable "workers" {
-  description = "Receiving threads of a collector, each with its own flow table. With one, both directions of a flow always meet; more receive more, and may report a flow as two one-sided ones."
+  description = "Receiving threads of a collector, each with its own flow table. The kernel steers both directions of a flow to one of them; only a flow of which some packets are fragmented and others are not may be reported in two parts with more than one."
   type        = number
   default     = 1
 
   validation {
     condition     = var.workers >= 1 && var.workers <= 64 && floor(var.workers) == var.workers
     error_message = "workers must be a whole number from 1 to 64."
+  }
+}
+
+variable "receive_mode" {
+  description = "How packets reach a collector: `udp` through sockets, without any privilege, or `ring` through memory that the kernel fills beside its UDP stack, at a fraction of the cost for each packet. A ring needs CAP_NET_RAW, which the collector's unit then has, and a firewall rule, which the unit sets where the image has `nft`; without it the collector warns and the kernel does the work of both ways."
+  type        = string
+  default     = "udp"
+
+  validation {
+    condition     = contains(["udp", "ring"], var.receive_mode)
+    error_message = "receive_mode must be \"udp\" or \"ring\"."
   }
 }
 

@@ -344,3 +344,35 @@ run "stop_outlasts_the_drain" {
     error_message = "systemd must wait for the collector's drain and last write."
   }
 }
+
+run "rings" {
+  command = plan
+
+  variables {
+    receive_mode = "ring"
+  }
+
+  assert {
+    condition     = strcontains(local.collector_config, "mode = \"ring\"\n") && strcontains(local.service, "CapabilityBoundingSet=CAP_NET_RAW\nAmbientCapabilities=CAP_NET_RAW\nRestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_PACKET\n")
+    error_message = "A ring needs its capability within the unit's bounds, and its family of sockets."
+  }
+
+  assert {
+    condition     = strcontains(local.service, "nft -f /etc/enigma/early.nft") && length([for file in local.cloud_config.write_files : file if file.path == "/etc/enigma/early.nft"]) == 1
+    error_message = "The rule that keeps the UDP stack from doing the work twice must be written and loaded."
+  }
+}
+
+run "sockets" {
+  command = plan
+
+  assert {
+    condition     = strcontains(local.collector_config, "mode = \"udp\"\n") && strcontains(local.service, "CapabilityBoundingSet=\nAmbientCapabilities=\nRestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX\n") && !strcontains(local.service, "nft")
+    error_message = "Without rings the collector has no capability, and nothing touches the firewall."
+  }
+
+  assert {
+    condition     = length([for file in local.cloud_config.write_files : file if file.path == "/etc/enigma/early.nft"]) == 0
+    error_message = "Nobody needs the rule."
+  }
+}

@@ -481,6 +481,16 @@ run "no_worker" {
   expect_failures = [var.workers]
 }
 
+run "unknown_way_to_receive" {
+  command = plan
+
+  variables {
+    receive_mode = "xdp"
+  }
+
+  expect_failures = [var.receive_mode]
+}
+
 run "flow_memory_in_bytes" {
   command = plan
 
