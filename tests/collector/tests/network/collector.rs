@@ -41,8 +41,12 @@ impl<'a> Collector<'a> {
     ) -> Self {
         let [file, ready, records] = ["collector.toml", "ready", "records"].map(|name| dir.path().join(name));
         drop(std::fs::remove_file(&ready));
+        let listen = match config.contains("receive.listen") {
+            true => String::new(),
+            false => format!("receive.listen = \"0.0.0.0:{port}\"\n"),
+        };
         let text = format!(
-            "receive.listen = \"0.0.0.0:{port}\"\nhttp.listen = \"127.0.0.1:0\"\nexport.file.directory = {records:?}\n\
+            "{listen}http.listen = \"127.0.0.1:0\"\nexport.file.directory = {records:?}\n\
              export.file.flush_interval = \"20ms\"\n{config}"
         );
         std::fs::write(&file, text).unwrap();

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails; helpers included")]
 
 mod collector;
+mod joined;
 mod live;
 mod load;
 mod records;
 mod restart;
+mod service;
 mod split;
 mod topology;
 mod traffic;

@@ -6,12 +6,12 @@ use enigma_test_support::skip::skip;
 
 use crate::collector::{Collector, replay};
 use crate::records::{Fields, comparable, is_between_workloads, read, sum};
-use crate::topology::Topology;
+use crate::topology::{Outer, Topology};
 use crate::traffic::{Dump, ask, serve};
 
 #[test]
 fn the_union_of_two_collectors_is_complete() {
-    let topology = match Topology::up() {
+    let topology = match Topology::up(Outer::V4) {
         Ok(topology) => topology,
         Err(why) => return skip(why),
     };
@@ -21,7 +21,7 @@ fn the_union_of_two_collectors_is_complete() {
     let server = serve(&topology, dir.path());
     let config = "shutdown.drain = \"0s\"\n";
     let collectors = [4789, 4790].map(|port| Collector::start(&topology, port, config));
-    let dump = Dump::start(&topology, &capture);
+    let dump = Dump::start(&topology, &capture, Outer::V4);
     ask(&topology);
     dump.finish();
     let ended = collectors.map(Collector::stop);

@@ -10,6 +10,8 @@ use enigma_test_support::tools;
 
 /// The collector's one address.
 pub(crate) const COLLECTOR: &str = "10.67.0.10";
+/// The same over IPv6.
+pub(crate) const COLLECTOR6: &str = "fd67::10";
 /// Address of the workload that answers.
 pub(crate) const B4: &str = "10.66.0.2";
 pub(crate) const B6: &str = "fd66::2";
@@ -27,6 +29,23 @@ pub(crate) enum Host {
     Collector,
 }
 
+/// What mirrored packets travel over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outer {
+    V4,
+    V6,
+}
+
+impl Outer {
+    /// Where sessions send to.
+    pub(crate) fn collector(self) -> &'static str {
+        match self {
+            Self::V4 => COLLECTOR,
+            Self::V6 => COLLECTOR6,
+        }
+    }
+}
+
 /// The three hosts; taken down when dropped, also by a failing test.
 pub(crate) struct Topology {
     prefix: String,
@@ -36,17 +55,17 @@ pub(crate) struct Topology {
 
 impl Topology {
     /// Builds it, or says why it cannot be had here.
-    pub(crate) fn up() -> Result<Self, String> {
-        Self::with_sessions(true)
+    pub(crate) fn up(outer: Outer) -> Result<Self, String> {
+        Self::with_sessions(Some(outer))
     }
 
     /// The same without mirror sessions: hosts look for each other by themselves, and a test that counts packets does
     /// not want to see that.
     pub(crate) fn quiet() -> Result<Self, String> {
-        Self::with_sessions(false)
+        Self::with_sessions(None)
     }
 
-    fn with_sessions(mirrored: bool) -> Result<Self, String> {
+    fn with_sessions(mirrored: Option<Outer>) -> Result<Self, String> {
         // Several tests of one process have one each.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         tools::namespaces().map_err(|missing| missing.to_string())?;
@@ -73,7 +92,7 @@ impl Topology {
         format!("{}-{suffix}", self.prefix)
     }
 
-    fn build(&self, mirrored: bool) -> Result<(), String> {
+    fn build(&self, mirrored: Option<Outer>) -> Result<(), String> {
         let p = &self.prefix;
         let [a, b, c] = [Host::A, Host::B, Host::Collector].map(|host| self.name(host));
         for host in [&a, &b, &c] {
@@ -102,18 +121,29 @@ impl Topology {
         ] {
             ip(&["-n", host, "addr", "add", address, "dev", device])?;
         }
-        ip(&["-n", &a, "-6", "addr", "add", "fd66::1/64", "dev", "eth0", "nodad"])?;
-        ip(&["-n", &b, "-6", "addr", "add", "fd66::2/64", "dev", "eth0", "nodad"])?;
+        for (host, device, address) in [
+            (&a, "eth0", "fd66::1/64"),
+            (&b, "eth0", "fd66::2/64"),
+            (&a, "mir0", "fd67:1::1/64"),
+            (&c, "fromA", "fd67:1::fe/64"),
+            (&b, "mir0", "fd67:2::1/64"),
+            (&c, "fromB", "fd67:2::fe/64"),
+            (&c, "lo", "fd67::10/128"),
+        ] {
+            ip(&["-n", host, "-6", "addr", "add", address, "dev", device, "nodad"])?;
+        }
         for (host, device) in
             [(&a, "eth0"), (&b, "eth0"), (&a, "mir0"), (&b, "mir0"), (&c, "fromA"), (&c, "fromB")]
         {
             ip(&["-n", host, "link", "set", device, "up"])?;
         }
         for (host, vni, number) in [(&a, "1001", "1"), (&b, "1002", "2")] {
-            let own = format!("10.67.{number}.1");
             ip(&["-n", host, "route", "add", COLLECTOR, "via", &format!("10.67.{number}.254")])?;
-            if mirrored {
-                session(host, vni, &own)?;
+            ip(&["-n", host, "-6", "route", "add", COLLECTOR6, "via", &format!("fd67:{number}::fe")])?;
+            match mirrored {
+                Some(Outer::V4) => session(host, vni, &format!("10.67.{number}.1"), Outer::V4)?,
+                Some(Outer::V6) => session(host, vni, &format!("fd67:{number}::1"), Outer::V6)?,
+                None => {}
             }
         }
         Ok(())
@@ -175,7 +205,7 @@ impl Drop for Topology {
 }
 
 /// One mirror session: both directions of the host's interface, as VXLAN from `own`.
-fn session(host: &str, vni: &str, own: &str) -> Result<(), String> {
+fn session(host: &str, vni: &str, own: &str, outer: Outer) -> Result<(), String> {
     let off = |device: &str| {
         // What a device does not have cannot be switched off.
         drop(run(
@@ -201,14 +231,17 @@ fn session(host: &str, vni: &str, own: &str) -> Result<(), String> {
         "local",
         own,
         "remote",
-        COLLECTOR,
+        outer.collector(),
         "dstport",
         "4789",
         "srcport",
         "49152",
         "65535",
         "nolearning",
-        "noudpcsum",
+        match outer {
+            Outer::V4 => "noudpcsum",
+            Outer::V6 => "udp6zerocsumtx",
+        },
         "ttl",
         "64",
     ])?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use enigma_test_support::process::{Running, Signal, Stream};
 use enigma_test_support::wait;
 
-use crate::topology::{B4, B6, COLLECTOR, Host, Topology};
+use crate::topology::{B4, B6, Host, Outer, Topology};
 
 /// Longest wait for anything that should take moments, on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -64,8 +64,8 @@ pub(crate) struct Dump<'a> {
 
 impl<'a> Dump<'a> {
     /// Starts it; what comes from now on is in the file.
-    pub(crate) fn start(topology: &Topology, file: &'a Path) -> Self {
-        let filter = format!("udp dst port 4789 and dst host {COLLECTOR}");
+    pub(crate) fn start(topology: &Topology, file: &'a Path, outer: Outer) -> Self {
+        let filter = format!("udp dst port 4789 and dst host {}", outer.collector());
         let path = file.to_str().unwrap();
         let args = ["-i", "any", "-Q", "in", "-s", "0", "-B", "65536", "-U", "-w", path, &filter];
         let running = Running::start(topology.command(Host::Collector, "tcpdump", &args)).unwrap();
