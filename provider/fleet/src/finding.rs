@@ -150,8 +150,9 @@ pub enum FindingKind {
         setting: MaxRemovals,
         sources: Sources,
     },
-    /// The largest packets of a source do not fit the interface of a target and are cut.
-    TruncatedByTarget { target: Label, source_mtu: u16, target_mtu: u16, limit: u16 },
+    /// Packets as long as these sources may send do not fit the interface of a target and are cut there. They have a packet length
+    /// above the limit, or none, and then their MTU decides, which nobody knows.
+    TruncatedByTarget { target: Label, mtu: u16, limit: u16, has_length: bool, sources: Sources },
     /// Rules name a filter that the fleet lacks; `None` where they name none and there is no default.
     UnknownFilter { filter: Option<Label>, known: Vec<Label>, rules: Vec<Label>, sources: Sources },
     /// Rules name a target that the fleet lacks.

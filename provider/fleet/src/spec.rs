@@ -98,6 +98,8 @@ pub struct TargetSpec {
     pub region: Option<Region>,
     /// The account of a Gateway Load Balancer endpoint; `None` is the fleet's home.
     pub account: Option<AccountId>,
+    /// The MTU of an interface target's interface, if a person said so: AWS's API does not tell it.
+    pub mtu: Option<u16>,
     /// How packets of sources in other VPCs get there, if a person said so: one of [`PathKind::BETWEEN_VPCS`].
     pub path: Option<PathKind>,
 }

@@ -26,7 +26,8 @@ use crate::spec::{DestinationKind, FleetSpec, TargetSpec};
 /// From this part of a quota on a person is told: a tenth is left, which a fleet of 9,000 fills in weeks and an interface target
 /// with its next source.
 const NEAR_PERCENT: usize = 90;
-/// The largest MTU of a VPC, and the default of most images. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
+/// The largest MTU of a VPC, and what instances have unless somebody lowered it: AWS's API tells no interface's, so it is assumed where
+/// nobody wrote one, and findings say so. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
 const JUMBO_MTU: u16 = 9001;
 
 pub use balancers::{BalancerFacts, ReceiverFacts};
@@ -82,10 +83,6 @@ pub struct Paths {
     pub target_vpcs: BTreeMap<Label, VpcId>,
     /// Targets that can be reached over IPv6 alone. The others are judged by what IPv4 leaves room for, which is more.
     pub over_ipv6: BTreeSet<Label>,
-    /// MTUs of the interfaces of interface targets.
-    pub target_mtus: BTreeMap<Label, u16>,
-    /// MTU of the sources; 9001 where absent, the largest and usual one.
-    pub source_mtu: Option<u16>,
 }
 
 /// How much of one limit is used once the plan is carried out.
@@ -340,26 +337,30 @@ fn path_between(source: &VpcId, target: &TargetSpec, target_vpc: Option<&VpcId>)
     if target_vpc? == source { Some(PathKind::SameVpc) } else { target.path }
 }
 
+/// The IP version of mirrored packets around what they carry.
+fn outer(scene: &Scene<'_>, target: &Label) -> IpVersion {
+    if scene.answers.paths.over_ipv6.contains(target) { IpVersion::Ipv6 } else { IpVersion::Ipv4 }
+}
+
+/// Sources whose packets the way does not carry. Of the others some may be cut at its end.
 fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
-    let outer = |label: &Label| {
-        if scene.answers.paths.over_ipv6.contains(label) { IpVersion::Ipv6 } else { IpVersion::Ipv4 }
-    };
     let mut over: BTreeMap<(&Label, PathKind, u16), Vec<MemberKey>> = BTreeMap::new();
     for (key, session) in &scene.expansion.sessions {
         let (label, Some(member)) = (&session.target.label, scene.members.get(key)) else { continue };
         let Some(target) = scene.spec.targets.get(label) else { continue };
         let target_vpc = scene.answers.paths.target_vpcs.get(label);
         let Some(kind) = path_between(&member.vpc, target, target_vpc) else { continue };
-        let Some(limit) = kind.limits(outer(label)).packet_length else { continue };
+        let Some(limit) = kind.limits(outer(scene, label)).packet_length else { continue };
         let default = match target.kind {
             Some(DestinationKind::NetworkLoadBalancer) => quota::NLB_PACKET_LENGTH,
             // Whole packets, which are as long as the source's MTU lets them be.
-            _ => scene.answers.paths.source_mtu.unwrap_or(JUMBO_MTU),
+            _ => JUMBO_MTU,
         };
         if session.packet_length.map_or(default, |length| length.get()) > limit {
             over.entry((label, kind, limit)).or_default().push(key.clone());
         }
     }
+    look_at_interfaces(scene, &over.values().flatten().cloned().collect(), result);
     result.findings.extend(over.into_iter().map(|((target, path, limit), sources)| {
         // What a person wrote: the length if there is one, else what makes the way short.
         let at = match (scene.spec.session.packet_length, path) {
@@ -373,24 +374,42 @@ fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
         let kind = FindingKind::PacketLengthOverPath { target, path, limit, sources };
         Finding::at(at, kind)
     }));
-    for (label, &target_mtu) in &scene.answers.paths.target_mtus {
-        let is_interface = scene
-            .spec
-            .targets
-            .get(label)
-            .is_some_and(|target| target.kind == Some(DestinationKind::Interface));
-        let source_mtu = scene.answers.paths.source_mtu.unwrap_or(JUMBO_MTU);
-        let limit = target_mtu.saturating_sub(PathKind::SameVpc.limits(outer(label)).added);
-        // Sessions that cut packets shorter themselves lose nothing more here.
-        let is_cut = |session: &crate::expand::DesiredSession| {
-            session.target.label == *label && session.packet_length.is_none_or(|length| length.get() > limit)
-        };
-        if is_interface && source_mtu > limit && scene.expansion.sessions.values().any(is_cut) {
-            let kind =
-                FindingKind::TruncatedByTarget { target: label.clone(), source_mtu, target_mtu, limit };
-            result.findings.push(Finding::at(Path::root().attr("targets").key(label.as_str()), kind));
+}
+
+/// Interface targets whose interface cannot take what their sources send. AWS cuts such packets; of load balancers it says something
+/// else. <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-network-limitations.html>
+fn look_at_interfaces(scene: &Scene<'_>, told: &BTreeSet<MemberKey>, result: &mut Preflight) {
+    let mut cut: BTreeMap<(&Label, u16, bool), Vec<MemberKey>> = BTreeMap::new();
+    for (key, session) in &scene.expansion.sessions {
+        let label = &session.target.label;
+        let Some(target) = scene.spec.targets.get(label) else { continue };
+        if target.kind != Some(DestinationKind::Interface) || told.contains(key) {
+            continue;
+        }
+        let target_mtu = target.mtu.unwrap_or(JUMBO_MTU);
+        let limit = target_mtu.saturating_sub(PathKind::SameVpc.limits(outer(scene, label)).added);
+        // Whole packets are as long as the source's MTU lets them be, which AWS does not tell.
+        if session.packet_length.map_or(JUMBO_MTU, |length| length.get()) > limit {
+            cut.entry((label, limit, session.packet_length.is_some())).or_default().push(key.clone());
         }
     }
+    result.findings.extend(cut.into_iter().map(|((label, limit, has_length), sources)| {
+        let mtu = scene.spec.targets.get(label).and_then(|target| target.mtu);
+        let at = Path::root().attr("targets").key(label.as_str());
+        let at = match (has_length && scene.spec.session.packet_length.is_some(), mtu) {
+            (true, _) => Path::root().attr("session").attr("packet_length"),
+            (false, Some(_)) => at.attr("mtu"),
+            (false, None) => at.attr("network_interface_id"),
+        };
+        let kind = FindingKind::TruncatedByTarget {
+            target: label.clone(),
+            mtu: mtu.unwrap_or(JUMBO_MTU),
+            limit,
+            has_length,
+            sources: Sources::of(sources),
+        };
+        Finding::at(at, kind)
+    }));
 }
 
 #[cfg(test)]

@@ -332,11 +332,27 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 ),
             )
         }
-        Kind::TruncatedByTarget { target, source_mtu, target_mtu, limit } => (
+        Kind::TruncatedByTarget { target, mtu, limit, has_length, sources } => (
             format!("Packets of over {limit} bytes are cut on their way to target {target}"),
             format!(
-                "Sources have an MTU of {source_mtu} and the target's interface one of {target_mtu}; mirroring adds bytes to each \
-                 packet, and AWS cuts what then does not fit. Raise the target's MTU or lower that of the sources."
+                "Mirroring adds bytes to each packet, and AWS cuts what then does not fit the target's interface, whose MTU is taken to be \
+                 {mtu}. {} {}: {}. {}",
+                interfaces(sources),
+                match (has_length, sources.count) {
+                    (true, 1) => "has a longer packet_length",
+                    (true, _) => "have a longer packet_length",
+                    (false, 1) => "has no packet_length and is taken to have AWS's default MTU of 9001",
+                    (false, _) => "have no packet_length and are taken to have AWS's default MTU of 9001",
+                },
+                list(sources),
+                if *has_length {
+                    format!("Write a packet_length of {limit} or less, or the interface's own mtu with the target if it is larger.")
+                } else {
+                    format!(
+                        "Lower the MTU of the sources to {limit}; and if they have a lower one already, write a packet_length of their MTU \
+                         and 14 bytes, which cuts nothing and says so."
+                    )
+                }
             ),
         ),
         Kind::UnknownFilter { filter, known, rules, sources } => match filter {

@@ -1,6 +1,7 @@
 //! From what was written to a valid fleet; every problem at once.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use crate::check::PathKind;
 use crate::given::Given;
@@ -89,6 +90,7 @@ fn parse_targets(notes: &mut Notes, at: &Path, raw: &RawFleet) -> BTreeMap<Label
                 max_sessions: None,
                 region: None,
                 account: None,
+                mtu: None,
                 path: None,
             },
             Given::Absent => {
@@ -173,8 +175,36 @@ fn parse_target(notes: &mut Notes, at: &Path, raw: &RawTarget) -> TargetSpec {
              others. Remove it.",
         );
     }
+    let mtu = parse_mtu(notes, &at.attr("mtu"), kind, raw);
     let path = parse_path(notes, &at.attr("path"), kind, raw);
-    TargetSpec { destination, kind, zones: zones.unwrap_or_default(), max_sessions, region, account, path }
+    let zones = zones.unwrap_or_default();
+    TargetSpec { destination, kind, zones, max_sessions, region, account, mtu, path }
+}
+
+/// From what every host takes (RFC 791 section 3.1) to the most there is in a VPC.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
+const MTUS: RangeInclusive<i64> = 576..=9001;
+
+/// An unknown MTU decides about no session, so it holds nothing up.
+fn parse_mtu(notes: &mut Notes, at: &Path, kind: Option<DestinationKind>, raw: &RawTarget) -> Option<u16> {
+    let written = *raw.mtu.known()?;
+    if kind.is_some_and(|kind| kind != DestinationKind::Interface) {
+        notes.problem(
+            at,
+            "An MTU for a target that is no network interface",
+            "AWS cuts packets to the MTU of an interface alone. What a load balancer carries AWS says itself. Remove it.",
+        );
+        return None;
+    }
+    let mtu = u16::try_from(written).ok().filter(|_| MTUS.contains(&written));
+    if mtu.is_none() {
+        notes.problem(
+            at,
+            format!("MTU {written} is out of range"),
+            format!("Write the MTU of the interface, from {} to {}.", MTUS.start(), MTUS.end()),
+        );
+    }
+    mtu
 }
 
 /// An unknown way decides about no session, so it holds nothing up.

@@ -41,6 +41,8 @@ pub struct RawTarget {
     /// 12-digit id of the account that owns a Gateway Load Balancer endpoint; absent is the fleet's home. The other kinds
     /// live in the home account.
     pub account: Given<String>,
+    /// Bytes that the interface of an interface target takes, its MTU; absent is 9001, the most there is in a VPC.
+    pub mtu: Given<i64>,
     /// `peering` or `transit_gateway`: how packets of sources in other VPCs get there. Where absent nothing is assumed.
     pub path: Given<String>,
 }

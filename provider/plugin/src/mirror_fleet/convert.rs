@@ -42,6 +42,7 @@ fn raw_target(target: &Dynamic) -> RawTarget {
         max_sessions: number(target, "max_sessions"),
         region: text(target, "region"),
         account: text(target, "account"),
+        mtu: number(target, "mtu"),
         path: text(target, "path"),
     }
 }

@@ -197,7 +197,7 @@ fn filters_and_targets_have_quotas_too() {
 
 #[test]
 fn sources_of_strangers_fill_an_interface_target() {
-    let mut stage = Stage::with(RawTarget { max_sessions: Given::Absent, ..interface() }, None, 4);
+    let mut stage = Stage::with(RawTarget { max_sessions: Given::Absent, ..interface() }, Some(1514), 4);
     stage.seen().targets.push(MirrorTarget {
         id: "tmt-00000001".parse().unwrap(),
         owner: home().account,
@@ -244,7 +244,7 @@ fn interface_of(member: &Member) -> Interface {
 
 #[test]
 fn a_collectors_other_interfaces_are_an_error_where_the_plan_could_not_know() {
-    let mut stage = Stage::with(interface(), None, 2);
+    let mut stage = Stage::with(interface(), Some(1514), 2);
     let seen = interface_of(&member(2));
     stage.seen().interfaces.push(seen);
     let facts = Facts::of(&stage.spec, &home(), &stage.places);
@@ -291,7 +291,7 @@ fn packets_that_a_way_does_not_carry_are_told() {
     assert!(!told(nlb(), None, Some("peering"), false));
     // Whole packets of an interface with an MTU of 9001.
     assert!(told(interface(), None, gateway_way, false));
-    assert!(!told(interface(), None, Some("peering"), true));
+    assert!(!told(interface(), Some(8927), Some("peering"), true));
     // Nothing is assumed of a way that nobody told.
     assert!(!told(nlb(), None, None, false));
     assert!(told(gateway(), None, None, false));
@@ -327,20 +327,34 @@ fn a_path_counts_for_sources_of_other_vpcs_alone() {
 }
 
 #[test]
-fn a_source_longer_than_its_receiver_is_told() {
-    let mut stage = Stage::with(interface(), None, 1);
-    stage.answers.paths.target_mtus.insert("main".parse().unwrap(), 9001);
-    let expected =
-        "Warning targets[\"main\"]: Packets of over 8947 bytes are cut on their way to target main";
-    assert_eq!(stage.look().0, [expected]);
-    stage.answers.paths.source_mtu = Some(8947);
-    assert_eq!(stage.look().0, [""; 0]);
-    stage.answers.paths.over_ipv6.insert("main".parse().unwrap());
-    assert_eq!(stage.look().0.len(), 1);
-    stage.answers.paths.source_mtu = Some(8927);
-    assert_eq!(stage.look().0, [""; 0]);
-    let short = Stage::with(interface(), Some(128), 1);
-    assert_eq!(short.look().0, [""; 0], "128 bytes fit any receiver");
+fn packets_that_the_interface_of_a_target_does_not_take_are_told() {
+    let told = |mtu: Option<i64>, length: Option<i64>, ipv6: bool| {
+        let target = RawTarget { mtu: mtu.into(), ..interface() };
+        let mut stage = Stage::with(target, length, 2);
+        stage.answers.paths.over_ipv6.extend(ipv6.then(|| "main".parse().unwrap()));
+        stage.look().0
+    };
+    let cut = |at: &str, limit: u16| {
+        [format!("Warning {at}: Packets of over {limit} bytes are cut on their way to target main")]
+    };
+    // AWS's own example: with 9001 at both ends, sources may have 8947 over IPv4.
+    assert_eq!(told(None, None, false), cut("targets[\"main\"].network_interface_id", 8947));
+    assert_eq!(told(None, None, true), cut("targets[\"main\"].network_interface_id", 8927));
+    assert_eq!(told(Some(1500), None, false), cut("targets[\"main\"].mtu", 1446));
+    assert_eq!(told(Some(1500), Some(1447), false), cut("session.packet_length", 1446));
+    for (mtu, length, ipv6) in
+        [(Some(1500), 1446, false), (None, 8947, false), (None, 8927, true), (None, 128, false)]
+    {
+        assert_eq!(told(mtu, Some(length), ipv6), [""; 0], "{mtu:?} {length}");
+    }
+    // A way that carries less is told of instead.
+    let mut stage =
+        Stage::with(RawTarget { path: Given::Known("transit_gateway".to_owned()), ..interface() }, None, 1);
+    stage.answers.paths.target_vpcs.insert("main".parse().unwrap(), "vpc-00000002".parse().unwrap());
+    assert_eq!(
+        stage.look().0,
+        ["Warning targets[\"main\"].path: Long packets of 1 interface may not reach target main"]
+    );
 }
 
 fn balancer(listener: &str, zones: &[&str], receivers: &[(Option<&str>, bool)]) -> BalancerFacts {
