@@ -15,6 +15,10 @@ use crate::quota::RULES_PER_FILTER;
 /// so a block is never full.
 const BLOCK: usize = 100;
 
+/// Most rules of one direction that are compared: which of them are without effect takes a look at every pair. A person's rules come
+/// to a dozen; what comes to a thousand will not come to ten.
+const MOST_COMPARED: usize = 1_000;
+
 /// A compiled filter: rules that fit, and how many each intent became.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
@@ -29,13 +33,15 @@ pub struct Compiled {
 pub struct OverBudget {
     /// Rules of each intent, in the order of intents.
     pub costs: Vec<usize>,
+    /// Whether these are only the most it can be: there were too many to find those without effect.
+    pub is_bound: bool,
 }
 
 impl OverBudget {
     /// All rules together.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.costs.iter().sum()
+        self.costs.iter().fold(0, |sum, cost| sum.saturating_add(*cost))
     }
 }
 
@@ -46,6 +52,9 @@ impl OverBudget {
 /// # Errors
 /// [`OverBudget`] when more than ten rules remain.
 pub fn compile(intents: &[Intent], versions: &[IpVersion]) -> Result<Compiled, OverBudget> {
+    if let Some(over) = count(intents, versions) {
+        return Err(over);
+    }
     let mut kept: Vec<(usize, FilterRule)> = Vec::new();
     for direction in [Direction::Ingress, Direction::Egress] {
         let mut rules = Vec::new();
@@ -63,11 +72,46 @@ pub fn compile(intents: &[Intent], versions: &[IpVersion]) -> Result<Compiled, O
         costs[*position] += 1;
     }
     if kept.len() > RULES_PER_FILTER {
-        return Err(OverBudget { costs });
+        return Err(OverBudget { costs, is_bound: false });
     }
     let mut rules: Vec<FilterRule> = kept.into_iter().map(|(_, rule)| rule).collect();
     rules.sort_by_key(|rule| (rule.direction, rule.number));
     Ok(Compiled { rules, costs })
+}
+
+/// The rules of intents that are too many to be made: every network with every other and every port.
+fn count(intents: &[Intent], versions: &[IpVersion]) -> Option<OverBudget> {
+    let mut costs = vec![0_usize; intents.len()];
+    let mut is_over = false;
+    for direction in [Direction::Ingress, Direction::Egress] {
+        let mut all = 0_usize;
+        for (intent, cost) in intents.iter().zip(&mut costs) {
+            let spoken = versions.iter().filter(|version| applies(intent, direction, **version));
+            let of_version = |version: &IpVersion| {
+                let pairs = networks(&intent.local, *version).len();
+                let pairs = pairs.saturating_mul(networks(&intent.remote, *version).len());
+                pairs.saturating_mul(port_count(&intent.ports))
+            };
+            let rules = spoken.map(of_version).fold(0, usize::saturating_add);
+            *cost = cost.saturating_add(rules);
+            all = all.saturating_add(rules);
+        }
+        is_over |= all > MOST_COMPARED;
+    }
+    is_over.then_some(OverBudget { costs, is_bound: true })
+}
+
+fn applies(intent: &Intent, direction: Direction, version: IpVersion) -> bool {
+    intent.directions.includes(direction) && intent.speaks_of(version)
+}
+
+/// How many pairs [`port_pairs`] gives.
+fn port_count(ports: &Ports) -> usize {
+    match ports {
+        Ports::Any => 1,
+        Ports::Either(ranges) => sides(ranges).len().saturating_mul(2),
+        Ports::Sides { local, remote } => sides(local).len().saturating_mul(sides(remote).len()),
+    }
 }
 
 fn number(rules: &mut [(usize, FilterRule)]) {
@@ -83,7 +127,7 @@ fn number(rules: &mut [(usize, FilterRule)]) {
 }
 
 fn expand(intent: &Intent, direction: Direction, version: IpVersion) -> Vec<FilterRule> {
-    if !intent.directions.includes(direction) || !intent.speaks_of(version) {
+    if !applies(intent, direction, version) {
         return Vec::new();
     }
     let mut description = intent.to_string();

@@ -1,3 +1,7 @@
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
+
 use crate::filter::{Directions, Intent, IpVersion, Ports, RuleStep, compile, transition};
 use crate::inventory::{Direction, FilterRule, ObservedRule, PortRange, RuleAction, Tags};
 
@@ -133,4 +137,23 @@ fn a_full_filter_says_that_it_narrows_for_a_moment() {
     assert!(changed(&others).is_narrower_for_a_moment);
     // With room it goes without: an old half steps aside and goes once the new ones are there.
     assert!(!changed(&others[..6]).is_narrower_for_a_moment);
+}
+
+#[test]
+fn networks_that_multiply_are_counted_and_not_compared() {
+    // 2,000 by 2,000 blocks that nothing joins: 8 million rules, told at once.
+    let blocks: Vec<IpNet> = (0..2_000_u32)
+        .map(|number| IpNet::from(Ipv4Net::new(Ipv4Addr::from(number << 9), 24).unwrap()))
+        .collect();
+    let wide = Intent { local: blocks.clone(), remote: blocks, ..accept_all() };
+    let over = compile(&[wide.clone(), accept_all()], &IpVersion::ALL).unwrap_err();
+    assert_eq!(
+        (over.costs.as_slice(), over.total(), over.is_bound),
+        ([8_000_000, 4].as_slice(), 8_000_004, true)
+    );
+    // Neighbours that join cost nothing.
+    let neighbours =
+        (0..2_048_u32).map(|number| IpNet::from(Ipv4Net::new(Ipv4Addr::from(number << 8), 24).unwrap()));
+    let joined = Intent { local: neighbours.collect(), ..accept_all() };
+    assert_eq!(compile(&[joined], &[IpVersion::Ipv4]).unwrap().costs, [2]);
 }

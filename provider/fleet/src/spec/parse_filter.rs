@@ -12,6 +12,8 @@ use crate::spec::{DEFAULT_FILTER, FilterRules, FilterSpec};
 
 /// Intents of one filter; each that has an effect costs a rule, and ten are all there are.
 const MAX_RULES: usize = 100;
+/// Characters of an intent in a message: most are shorter, and one with a list of networks may have thousands.
+const SHOWN: usize = 120;
 const PROTOCOLS: [(&str, Option<u8>); 5] =
     [("all", None), ("icmp", Some(1)), ("icmpv6", Some(58)), ("tcp", Some(6)), ("udp", Some(17))];
 
@@ -154,8 +156,8 @@ fn over_budget(
         .enumerate()
         .filter(|(_, (_, cost))| **cost > 0)
         .map(|(index, (intent, cost))| match index.checked_sub(lead) {
-            Some(index) => format!("rules[{index}] ({intent}): {cost}"),
-            None => format!("east_west = false ({intent}): {cost}"),
+            Some(index) => format!("rules[{index}] ({}): {cost}", shortened(intent)),
+            None => format!("east_west = false ({}): {cost}", shortened(intent)),
         })
         .collect();
     let dearest = over.costs.iter().enumerate().max_by_key(|(index, cost)| (**cost, usize::MAX - index));
@@ -177,13 +179,24 @@ fn over_budget(
     advice.push("joining ports to ranges, or networks to larger ones, saves one rule each time per direction and version");
     notes.problem(
         &at,
-        format!("The filter needs {} rules and AWS allows {RULES_PER_FILTER}", over.total()),
+        format!(
+            "The filter needs {}{} rules and AWS allows {RULES_PER_FILTER}",
+            if over.is_bound { "up to " } else { "" },
+            over.total()
+        ),
         format!(
             "Cost of each rule over both directions and IP versions: {}. To fit: {}.",
             costs.join("; "),
             advice.join("; ")
         ),
     );
+}
+
+/// An intent with as much of its networks as a person reads.
+fn shortened(intent: &Intent) -> String {
+    let text = intent.to_string();
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() { format!("{shown}...") } else { text }
 }
 
 fn parse_version(notes: &mut Notes, at: &Path, text: &str) -> Option<IpVersion> {

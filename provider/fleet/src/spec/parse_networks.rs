@@ -9,6 +9,12 @@ use ipnet::IpNet;
 use crate::given::Given;
 use crate::ids::Label;
 use crate::problem::{Notes, Path, did_you_mean};
+use crate::quota::RULES_PER_FILTER;
+
+/// Most blocks of one list, and of all that is written in one place: what has more does not come to AWS's ten rules by any joining that
+/// people would foresee, and AWS's own prefix lists end there too unless their quota is raised.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
+const MOST_BLOCKS: usize = 1_000;
 
 /// The fleet's lists by name; `None` where a list is not wholly known or wrong, which was told already.
 #[derive(Debug, Default)]
@@ -28,6 +34,12 @@ impl CidrLists {
             drop(notes.text::<Label>(&at, name));
             let outer_unknown = std::mem::take(&mut notes.has_unknown);
             let problems_before = notes.problems.len();
+            let count = written.known().map_or(0, Vec::len);
+            if !is_bounded(notes, &at, count) {
+                lists.insert(name.clone(), None);
+                notes.has_unknown = outer_unknown;
+                continue;
+            }
             let blocks = notes.list(&at, written, parse_network);
             if written.is_absent() || written.known().is_some_and(Vec::is_empty) {
                 notes.problem(
@@ -50,8 +62,17 @@ impl CidrLists {
         at: &Path,
         raw: &Given<Vec<Given<String>>>,
     ) -> Option<Vec<IpNet>> {
+        let count = raw.known().into_iter().flatten().filter_map(Given::known).map(|text| self.count(text));
+        if !is_bounded(notes, at, count.sum()) {
+            return None;
+        }
         let found = notes.list(at, raw, |notes, at, text| self.one(notes, at, text))?;
         Some(found.into_iter().flatten().collect())
+    }
+
+    /// How many blocks a block or the name of a list stands for.
+    fn count(&self, text: &str) -> usize {
+        self.0.get(text).map_or(1, |blocks| blocks.as_ref().map_or(0, Vec::len))
     }
 
     fn one(&self, notes: &mut Notes, at: &Path, text: &str) -> Option<Vec<IpNet>> {
@@ -81,6 +102,21 @@ impl CidrLists {
         }
         parse_network(notes, at, text).map(|net| vec![net])
     }
+}
+
+fn is_bounded(notes: &mut Notes, at: &Path, count: usize) -> bool {
+    let is_bounded = count <= MOST_BLOCKS;
+    if !is_bounded {
+        notes.problem(
+            at,
+            format!("{count} networks"),
+            format!(
+                "Write {MOST_BLOCKS} blocks at most: each costs one of the {RULES_PER_FILTER} rules that AWS allows a filter, unless \
+                 neighbours join. Write the larger networks that they are in."
+            ),
+        );
+    }
+    is_bounded
 }
 
 fn parse_network(notes: &mut Notes, at: &Path, text: &str) -> Option<IpNet> {

@@ -309,3 +309,48 @@ fn a_specification_survives_its_json() {
     }
     assert!(FleetSpec::from_json("{\"name\":\"no spaces please\"}").is_err());
 }
+
+#[test]
+fn lists_of_networks_are_bounded_before_they_multiply() {
+    let blocks = |count: u32| -> Vec<Given<String>> {
+        (0..count).map(|number| known(&format!("{}/24", std::net::Ipv4Addr::from(number << 9)))).collect()
+    };
+    let raw = |count: u32, copies: usize| {
+        let rule = RawFilterRule {
+            action: known("accept"),
+            local_cidrs: Given::Known(vec![known("offices"); copies]),
+            remote_cidrs: Given::Known(vec![known("offices")]),
+            ..RawFilterRule::default()
+        };
+        let lists = [("offices".to_owned(), Given::Known(blocks(count)))].into();
+        RawFleet { cidr_lists: Given::Known(lists), ..with_rule(rule) }
+    };
+    let told = |raw: &RawFleet| -> Vec<String> {
+        parse(raw).1.iter().map(|problem| format!("{}: {}", problem.path, problem.summary)).collect()
+    };
+    assert_eq!(told(&raw(1_001, 1)), ["cidr_lists[\"offices\"]: 1001 networks"]);
+    assert_eq!(told(&raw(501, 2)), ["filters[\"f\"].rules[0].local_cidrs: 1002 networks"]);
+    // Within both bounds they still multiply.
+    let told = parse(&raw(500, 1)).1;
+    assert_eq!(told[0].summary, "The filter needs up to 500000 rules and AWS allows 10");
+    assert!(told[0].detail.len() < 1_000, "{}", told[0].detail);
+}
+
+#[test]
+fn an_mtu_is_that_of_an_interface() {
+    let interface = RawTarget { network_interface_id: known("eni-12345678"), ..RawTarget::default() };
+    let told = |target: RawTarget| -> Vec<String> {
+        let problems = parse(&RawFleet { targets: map(vec![("main", target)]), ..good() }).1;
+        problems.iter().map(|problem| format!("{}: {}", problem.path, problem.summary)).collect()
+    };
+    let with = |mtu: i64| RawTarget { mtu: Given::Known(mtu), ..interface.clone() };
+    assert_eq!(told(with(9001)), [""; 0]);
+    assert_eq!(told(with(575)), ["targets[\"main\"].mtu: MTU 575 is out of range"]);
+    assert_eq!(told(with(9002)), ["targets[\"main\"].mtu: MTU 9002 is out of range"]);
+    let endpoint = RawTarget {
+        network_interface_id: Given::Absent,
+        gateway_load_balancer_endpoint_id: known("vpce-12345678"),
+        ..with(1500)
+    };
+    assert_eq!(told(endpoint), ["targets[\"main\"].mtu: An MTU for a target that is no network interface"]);
+}
