@@ -1,19 +1,17 @@
-//! What a fleet costs a month for its sessions, and how much of its traffic leaves its zone.
+//! What sessions cost a month.
 //!
 //! AWS charges every session by the hour until it is deleted, stopped sources included. Traffic between zones, load balancers
-//! and collectors are charged too, by volumes that nobody knows before: of those only the sessions that cross zones are counted.
-//! Money is counted in millionths of a dollar, so that sums are exact.
+//! and collectors are charged too, by volumes that nobody knows before, so they are no part of it; sessions that cross zones are a
+//! finding ([`CrossesZones`](crate::finding::FindingKind::CrossesZones)). Money is counted in millionths of a dollar, so that sums are
+//! exact.
 
-use std::collections::BTreeMap;
 use std::fmt;
-
-use crate::expand::Expansion;
-use crate::ids::MemberKey;
-use crate::selection::Member;
-use crate::spec::FleetSpec;
 
 /// Hours of an average month, as AWS's own price examples count.
 pub const HOURS_PER_MONTH: u64 = 730;
+
+/// Millionths of a dollar in a dollar.
+const MICRO: u64 = 1_000_000;
 
 /// US dollars in millionths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +21,21 @@ pub struct Usd(pub u64);
 /// Regions differ. <https://aws.amazon.com/vpc/pricing/> (Network Analysis)
 pub const DEFAULT_HOURLY_PRICE: Usd = Usd(15_000);
 
+/// What so many sessions cost a month; the largest amount there is where that is more.
+#[must_use]
+pub fn monthly(sessions: usize, hourly: Usd) -> Usd {
+    let hours = u64::try_from(sessions).unwrap_or(u64::MAX).saturating_mul(HOURS_PER_MONTH);
+    Usd(hours.saturating_mul(hourly.0))
+}
+
+impl Usd {
+    /// In whole dollars, part of one counted as one.
+    #[must_use]
+    pub fn dollars(self) -> u64 {
+        self.0.div_ceil(MICRO)
+    }
+}
+
 impl fmt::Display for Usd {
     /// Dollars and cents, half a cent rounded up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,53 +44,20 @@ impl fmt::Display for Usd {
     }
 }
 
-/// What a fleet costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Sessions that are charged, those kept in unread places included.
-    pub sessions: u64,
-    /// All of them for a month.
-    pub monthly: Usd,
-    /// Sessions whose target is in none of the zones it serves first: their copies cross zones, which AWS charges by volume.
-    pub crossing: u64,
-    /// Sessions whose target names no zones, so that nothing can be said.
-    pub zone_unknown: u64,
-}
-
-/// Counts what shall exist.
-#[must_use]
-pub fn estimate(
-    spec: &FleetSpec,
-    members: &BTreeMap<MemberKey, Member>,
-    expansion: &Expansion,
-    hourly: Usd,
-) -> Cost {
-    let mut cost = Cost::default();
-    for (key, session) in &expansion.sessions {
-        cost.sessions += 1;
-        let zones = spec.targets.get(&session.target.label).map_or(&[][..], |target| &target.zones);
-        match members.get(key) {
-            Some(member) if !zones.is_empty() => cost.crossing += u64::from(!zones.contains(&member.zone)),
-            _ => cost.zone_unknown += 1,
-        }
-    }
-    for _kept in &expansion.kept {
-        cost.sessions += 1;
-        cost.zone_unknown += 1;
-    }
-    cost.monthly = Usd(cost.sessions.saturating_mul(HOURS_PER_MONTH).saturating_mul(hourly.0));
-    cost
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "about USD {} a month for {} sessions", self.monthly, self.sessions)?;
-        if self.crossing > 0 {
-            write!(f, ", and traffic of {} between zones", self.crossing)?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_has_730_hours_and_part_of_a_dollar_is_one() {
+        // AWS's example: 0.015 an hour is 10.95 for a month of 730 hours.
+        assert_eq!(monthly(1, DEFAULT_HOURLY_PRICE), Usd(10_950_000));
+        assert_eq!(monthly(4, DEFAULT_HOURLY_PRICE).to_string(), "43.80");
+        assert_eq!(
+            (monthly(1, Usd(17_123)).to_string(), monthly(1, Usd(17_123)).dollars()),
+            ("12.50".to_owned(), 13)
+        );
+        assert_eq!((monthly(0, DEFAULT_HOURLY_PRICE).dollars(), monthly(1_000, Usd(0)).dollars()), (0, 0));
+        assert_eq!(monthly(usize::MAX, Usd(u64::MAX)), Usd(u64::MAX));
+    }
+}

@@ -1,6 +1,6 @@
 //! How long a plan takes at AWS's documented call rates.
 //!
-//! AWS counts calls in token buckets, one for each action, account and Region. Waves follow one another in each place, and places go
+//! AWS counts calls in token buckets ([`crate::calls`]), one for each action, account and Region. Waves follow one another in each place, and places go
 //! on side by side, so the slowest place decides. That is the least a plan can take: replies, other callers of the same
 //! buckets and the pace an executor keeps below AWS's come on top. Time is counted, not measured.
 
@@ -8,23 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::actions::Action;
+use crate::calls::{Bucket, bucket_of};
 use crate::ids::Place;
 use crate::plan::Plan;
 
-/// AWS's buckets: calls at once, and calls a second after that.
-/// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Calls at once after a rest.
-    pub burst: u32,
-    /// Calls a second in the long run.
-    pub per_second: u32,
-}
-
-/// Every call that changes something and has no entry of its own, which is so of all of traffic mirroring.
-pub const MUTATING: Rate = Rate { burst: 50, per_second: 5 };
-/// `CreateTags` and `DeleteTags`, each.
-pub const TAGGING: Rate = Rate { burst: 100, per_second: 10 };
+pub use crate::calls::{MUTATING, Rate, TAGGING};
 
 /// What a plan costs in calls and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,11 +31,11 @@ pub fn estimate(plan: &Plan) -> Estimate {
     let mut clocks: BTreeMap<&Place, Clock> = BTreeMap::new();
     let mut calls = 0;
     for wave in &plan.waves {
-        let mut wanted: BTreeMap<&Place, BTreeMap<&'static str, u64>> = BTreeMap::new();
+        let mut wanted: BTreeMap<&Place, BTreeMap<Bucket, u64>> = BTreeMap::new();
         for action in &wave.actions {
-            for call in calls_of(action) {
+            for call in action.calls() {
                 calls += 1;
-                *wanted.entry(action.place()).or_default().entry(call).or_default() += 1;
+                *wanted.entry(action.place()).or_default().entry(bucket_of(call)).or_default() += 1;
             }
         }
         for (place, wanted) in wanted {
@@ -63,40 +51,43 @@ pub fn estimate(plan: &Plan) -> Estimate {
     }
 }
 
-/// The API calls that an action comes to.
-fn calls_of(action: &Action) -> impl Iterator<Item = &'static str> {
-    let (first, second) = match action {
-        Action::CreateTarget { .. } => (Some("CreateTrafficMirrorTarget"), None),
-        Action::CreateFilter { .. } => (Some("CreateTrafficMirrorFilter"), None),
-        Action::SetAmazonDns { .. } => (Some("ModifyTrafficMirrorFilterNetworkServices"), None),
-        Action::CreateRule { .. } => (Some("CreateTrafficMirrorFilterRule"), None),
-        Action::ModifyRule { .. } => (Some("ModifyTrafficMirrorFilterRule"), None),
-        Action::DeleteRule { .. } => (Some("DeleteTrafficMirrorFilterRule"), None),
-        Action::CreateSession { .. } => (Some("CreateTrafficMirrorSession"), None),
-        Action::ModifySession { .. } => (Some("ModifyTrafficMirrorSession"), None),
-        Action::DeleteSession { .. } => (Some("DeleteTrafficMirrorSession"), None),
-        Action::DeleteFilter { .. } => (Some("DeleteTrafficMirrorFilter"), None),
-        Action::DeleteTarget { .. } => (Some("DeleteTrafficMirrorTarget"), None),
-        Action::CreateShare { .. } => (Some("CreateResourceShare"), None),
-        Action::ModifyShare { allows_external, set, remove, .. } => {
-            let tags = if !set.is_empty() {
-                Some("TagResource")
-            } else if remove.is_empty() {
-                None
-            } else {
-                Some("UntagResource")
-            };
-            (allows_external.map(|_| "UpdateResourceShare"), tags)
+/// Calls that are left of a plan while it is carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog(BTreeMap<Place, BTreeMap<Bucket, u64>>);
+
+impl Backlog {
+    /// All calls of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let mut backlog = Self::default();
+        for action in plan.actions() {
+            for call in action.calls() {
+                let place = backlog.0.entry(action.place().clone()).or_default();
+                *place.entry(bucket_of(call)).or_default() += 1;
+            }
         }
-        Action::AddToShare { .. } => (Some("AssociateResourceShare"), None),
-        Action::JoinShare { .. } => (Some("AcceptResourceShareInvitation"), None),
-        Action::RemoveFromShare { .. } => (Some("DisassociateResourceShare"), None),
-        Action::DeleteShare { .. } => (Some("DeleteResourceShare"), None),
-        Action::Retag { set, remove, .. } => {
-            ((!set.is_empty()).then_some("CreateTags"), (!remove.is_empty()).then_some("DeleteTags"))
+        backlog
+    }
+
+    /// Takes the calls of an action out, however it ended.
+    pub fn remove(&mut self, action: &Action) {
+        let Some(place) = self.0.get_mut(action.place()) else { return };
+        for call in action.calls() {
+            if let Some(left) = place.get_mut(&bucket_of(call)) {
+                *left = left.saturating_sub(1);
+            }
         }
-    };
-    first.into_iter().chain(second)
+    }
+
+    /// The least time that a place still needs: what its busiest bucket, full by now, does not hold.
+    #[must_use]
+    pub fn least(&self, place: &Place) -> Duration {
+        let wait = |(bucket, left): (&Bucket, &u64)| {
+            let beyond = left.saturating_sub(u64::from(bucket.rate.burst));
+            Duration::from_millis((beyond * 1000).div_ceil(u64::from(bucket.rate.per_second)))
+        };
+        self.0.get(place).into_iter().flatten().map(wait).max().unwrap_or_default()
+    }
 }
 
 /// The buckets of one place, with time in milliseconds and tokens in thousandths, so that nothing is rounded on the way.
@@ -104,22 +95,22 @@ fn calls_of(action: &Action) -> impl Iterator<Item = &'static str> {
 struct Clock {
     now: u64,
     /// Tokens and when they were counted.
-    buckets: BTreeMap<&'static str, (u64, u64)>,
+    buckets: BTreeMap<Bucket, (u64, u64)>,
 }
 
 impl Clock {
-    fn wave(&mut self, wanted: &BTreeMap<&'static str, u64>) {
+    fn wave(&mut self, wanted: &BTreeMap<Bucket, u64>) {
         let start = self.now;
-        for (call, count) in wanted {
-            let rate = if matches!(*call, "CreateTags" | "DeleteTags") { TAGGING } else { MUTATING };
-            let (burst, per_second) = (u64::from(rate.burst) * 1000, u64::from(rate.per_second));
-            let (tokens, counted) = self.buckets.get(call).copied().unwrap_or((burst, start));
+        for (bucket, count) in wanted {
+            let Rate { burst, per_second } = bucket.rate;
+            let (burst, per_second) = (u64::from(burst) * 1000, u64::from(per_second));
+            let (tokens, counted) = self.buckets.get(bucket).copied().unwrap_or((burst, start));
             let tokens = burst.min(tokens + (start - counted) * per_second);
             let need = count * 1000;
             // A token per second is a thousandth per millisecond.
             let wait = need.saturating_sub(tokens).div_ceil(per_second);
             let left = (tokens + wait * per_second).saturating_sub(need).min(burst);
-            self.buckets.insert(call, (left, start + wait));
+            self.buckets.insert(*bucket, (left, start + wait));
             self.now = self.now.max(start + wait);
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod adopt;
+pub mod calls;
 pub mod check;
 pub mod cost;
 pub mod diff;

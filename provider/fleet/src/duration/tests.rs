@@ -80,3 +80,26 @@ fn actions_have_buckets_of_their_own_that_fill_again_between_waves() {
     ]);
     assert_eq!(found.time, Duration::from_secs(20));
 }
+
+#[test]
+fn what_is_left_is_counted_from_a_full_bucket_and_falls_with_every_action() {
+    let (home, other) = (place("111111111111"), place("222222222222"));
+    let mut actions = deletes(&home, 100);
+    actions.extend(retags(&home, 120));
+    let plan = Plan {
+        fleet: "prod".parse().unwrap(),
+        waves: vec![Wave { stage: Stage::RemovedSessions, actions }],
+        source_gone: BTreeSet::new(),
+        held_back: [].into(),
+        findings: Vec::new(),
+    };
+    let mut backlog = Backlog::of(&plan);
+    // 100 deletions less 50 at 5 a second; 120 tags less 100 at 10 a second go on beside them.
+    assert_eq!((backlog.least(&home), backlog.least(&other)), (Duration::from_secs(10), Duration::ZERO));
+    for action in &plan.waves[0].actions[..45] {
+        backlog.remove(action);
+    }
+    assert_eq!(backlog.least(&home), Duration::from_secs(2));
+    plan.actions().for_each(|action| backlog.remove(action));
+    assert_eq!(backlog.least(&home), Duration::ZERO);
+}

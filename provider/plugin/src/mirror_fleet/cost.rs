@@ -3,7 +3,7 @@
 //! The arithmetic is the core's (`enigma_fleet::cost`); here is how a person writes a price and reads a result. The result is in whole
 //! dollars: it is an estimate, and fractions of decimal numbers do not survive every way through Terraform.
 
-use enigma_fleet::cost::{DEFAULT_HOURLY_PRICE, HOURS_PER_MONTH, Usd};
+use enigma_fleet::cost::{self, DEFAULT_HOURLY_PRICE, Usd};
 use enigma_tfplugin::{Attribute, Dynamic, Object, Validator, Value};
 
 /// Millionths of a dollar in a dollar.
@@ -51,8 +51,7 @@ pub(super) fn monthly(arguments: &Dynamic, sessions: usize) -> Value<u64> {
     }
     // A text that is no price was refused in validation.
     let hourly = written.as_str().and_then(|text| parse(text).ok()).unwrap_or(DEFAULT_HOURLY_PRICE);
-    let hours = u64::try_from(sessions).unwrap_or(u64::MAX).saturating_mul(HOURS_PER_MONTH);
-    Value::Known(hours.saturating_mul(hourly.0).div_ceil(MICRO))
+    Value::Known(cost::monthly(sessions, hourly).dollars())
 }
 
 #[cfg(test)]
