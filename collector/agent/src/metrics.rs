@@ -108,13 +108,13 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.single(
         "flows_not_looked_into_total",
         "counter",
-        "Flows recorded without a look at their content because its memory was used up.",
+        "Flows recorded without a look at their content because there is no memory for it (flow.content_memory = 0B).",
         engine.l7_refused,
     );
     page.single(
         "flow_contents_lost_total",
         "counter",
-        "Flows whose content was given up: bytes missing for good, or more than is kept of a direction.",
+        "Flows whose content was given up: bytes missing for good, more than is kept of a direction, or silent while others needed the memory.",
         engine.l7_lost,
     );
 

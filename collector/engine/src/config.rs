@@ -62,7 +62,9 @@ pub struct Admission {
 pub struct EngineConfig {
     /// Memory the flow table may grow to, in bytes; see [`EngineConfig::max_flows`]. Default 256 MiB: a
     /// million flows, more than one core's share of traffic has been seen to need. When the table is full
-    /// the idlest flow is written as a record and counted as evicted.
+    /// the idlest flow is written as a record and counted as evicted. What eventful flows need beside takes places of
+    /// others, one each: what arrived beyond holes while they are open, long histories, what interim records have told,
+    /// and the tunnel that a flow came through.
     pub flow_memory: usize,
     /// Memory for content that is being looked at, in bytes. Default 64 MiB: some 5,000 connections that keep their
     /// whole 8 KiB at once. When it is used up, flows that were silent for long tell
@@ -104,7 +106,7 @@ impl EngineConfig {
     /// The number of flows that fit into [`flow_memory`](Self::flow_memory), index and timers included; at
     /// least 16.
     pub fn max_flows(&self) -> usize {
-        (self.flow_memory / table::BYTES_PER_FLOW).clamp(16, table::MAX_FLOWS)
+        table::max_flows(self.flow_memory, self.duplicates == Duplicates::Drop)
     }
 }
 

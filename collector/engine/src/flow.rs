@@ -14,7 +14,7 @@ use crate::{
     l7::{Inspection, Services},
     ports,
     slab::Slot,
-    tcp::TcpFlow,
+    tcp::{Beyond, TcpFlow},
     vantage::VantageId,
 };
 
@@ -67,8 +67,6 @@ pub(crate) enum Mark {
     /// The low side has sent a UDP datagram, and the high one.
     SentLow = 0x10,
     SentHigh = 0x20,
-    /// It came through a tunnel, whose number the table knows.
-    Tunnelled = 0x40,
 }
 
 impl Marks {
@@ -98,6 +96,12 @@ impl PackedVlans {
     }
 }
 
+impl From<PackedVlans> for u32 {
+    fn from(PackedVlans([outer, inner]): PackedVlans) -> Self {
+        Self::from(inner) << 16 | Self::from(outer)
+    }
+}
+
 /// One flow's state.
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -109,7 +113,8 @@ pub(crate) struct Flow {
     pub(crate) l7: Option<Box<Inspection>>,
     /// What was recognised in its content.
     pub(crate) services: Services,
-    pub(crate) vlans: PackedVlans,
+    /// VLANs of the first packet, or the place of the [`Extra`](crate::extra::Extra) that has them.
+    beside: u32,
     /// Interim times that have passed.
     parts: u16,
     /// A second vantage that its packets are seen from, joined because it sends copies; 0 for none.
@@ -141,7 +146,7 @@ impl Flow {
             body: [0; 2],
             l7: None,
             services: Services::default(),
-            vlans: PackedVlans::new(packet.vlans),
+            beside: PackedVlans::new(packet.vlans).into(),
             parts: 0,
             other_vantage: 0,
             marks: Marks::default(),
@@ -160,6 +165,23 @@ impl Flow {
         self.body[0] = slot;
     }
 
+    /// Where its [`Extra`](crate::extra::Extra) is.
+    #[inline]
+    pub(crate) fn extra(&self) -> Option<Slot> {
+        self.marks.has(Mark::Extra).then_some(self.beside)
+    }
+
+    /// Notes where its [`Extra`](crate::extra::Extra) is; [`Self::vlans`] must be there from now on.
+    pub(crate) fn set_extra(&mut self, place: Slot) {
+        self.marks.set(Mark::Extra);
+        self.beside = place;
+    }
+
+    /// VLANs of the first packet, of a flow without an [`Extra`](crate::extra::Extra).
+    pub(crate) const fn vlans(&self) -> PackedVlans {
+        PackedVlans([self.beside as u16, (self.beside >> 16) as u16])
+    }
+
     /// Payload bytes of both sides modulo 2^32, of flows that are no TCP connection.
     pub(crate) fn payload(&self) -> [u32; 2] {
         if self.kind == Kind::Tcp { [0; 2] } else { self.body }
@@ -173,7 +195,8 @@ impl Flow {
         })
     }
 
-    /// Counts `packet`, which `side` sent. `tcp` is the connection's own part, if it is one.
+    /// Counts `packet`, which `side` sent. `tcp` is the connection's own part, if it is one, and `beyond` what has arrived
+    /// beyond holes of it.
     #[inline]
     pub(crate) fn take(
         &mut self,
@@ -182,12 +205,13 @@ impl Flow {
         side: Side,
         at: Timestamp,
         timeouts: &Timeouts,
+        beyond: &mut Beyond,
     ) -> Carries {
         let mut carries = 0;
         match (self.kind, &packet.transport) {
             (Kind::Tcp, Transport::Tcp(segment)) => {
                 if let Some(tcp) = tcp {
-                    tcp.segment(&mut self.conn, side, segment, at, timeouts.tcp_closed);
+                    tcp.segment(&mut self.conn, side, segment, at, timeouts.tcp_closed, beyond);
                 }
             }
             (Kind::Udp, Transport::Udp(udp)) => {

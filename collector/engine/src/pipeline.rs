@@ -179,6 +179,9 @@ impl Pipeline {
                 out.push(Record::Conn(recorder.record(view, true)));
             }
         });
+        if self.table.is_overfull() {
+            self.make_room(out);
+        }
         self.stats.flows_active = self.table.len() as u64;
         has_more
     }
@@ -336,6 +339,14 @@ impl Pipeline {
         is_some
     }
 
+    /// Evicts until the table is within its bound again: what its flows have beside has grown.
+    #[cold]
+    fn make_room(&mut self, out: &mut RecordBatch) {
+        while self.table.is_overfull() && self.evict(out) {
+            self.stats.flows_evicted += 1;
+        }
+    }
+
     /// Counts a decoded packet in its flow; returns where that is.
     #[inline]
     fn count(
@@ -397,6 +408,9 @@ impl Pipeline {
         self.table.settle(slot, now);
         self.stats.decoded_bytes += u64::from(packet.total_len);
         self.stats.truncated += u64::from(packet.truncated);
+        if self.table.is_overfull() {
+            self.make_room(out);
+        }
         Ok(slot)
     }
 

@@ -19,20 +19,29 @@ pub(crate) const MAX_PLACES: usize = (u32::MAX >> 1) as usize;
 
 /// A value that can hold the link of the free list while nobody uses it.
 pub(crate) trait Recycled {
+    /// What stands in a place that nobody uses: the next such place.
+    fn free(next: Slot) -> Self;
+    /// The next free place, of one that is.
     fn next_free(&self) -> Slot;
-    fn set_next_free(&mut self, next: Slot);
 }
 
 pub(crate) struct Slab<T> {
     chunks: Vec<Vec<T>>,
     free: Slot,
+    used: usize,
     limit: usize,
 }
 
 impl<T: Recycled> Slab<T> {
     /// For at most `limit` values at once.
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { chunks: Vec::new(), free: NONE, limit }
+        Self { chunks: Vec::new(), free: NONE, used: 0, limit }
+    }
+
+    /// Places in use.
+    #[inline]
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
     #[inline]
@@ -47,6 +56,7 @@ impl<T: Recycled> Slab<T> {
 
     /// Puts `value` into a free place. Whoever keeps more than the limit pays with memory, not with a panic.
     pub(crate) fn insert(&mut self, value: T) -> Slot {
+        self.used += 1;
         let slot = self.free;
         if let Some(place) = self.get_mut(slot) {
             let next = place.next_free();
@@ -64,13 +74,13 @@ impl<T: Recycled> Slab<T> {
         (last * CHUNK + chunk.len() - 1) as Slot
     }
 
-    /// Gives the place back. Its value stays readable until it is given out again; nobody should.
-    pub(crate) fn release(&mut self, slot: Slot) {
-        let free = self.free;
-        if let Some(place) = self.get_mut(slot) {
-            place.set_next_free(free);
-            self.free = slot;
-        }
+    /// Takes the value out and gives its place back.
+    pub(crate) fn take(&mut self, slot: Slot) -> Option<T> {
+        let next = T::free(self.free);
+        let value = core::mem::replace(self.get_mut(slot)?, next);
+        self.free = slot;
+        self.used -= 1;
+        Some(value)
     }
 
     /// Places that were ever used; slots are below this number.

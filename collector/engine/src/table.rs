@@ -1,25 +1,28 @@
 //! All flows of a pipeline, within a fixed number: found by key, ordered by idleness, listed by due time.
 //!
-//! Flows live in slabs that never move; the index holds their numbers only. Two intrusive lists run through them: from the idlest to the busiest (what to evict) and per tick of the timer wheel (what is due). Both are
+//! Flows live in slabs that never move, and what some of them have beside takes places there like flows; the index holds their numbers only. Two intrusive lists run through them: from the idlest to the busiest (what to evict) and per tick of the timer wheel (what is due). Both are
 //! kept lazily, so that a packet of a known flow touches nothing but the index and the flow itself.
 
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 
-use enigma_wire::Packet;
+use enigma_wire::{Packet, Vlans};
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
 use crate::{
     Timeouts, Timestamp,
     extra::{Extra, Totals},
-    flow::{Carries, Flow, Kind, Mark},
+    flow::{Carries, Flow, Kind},
+    history::Letters,
     key::{FlowKey, Side},
-    slab::{self, NONE, Recycled, Slab, Slot},
-    tcp::TcpFlow,
+    slab::{self, NONE, Slab, Slot},
+    tcp::{Beyond, TcpFlow},
     vantage::{PLAIN, VantageId},
     wheel::{self, Wheel},
 };
+
+use place::{Entry, Is, Place, UNLINKED, entry, entry_mut};
 
 /// Marks an index entry that leads to a flow by its second vantage.
 const JOINED: Slot = 1 << 31;
@@ -27,10 +30,33 @@ const JOINED: Slot = 1 << 31;
 /// Slots are numbered in 31 bits, so that [`JOINED`] is free.
 pub(crate) const MAX_FLOWS: usize = slab::MAX_PLACES;
 
-/// The most a flow takes: itself, its links, a TCP connection's own part, and the index at its worst load (a slot
-/// number and a control byte, 16/7 of them when hashbrown has just doubled). Flows that are no TCP connection take
-/// 112 bytes less; what long or eventful ones have beside (see `extra`) is not part of it.
-pub(crate) const BYTES_PER_FLOW: usize = size_of::<Entry>() + size_of::<TcpFlow>() + 12;
+/// A place of its own and, if it is a TCP connection, that part. What long or eventful flows have beside takes places too.
+const BYTES_PER_FLOW: usize = size_of::<Place>() + size_of::<TcpFlow>();
+
+/// A slot number and a control byte.
+const BYTES_PER_BUCKET: usize = size_of::<Slot>() + 1;
+
+/// What the index may hold of its buckets: three quarters. hashbrown would take seven eighths, but then entries that are
+/// taken out of crowded places leave marks, and when those fill it up it is hashed anew, which is a pause of a tenth of a
+/// second for a million flows. Below three quarters new entries use up the marks faster than they are made.
+const fn entries_for(buckets: usize) -> usize {
+    buckets / 4 * 3
+}
+
+/// Places beyond the capacity: what one call may need before flows are evicted for it. Interim records are the most:
+/// a place each for 512 flows. They are 74 KB.
+const SPARE: usize = 520;
+
+/// How many flows fit into `bytes`; with `is_dropping` half of them known under a second vantage's key too. At least 16.
+pub(crate) fn max_flows(bytes: usize, is_dropping: bool) -> usize {
+    let fitting = |bits: u32| {
+        let buckets = 1_usize << bits;
+        let entries = entries_for(buckets);
+        let most = if is_dropping { entries / 3 * 2 } else { entries };
+        (bytes.saturating_sub(buckets * BYTES_PER_BUCKET) / BYTES_PER_FLOW).min(most)
+    };
+    (5..=31).map(fitting).max().unwrap_or(0).clamp(16, MAX_FLOWS)
+}
 
 /// A flow moves up the idleness list when it was there for one to two units of 2^27 ns (an eighth of a second).
 /// Evictions are therefore exact to a quarter of a second, and a busy flow relinks (four cache lines) at most eight
@@ -42,8 +68,8 @@ const fn relink_time(now: Timestamp) -> u16 {
 }
 
 #[inline]
-fn key_of(entries: &Slab<Entry>, found: Slot) -> Option<FlowKey> {
-    let flow = entries.get(found & !JOINED)?.flow.as_ref()?;
+fn key_of(entries: &Slab<Place>, found: Slot) -> Option<FlowKey> {
+    let flow = &entry(entries, found & !JOINED)?.flow;
     Some(if found & JOINED == 0 { flow.key } else { flow.key.seen_from(flow.other_vantage) })
 }
 
@@ -54,36 +80,6 @@ fn hash(hasher: &FixedState, key: &FlowKey) -> u64 {
         hasher.write_u64(word);
     }
     hasher.finish()
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Links {
-    pub(crate) previous: Slot,
-    pub(crate) next: Slot,
-}
-
-const UNLINKED: Links = Links { previous: NONE, next: NONE };
-
-/// A flow and its places in the lists, in 144 bytes.
-struct Entry {
-    flow: Option<Flow>,
-    idle: Links,
-    timer: Links,
-    /// The tick it is listed under.
-    tick: wheel::Listed,
-    /// When it last moved up the idleness list, in units of [`RELINK_BITS`], modulo 2^16: one that is met again
-    /// after a multiple of two and a half hours moves up with its next packet instead.
-    relinked: u16,
-}
-
-impl Recycled for Entry {
-    fn next_free(&self) -> Slot {
-        self.idle.next
-    }
-
-    fn set_next_free(&mut self, next: Slot) {
-        self.idle = Links { previous: NONE, next };
-    }
 }
 
 /// When flows end, and how often long ones are told of.
@@ -99,11 +95,14 @@ pub(crate) struct View<'a> {
     pub(crate) flow: &'a Flow,
     pub(crate) tcp: Option<&'a TcpFlow>,
     pub(crate) extra: Option<&'a Extra>,
-    /// Number of the flow that it came through.
-    pub(crate) tunnel: Option<u64>,
 }
 
 impl View<'_> {
+    /// VLANs of the first packet.
+    pub(crate) fn vlans(&self) -> Vlans {
+        self.extra.map_or_else(|| self.flow.vlans(), |extra| extra.vlans).get()
+    }
+
     /// Everything that was counted of it.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
@@ -127,13 +126,12 @@ impl View<'_> {
 pub(crate) struct Ended {
     pub(crate) flow: Flow,
     tcp: Option<TcpFlow>,
-    extra: Option<Box<Extra>>,
-    tunnel: Option<u64>,
+    extra: Option<Extra>,
 }
 
 impl Ended {
     pub(crate) fn view(&self) -> View<'_> {
-        View { flow: &self.flow, tcp: self.tcp.as_ref(), extra: self.extra.as_deref(), tunnel: self.tunnel }
+        View { flow: &self.flow, tcp: self.tcp.as_ref(), extra: self.extra.as_ref() }
     }
 }
 
@@ -160,12 +158,8 @@ pub(crate) enum Standing {
 
 pub(crate) struct Table {
     index: HashTable<Slot>,
-    entries: Slab<Entry>,
+    entries: Slab<Place>,
     tcp: Slab<TcpFlow>,
-    /// Of the few flows that have one.
-    extras: HashMap<Slot, Box<Extra>, FixedState>,
-    /// Of flows that came through tunnels, the tunnels' numbers.
-    tunnels: HashMap<Slot, u64, FixedState>,
     idlest: Slot,
     busiest: Slot,
     wheel: Wheel,
@@ -185,12 +179,11 @@ impl Table {
     pub(crate) fn new(capacity: usize, joined: usize, hash_seed: u64, lifetimes: Lifetimes) -> Self {
         let hasher = FixedState::with_seed(hash_seed);
         Self {
-            // All at once: a rehash of a million entries is a pause in which packets are lost.
-            index: HashTable::with_capacity(capacity + joined),
-            entries: Slab::new(capacity),
+            // All at once: a rehash of a million entries is a pause in which packets are lost. hashbrown reckons with
+            // seven eighths of its buckets.
+            index: HashTable::with_capacity((capacity + joined).div_ceil(6) * 7),
+            entries: Slab::new(capacity + SPARE),
             tcp: Slab::new(capacity),
-            extras: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
-            tunnels: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             idlest: NONE,
             busiest: NONE,
             wheel: Wheel::new(),
@@ -208,8 +201,15 @@ impl Table {
         self.live
     }
 
+    /// Whether there is no room for another flow.
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= self.capacity
+        self.entries.used() >= self.capacity
+    }
+
+    /// Whether more places are used than there should be.
+    #[inline]
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.entries.used() > self.capacity
     }
 
     #[inline]
@@ -219,20 +219,22 @@ impl Table {
 
     #[inline]
     fn flow(&self, slot: Slot) -> Option<&Flow> {
-        self.entries.get(slot)?.flow.as_ref()
+        Some(&entry(&self.entries, slot)?.flow)
     }
 
     #[inline]
     pub(crate) fn flow_mut(&mut self, slot: Slot) -> Option<&mut Flow> {
-        self.entries.get_mut(slot)?.flow.as_mut()
+        Some(&mut entry_mut(&mut self.entries, slot)?.flow)
     }
 
     pub(crate) fn view(&self, slot: Slot) -> Option<View<'_>> {
         let flow = self.flow(slot)?;
         let tcp = flow.tcp_slot().and_then(|slot| self.tcp.get(slot));
-        let extra = if flow.marks.has(Mark::Extra) { self.extras.get(&slot) } else { None };
-        let tunnel = flow.marks.has(Mark::Tunnelled).then(|| self.tunnels.get(&slot).copied()).flatten();
-        Some(View { flow, tcp, extra: extra.map(AsRef::as_ref), tunnel })
+        let extra = match flow.extra().and_then(|place| self.entries.get(place)) {
+            Some(Place::Extra(extra)) => Some(extra),
+            _ => None,
+        };
+        Some(View { flow, tcp, extra })
     }
 
     #[inline]
@@ -249,23 +251,23 @@ impl Table {
 
     /// Adds a flow that is not in the table, which must not be full. Its timer is set by [`Self::settle`].
     pub(crate) fn insert(&mut self, hash: u64, mut flow: Flow, tunnel: Option<u64>, now: Timestamp) -> Slot {
-        if tunnel.is_some() {
-            flow.marks.set(Mark::Tunnelled);
-        }
         if flow.kind == Kind::Tcp {
             let slot = self.tcp.insert(TcpFlow::default());
             flow.set_tcp_slot(slot);
         }
         let entry = Entry {
-            flow: Some(flow),
+            flow,
             idle: UNLINKED,
             timer: UNLINKED,
             tick: wheel::UNLISTED,
             relinked: relink_time(now),
+            _is: Is::Flow,
         };
-        let slot = self.entries.insert(entry);
-        if let Some(tunnel) = tunnel {
-            self.tunnels.insert(slot, tunnel);
+        let slot = self.entries.insert(Place::Flow(entry));
+        if let Some(tunnel) = tunnel
+            && let Some(extra) = self.extra(slot)
+        {
+            extra.set_tunnel(tunnel);
         }
         self.add_to_index(hash, slot);
         self.link_busiest(slot);
@@ -305,24 +307,26 @@ impl Table {
 
     /// Takes a flow out; its memory is kept for the next.
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Ended> {
-        let flow = self.entries.get_mut(slot)?.flow.take()?;
+        // Whatever else is in the place stays there.
+        self.flow(slot)?;
         self.unlink_idle(slot);
         self.unlist(slot);
+        let Some(Place::Flow(Entry { flow, .. })) = self.entries.take(slot) else { return None };
         self.remove_from_index(slot, &flow.key);
         if flow.other_vantage != PLAIN {
             self.remove_from_index(slot | JOINED, &flow.key.seen_from(flow.other_vantage));
             self.joined -= 1;
         }
-        self.entries.release(slot);
         self.live -= 1;
-        let tcp = flow.tcp_slot().and_then(|slot| {
-            let tcp = self.tcp.get_mut(slot).map(core::mem::take);
-            self.tcp.release(slot);
-            tcp
-        });
-        let extra = if flow.marks.has(Mark::Extra) { self.extras.remove(&slot) } else { None };
-        let tunnel = flow.marks.has(Mark::Tunnelled).then(|| self.tunnels.remove(&slot)).flatten();
-        Some(Ended { flow, tcp, extra, tunnel })
+        let mut tcp = flow.tcp_slot().and_then(|slot| self.tcp.take(slot));
+        if let Some(place) = tcp.as_mut().and_then(TcpFlow::take_holes) {
+            self.entries.take(place);
+        }
+        let extra = match flow.extra().and_then(|place| self.entries.take(place)) {
+            Some(Place::Extra(extra)) => Some(extra),
+            _ => None,
+        };
+        Some(Ended { flow, tcp, extra })
     }
 
     fn remove_from_index(&mut self, found: Slot, key: &FlowKey) {
@@ -338,12 +342,10 @@ impl Table {
     /// their packets.
     #[inline]
     pub(crate) fn standing(&self, slot: Slot, packet: &Packet<'_>, at: Timestamp) -> Standing {
-        let Some(entry) = self.entries.get(slot) else {
+        let Some(entry) = entry(&self.entries, slot) else {
             return Standing::Over;
         };
-        let Some(flow) = &entry.flow else {
-            return Standing::Over;
-        };
+        let flow = &entry.flow;
         let tcp = flow.tcp_slot().and_then(|slot| self.tcp.get(slot));
         if flow.is_reused_by(tcp, packet) {
             return Standing::Over;
@@ -370,19 +372,73 @@ impl Table {
         side: Side,
         at: Timestamp,
     ) -> Option<(&mut Flow, u32)> {
-        let flow = self.entries.get_mut(slot)?.flow.as_mut()?;
-        let mut tcp = flow.tcp_slot().and_then(|slot| self.tcp.get_mut(slot));
-        let carries = flow.take(tcp.as_deref_mut(), packet, side, at, &self.lifetimes.timeouts);
-        let first = tcp.map_or(0, |tcp| tcp.end(side).first_byte());
-        if flow.conn.letters.is_nearly_full() || carries != Carries::default() {
-            flow.marks.set(Mark::Extra);
-            let extra = self.extras.entry(slot).or_default();
-            extra.carry(side, carries);
-            if flow.conn.letters.is_nearly_full() {
-                extra.history.append(core::mem::take(&mut flow.conn.letters));
+        let Self { entries, tcp, lifetimes, .. } = self;
+        let flow = &mut entry_mut(entries, slot)?.flow;
+        let mut tcp = flow.tcp_slot().and_then(|slot| tcp.get_mut(slot));
+        let first = if tcp.as_ref().is_some_and(|tcp| tcp.has_holes()) {
+            self.take_beyond(slot, packet, side, at)?
+        } else {
+            let mut beyond = None;
+            let carries = flow.take(tcp.as_deref_mut(), packet, side, at, &lifetimes.timeouts, &mut beyond);
+            let first = tcp.map_or(0, |tcp| tcp.end(side).first_byte());
+            if flow.conn.letters.is_nearly_full() || carries != Carries::default() || beyond.is_some() {
+                self.keep_beside(slot, side, carries, beyond);
+            }
+            first
+        };
+        Some((self.flow_mut(slot)?, first))
+    }
+
+    /// The same for a connection with holes.
+    #[cold]
+    fn take_beyond(&mut self, slot: Slot, packet: &Packet<'_>, side: Side, at: Timestamp) -> Option<u32> {
+        let Self { entries, tcp, lifetimes, .. } = self;
+        let tcp = tcp.get_mut(entry(entries, slot)?.flow.tcp_slot()?)?;
+        let mut beyond = match tcp.take_holes().and_then(|place| entries.take(place)) {
+            Some(Place::Holes(holes)) => Some(holes),
+            _ => None,
+        };
+        let flow = &mut entry_mut(entries, slot)?.flow;
+        let carries = flow.take(Some(tcp), packet, side, at, &lifetimes.timeouts, &mut beyond);
+        let first = tcp.end(side).first_byte();
+        self.keep_beside(slot, side, carries, beyond);
+        Some(first)
+    }
+
+    /// Puts what a packet has left beside a flow into places of its own.
+    #[cold]
+    fn keep_beside(&mut self, slot: Slot, side: Side, carries: Carries, beyond: Beyond) {
+        if let Some(holes) = beyond {
+            let place = self.entries.insert(Place::Holes(holes));
+            let tcp_slot = self.flow(slot).and_then(Flow::tcp_slot);
+            if let Some(tcp) = tcp_slot.and_then(|slot| self.tcp.get_mut(slot)) {
+                tcp.set_holes(place);
             }
         }
-        Some((flow, first))
+        let Some(flow) = self.flow_mut(slot) else { return };
+        let is_full = flow.conn.letters.is_nearly_full();
+        if !is_full && carries == Carries::default() {
+            return;
+        }
+        let letters = if is_full { core::mem::take(&mut flow.conn.letters) } else { Letters::default() };
+        if let Some(extra) = self.extra(slot) {
+            extra.carry(side, carries);
+            extra.history.append(letters);
+        }
+    }
+
+    /// What the flow in `slot` has beside, and from now on has if it had not.
+    fn extra(&mut self, slot: Slot) -> Option<&mut Extra> {
+        let flow = self.flow(slot)?;
+        let place = match flow.extra() {
+            Some(place) => place,
+            None => {
+                let place = self.entries.insert(Place::Extra(Extra::new(flow.vlans())));
+                self.flow_mut(slot)?.set_extra(place);
+                place
+            }
+        };
+        if let Some(Place::Extra(extra)) = self.entries.get_mut(place) { Some(extra) } else { None }
     }
 
     /// Gives the flow to `tell` for an interim record if it has packets that none has told, and notes that they are.
@@ -392,19 +448,14 @@ impl Table {
         };
         let Some(view) = self.view(slot) else { return };
         let (totals, last) = (view.totals(), view.flow.conn.last);
-        let is_news = view.extra.is_none_or(|extra| extra.told.packets != totals.packets);
+        let is_news = view.extra.is_none_or(|extra| extra.told().packets != totals.packets);
         if is_news {
             tell(view);
         }
-        let Some(flow) = self.entries.get_mut(slot).and_then(|entry| entry.flow.as_mut()) else {
-            return;
-        };
+        let Some(flow) = self.flow_mut(slot) else { return };
         flow.pass_interims(every, now);
-        if is_news {
-            flow.marks.set(Mark::Extra);
-            let extra = self.extras.entry(slot).or_default();
-            (extra.told, extra.told_until) = (totals, Some(last));
-            extra.interims = extra.interims.saturating_add(1);
+        if is_news && let Some(extra) = self.extra(slot) {
+            extra.tell(&totals, last);
         }
     }
 
@@ -419,10 +470,10 @@ impl Table {
     /// After a packet: notes that the flow is busy, and lists it under its due time if that came nearer.
     #[inline]
     pub(crate) fn settle(&mut self, slot: Slot, now: Timestamp) {
-        let Some(entry) = self.entries.get_mut(slot) else {
+        let Some(entry) = entry_mut(&mut self.entries, slot) else {
             return;
         };
-        let Some(flow) = &entry.flow else { return };
+        let flow = &entry.flow;
         let is_listed = entry.tick != wheel::UNLISTED;
         let was_idle = relink_time(now).wrapping_sub(entry.relinked) > 1;
         // Only a connection's end can come nearer with a packet.
@@ -436,11 +487,16 @@ impl Table {
         }
         if may_be_sooner {
             let due = self.due(slot);
-            if self.entries.get(slot).is_some_and(|entry| entry.tick.is_after(due)) {
+            if self.tick(slot).is_some_and(|tick| tick.is_after(due)) {
                 self.unlist(slot);
                 self.list(slot, wheel::tick_of(due));
             }
         }
+    }
+
+    /// The tick that the flow in `slot` is listed under.
+    fn tick(&self, slot: Slot) -> Option<wheel::Listed> {
+        Some(entry(&self.entries, slot)?.tick)
     }
 
     /// The flow that has been silent longest.
@@ -495,7 +551,10 @@ impl Table {
 }
 
 mod lists;
+mod place;
 
+#[cfg(test)]
+mod budget;
 #[cfg(test)]
 mod proptests;
 #[cfg(test)]

@@ -23,10 +23,10 @@ mod holes;
 
 use endpoint::Fact;
 pub(crate) use endpoint::{Endpoint, State};
-use holes::Holes;
+pub(crate) use holes::{Beyond, Holes};
 
 /// How far the handshake was timed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, PartialOrd)]
 enum Timing {
     #[default]
     None,
@@ -36,6 +36,8 @@ enum Timing {
     Answered,
     /// And the answer to that: the time is the handshake's.
     Done,
+    /// It cannot be told: an answer was not seen, or not which SYN it was for.
+    Missed,
 }
 
 /// A segment that fills a hole this soon after the one before it, from the same end, was overtaken rather than
@@ -46,8 +48,8 @@ const OVERTAKEN: Duration = Duration::from_millis(3);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TcpFlow {
     ends: [Endpoint; 2],
-    /// Data that arrived behind a hole, both directions; only while there is some.
-    holes: Option<Box<[Holes; 2]>>,
+    /// One behind the place that has what arrived beyond holes, both directions; only while there is some.
+    holes: Option<NonZeroU32>,
     /// Payload bytes that were acknowledged but not seen.
     pub(crate) missed_bytes: u64,
     /// When it is over: milliseconds since its beginning. Links free places while there is no connection.
@@ -70,19 +72,34 @@ pub(crate) struct TcpFlow {
 }
 
 impl Recycled for TcpFlow {
-    fn next_free(&self) -> Slot {
-        self.closing.map_or(slab::NONE, |next| next.get() - 1)
+    fn free(next: Slot) -> Self {
+        // The end of the list has no successor: it becomes no number at all.
+        Self { closing: NonZeroU32::new(next.wrapping_add(1)), ..Self::default() }
     }
 
-    fn set_next_free(&mut self, next: Slot) {
-        // The end of the list has no successor: it becomes no number at all.
-        self.closing = NonZeroU32::new(next.wrapping_add(1));
+    fn next_free(&self) -> Slot {
+        self.closing.map_or(slab::NONE, |next| next.get() - 1)
     }
 }
 
 impl TcpFlow {
     pub(crate) fn end(&self, side: Side) -> &Endpoint {
         &self.ends[side as usize]
+    }
+
+    /// Whether something has arrived beyond a hole.
+    #[inline]
+    pub(crate) const fn has_holes(&self) -> bool {
+        self.holes.is_some()
+    }
+
+    /// The place of what has arrived beyond holes, which is the caller's from now on.
+    pub(crate) fn take_holes(&mut self) -> Option<Slot> {
+        self.holes.take().map(|place| place.get() - 1)
+    }
+
+    pub(crate) fn set_holes(&mut self, place: Slot) {
+        self.holes = NonZeroU32::new(place.wrapping_add(1));
     }
 
     /// Payload bytes `side` sent, from sequence numbers and acknowledgements.
@@ -101,14 +118,15 @@ impl TcpFlow {
     fn time_handshake(&mut self, conn: &Conn, is_originator: bool, flags: u8, at: Timestamp) {
         let since = || u32::try_from(at.since(conn.first).as_micros()).unwrap_or(u32::MAX);
         match (self.timing, flags & (SYN | ACK | RST)) {
-            // The latest SYN is the one that was answered.
-            (Timing::None | Timing::Syn, SYN) if is_originator => {
+            // The latest SYN is the one that is answered, by an answer behind it (Karn's rule, RFC 6298 section 3).
+            (_, SYN) if is_originator => {
                 (self.timing, self.handshake) = (Timing::Syn, since());
             }
             (Timing::Syn, flags) if !is_originator && flags == SYN | ACK => self.timing = Timing::Answered,
             (Timing::Answered, ACK) if is_originator => {
                 (self.timing, self.handshake) = (Timing::Done, since().saturating_sub(self.handshake));
             }
+            (Timing::Syn, ACK) if is_originator => self.timing = Timing::Missed,
             _ => {}
         }
     }
@@ -163,7 +181,8 @@ impl TcpFlow {
             && self.end(conn.originator().other()).state() == State::Inactive
     }
 
-    /// Takes one segment that `side` sent. `closed` is how long a finished connection lingers.
+    /// Takes one segment that `side` sent. `closed` is how long a finished connection lingers, `beyond` what has arrived
+    /// beyond holes so far.
     #[inline]
     pub(crate) fn segment(
         &mut self,
@@ -172,12 +191,13 @@ impl TcpFlow {
         tcp: &Tcp,
         at: Timestamp,
         closed: Duration,
+        beyond: &mut Beyond,
     ) {
         let (me, flags, len) = (side as usize, tcp.flags, tcp.payload_len);
         let other = side.other();
         let was_originator = conn.is_originator(side);
         self.note_partial(was_originator, side, flags);
-        if self.timing != Timing::Done {
+        if self.timing < Timing::Done {
             self.time_handshake(conn, was_originator, flags, at);
         }
         let is_close_behind = self.was_high == (side == Side::High) && at.since(conn.last) <= OVERTAKEN;
@@ -188,7 +208,7 @@ impl TcpFlow {
         let segment_len = data + u32::from(flags & SYN != 0) + u32::from(flags & FIN != 0);
         let past = tcp.sequence.wrapping_add(segment_len);
         let end = &mut self.ends[me];
-        end.begin(flags, tcp.sequence, past);
+        let is_beginning = end.begin(flags, tcp.sequence, past);
         let relative = end.relative(tcp.sequence);
         self.write_history(conn, side, flags, relative, len);
 
@@ -209,29 +229,52 @@ impl TcpFlow {
         let acknowledged =
             if flags & ACK != 0 { self.acknowledge(other, flags, tcp.acknowledgement) } else { 0 };
         let end = &mut self.ends[me];
-        if end.advance(flags, past, len) {
-            // Zeek's `T` counts both.
-            let start = relative + i64::from(flags & SYN != 0);
-            if is_close_behind && start >= end.contiguous() {
-                end.out_of_order = end.out_of_order.saturating_add(1);
-            } else {
-                end.retransmits = end.retransmits.saturating_add(1);
-            }
-            conn.write_scaled(side, b'T', end.retransmits.saturating_add(u32::from(end.out_of_order)));
+        let start = relative + i64::from(flags & SYN != 0);
+        let is_again = data > 0 && !is_beginning && start + i64::from(data) <= end.sent();
+        let is_zeeks = end.advance(flags, past, len);
+        if is_again || is_zeeks {
+            self.note_again(conn, side, start, (is_again, is_zeeks), is_close_behind);
         }
         let do_close = self.update_state(conn, side, was_originator, tcp);
         if flags & ACK != 0 {
-            self.trim(conn, other, acknowledged);
-            self.check_end_of_data(conn, other, closed);
+            self.trim(conn, other, acknowledged, beyond);
+            self.check_end_of_data(conn, other, closed, beyond);
         }
         self.first_seen[me] = true;
         if len > 0 && flags & RST == 0 && relative >= 0 {
             let start = relative + i64::from(flags & SYN != 0);
-            self.receive(side, start, start + i64::from(len));
+            self.receive(side, start, start + i64::from(len), beyond);
         }
-        self.check_end_of_data(conn, side, closed);
+        self.check_end_of_data(conn, side, closed, beyond);
         if do_close {
-            self.close(conn, side, closed);
+            self.close(conn, side, closed, beyond);
+        }
+    }
+
+    /// Counts data that was sent before, or left out by those before it and overtaken. Zeek's `T` counts both, and what
+    /// comes with a SYN or in a reset.
+    #[cold]
+    fn note_again(
+        &mut self,
+        conn: &mut Conn,
+        side: Side,
+        start: i64,
+        (is_again, is_zeeks): (bool, bool),
+        is_close_behind: bool,
+    ) {
+        let end = &mut self.ends[side as usize];
+        let was_odd = end.is(Fact::HasOddData);
+        match (is_again, is_zeeks) {
+            (true, _) if is_close_behind && start >= end.contiguous() => {
+                end.out_of_order = end.out_of_order.saturating_add(1);
+            }
+            (true, _) => end.retransmits = end.retransmits.saturating_add(1),
+            (false, _) => end.note(Fact::HasOddData),
+        }
+        if !is_zeeks {
+            end.note(Fact::HasFinAgain);
+        } else if is_again || !was_odd {
+            conn.write_scaled(side, b'T', end.repeats());
         }
     }
 

@@ -16,7 +16,7 @@ static MEMORY: Key = Key {
     name: "memory",
     default: "\"256MiB\"",
     allowed: "a size from 1MiB to 64GiB, such as \"256MiB\"",
-    meaning: "Budget of the flow tables of all workers together. When it is full the flow that was idle longest is written as a record and forgotten; `evictions` counts that.",
+    meaning: "Budget of the flow tables of all workers together. When it is full the flow that was idle longest is written as a record and forgotten; `evictions` counts that. A flow takes a place; a second one while data beyond a loss waits for it, and for a long history, interim records or the tunnel that it came through.",
     reason: "Room for a million flows at once while leaving most of a 1 GiB instance to the kernel's buffers.",
 };
 
@@ -25,7 +25,7 @@ static CONTENT_MEMORY: Key = Key {
     name: "content_memory",
     default: "\"64MiB\"",
     allowed: "a size from 0B to 64GiB, such as \"64MiB\"; 0B looks into no flow",
-    meaning: "Budget of all workers together for the first bytes of flows, which are kept until their protocol is decided. When it is used up, new flows are recorded without a look inside; `flows_not_looked_into_total` counts that.",
+    meaning: "Budget of all workers together for the first bytes of flows, which are kept until their protocol is decided. When it is used up, flows that were silent longest tell what is known of them and are looked into no further; `flow_contents_lost_total` counts them. With 0B no flow is looked into; `flows_not_looked_into_total` counts that.",
     reason: "Some 5,000 connections that keep their whole 8 KiB at once; most are decided by their first packet and keep nothing.",
 };
 

@@ -282,7 +282,7 @@ fn silent_contents_give_way_to_new_ones() {
     let config = EngineConfig { flow_memory: 8 << 20, l7_memory: limit, ..EngineConfig::default() };
     let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
     let hello = client_hello();
-    let mut send = |pipeline: &mut Pipeline, out: &mut RecordBatch, micros: u32, payload: &[u8]| {
+    let send = |pipeline: &mut Pipeline, out: &mut RecordBatch, micros: u32, payload: &[u8]| {
         let at = Timestamp::from_parts(1_700_000_000, micros * 1000);
         pipeline.datagram(&Datagram { at, source: [10, 9, 8, 7].into(), source_port: 1, payload }, out);
     };

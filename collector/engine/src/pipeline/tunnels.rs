@@ -155,6 +155,9 @@ impl Pipeline {
             memory.belongs(place, slot, flow.conn.serial());
         }
         self.table.settle(slot, self.now);
+        if self.table.is_overfull() {
+            self.make_room(out);
+        }
         Ok(slot)
     }
 

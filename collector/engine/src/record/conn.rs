@@ -8,6 +8,7 @@ use enigma_wire::{TunnelKind, Vlans, packet::ip_addr};
 use crate::{
     History, Timestamp,
     community_id::{self, Ends},
+    extra::Extra,
     flow::{Kind, Mark},
     key::{Side, Vantage},
     l7::Services,
@@ -205,10 +206,10 @@ impl Recorder {
             Kind::Other | Kind::Tunnel => (Proto::UnknownTransport, ConnState::Oth),
         };
         let mut began = flow.conn.first;
-        let interims = view.extra.map_or(0, |extra| extra.interims);
+        let interims = view.extra.map_or(0, Extra::interims);
         if let Some(extra) = view.extra {
-            totals = totals.since(&extra.told);
-            began = extra.told_until.unwrap_or(began);
+            totals = totals.since(&extra.told());
+            began = extra.told_until().unwrap_or(began);
         }
         let part = match (goes_on, interims) {
             (true, before) => Part::Interim(before.saturating_add(1)),
@@ -249,13 +250,13 @@ impl Recorder {
             missed_bytes: totals.missed_bytes,
             history: history(&view),
             ip_proto: flow.key.protocol,
-            vlans: flow.vlans.get(),
+            vlans: view.vlans(),
             community_id: community_id::compute(self.community_id_seed, &ends),
             vantage: self.vantages.get(flow.key.vantage),
             truncated: flow.marks.has(Mark::Truncated),
             duplicate: flow.marks.has(Mark::Duplicate),
             rtt: view.tcp.and_then(TcpFlow::round_trip),
-            tunnel: view.tunnel.map(|serial| Uid::new(self.uid_seed, serial)),
+            tunnel: view.extra.and_then(Extra::tunnel).map(|serial| Uid::new(self.uid_seed, serial)),
             encloses: flow.tunnel,
             part,
         }

@@ -1,7 +1,10 @@
 //! The lists that run through the flows: from the idlest to the busiest, and those of the wheel's ticks. And the hand
 //! that goes round them all in search of content.
 
-use super::{Links, Table, UNLINKED};
+use super::{
+    Table,
+    place::{Links, UNLINKED, entry, entry_mut},
+};
 use crate::{
     Timestamp,
     slab::{NONE, Slot},
@@ -38,10 +41,10 @@ impl Table {
 
     pub(super) fn link_busiest(&mut self, slot: Slot) {
         let previous = self.busiest;
-        if let Some(entry) = self.entries.get_mut(slot) {
+        if let Some(entry) = entry_mut(&mut self.entries, slot) {
             entry.idle = Links { previous, next: NONE };
         }
-        match self.entries.get_mut(previous) {
+        match entry_mut(&mut self.entries, previous) {
             Some(entry) => entry.idle.next = slot,
             None => self.idlest = slot,
         }
@@ -49,14 +52,14 @@ impl Table {
     }
 
     pub(super) fn unlink_idle(&mut self, slot: Slot) {
-        let Some(Links { previous, next }) = self.entries.get(slot).map(|entry| entry.idle) else {
+        let Some(Links { previous, next }) = entry(&self.entries, slot).map(|entry| entry.idle) else {
             return;
         };
-        match self.entries.get_mut(previous) {
+        match entry_mut(&mut self.entries, previous) {
             Some(entry) => entry.idle.next = next,
             None => self.idlest = next,
         }
-        match self.entries.get_mut(next) {
+        match entry_mut(&mut self.entries, next) {
             Some(entry) => entry.idle.previous = previous,
             None => self.busiest = previous,
         }
@@ -65,18 +68,18 @@ impl Table {
     pub(super) fn list(&mut self, slot: Slot, tick: i64) {
         let tick = self.wheel.listed_tick(tick);
         let head = self.wheel.head(tick);
-        if let Some(entry) = self.entries.get_mut(slot) {
+        if let Some(entry) = entry_mut(&mut self.entries, slot) {
             entry.timer = Links { previous: NONE, next: head };
             entry.tick = wheel::Listed::new(tick);
         }
-        if let Some(entry) = self.entries.get_mut(head) {
+        if let Some(entry) = entry_mut(&mut self.entries, head) {
             entry.timer.previous = slot;
         }
         self.wheel.set_head(tick, slot);
     }
 
     pub(super) fn unlist(&mut self, slot: Slot) {
-        let Some(entry) = self.entries.get_mut(slot) else {
+        let Some(entry) = entry_mut(&mut self.entries, slot) else {
             return;
         };
         if entry.tick == wheel::UNLISTED {
@@ -85,11 +88,11 @@ impl Table {
         let (Links { previous, next }, listed) = (entry.timer, entry.tick);
         entry.tick = wheel::UNLISTED;
         entry.timer = UNLINKED;
-        match self.entries.get_mut(previous) {
+        match entry_mut(&mut self.entries, previous) {
             Some(entry) => entry.timer.next = next,
             None => self.wheel.replace_head(listed, slot, next),
         }
-        if let Some(entry) = self.entries.get_mut(next) {
+        if let Some(entry) = entry_mut(&mut self.entries, next) {
             entry.timer.previous = previous;
         }
     }

@@ -16,5 +16,26 @@ fn the_bound_has_a_floor() {
 /// What the budget is reckoned with.
 #[test]
 fn a_flow_takes_what_it_says() {
-    assert_eq!((size_of::<Flow>(), size_of::<Entry>(), size_of::<TcpFlow>()), (120, 144, 112));
+    assert_eq!((size_of::<Flow>(), size_of::<Place>(), size_of::<TcpFlow>()), (120, 144, 112));
+}
+
+/// More memory never holds fewer flows, and the index that they get is no larger than what was reckoned.
+#[test]
+fn the_index_is_part_of_the_budget() {
+    let mut before = 0;
+    for step in 0..400 {
+        let bytes = 10_000 + step * step * 100;
+        for is_dropping in [false, true] {
+            let flows = max_flows(bytes, is_dropping);
+            let entries = if is_dropping { flows + flows / 2 } else { flows };
+            let index = HashTable::<Slot>::with_capacity(entries.div_ceil(6) * 7);
+            // hashbrown's control bytes have a group behind them, and both stand at multiples of 16.
+            let reckoned = flows * BYTES_PER_FLOW + index.allocation_size() - 32;
+            assert!(reckoned <= bytes, "{flows} flows in {bytes} bytes take {reckoned}");
+            if !is_dropping {
+                assert!(flows >= before, "{flows} flows in {bytes} bytes");
+                before = flows;
+            }
+        }
+    }
 }

@@ -3,7 +3,10 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{State, TcpFlow, endpoint::Fact};
+use super::{
+    Beyond, State, TcpFlow,
+    endpoint::{Fact, MAX_WINDOW},
+};
 use crate::{Timestamp, conn::Conn, key::Side};
 
 /// Unacknowledged data after which the other direction is taken for invisible (Zeek's
@@ -13,7 +16,7 @@ const MAX_INITIAL_WINDOW: u64 = 16_384;
 impl TcpFlow {
     /// Notes that `[start, end)` arrived from `side`.
     #[inline]
-    pub(super) fn receive(&mut self, side: Side, start: i64, end: i64) {
+    pub(super) fn receive(&mut self, side: Side, start: i64, end: i64, beyond: &mut Beyond) {
         let me = side as usize;
         let contiguous = self.ends[me].contiguous();
         if end <= contiguous {
@@ -21,29 +24,29 @@ impl TcpFlow {
         }
         if start <= contiguous {
             self.ends[me].set_contiguous(end);
-            if self.holes.is_some() {
-                self.fill(me);
+            if beyond.is_some() {
+                self.fill(me, beyond);
             }
-        } else {
-            self.holes.get_or_insert_default()[me].insert(start, end);
+        } else if end - contiguous <= MAX_WINDOW {
+            beyond.get_or_insert_default()[me].insert(start, end);
         }
     }
 
     /// Lets `contiguous` run over ranges it has reached.
-    fn fill(&mut self, me: usize) {
-        let Some(holes) = &mut self.holes else { return };
+    fn fill(&mut self, me: usize, beyond: &mut Beyond) {
+        let Some(holes) = beyond else { return };
         let end = &mut self.ends[me];
         while let Some(reached) = holes[me].take_touching(end.contiguous()) {
             end.set_contiguous(end.contiguous().max(reached));
         }
         if holes.iter().all(|side| side.is_empty()) {
-            self.holes = None;
+            *beyond = None;
         }
     }
 
     /// `side`'s data up to `acknowledged` was received by the other end: what we have not seen of it we missed.
     #[inline]
-    pub(super) fn trim(&mut self, conn: &mut Conn, side: Side, acknowledged: i64) {
+    pub(super) fn trim(&mut self, conn: &mut Conn, side: Side, acknowledged: i64, beyond: &mut Beyond) {
         let me = side as usize;
         let end = &self.ends[me];
         let mut up_to = acknowledged;
@@ -64,7 +67,7 @@ impl TcpFlow {
         let is_clean = self.ends.iter().all(|end| end.is_clean());
         while self.ends[me].contiguous() < up_to {
             let at = self.ends[me].contiguous();
-            let next = self.holes.as_ref().and_then(|holes| holes[me].first_start());
+            let next = beyond.as_ref().and_then(|holes| holes[me].first_start(at));
             let until = next.map_or(up_to, |start| start.min(up_to)).max(at);
             if is_clean && until > at {
                 self.missed_bytes = self.missed_bytes.saturating_add((until - at) as u64);
@@ -74,7 +77,7 @@ impl TcpFlow {
                 conn.write_scaled(side, b'G', gaps);
             }
             self.ends[me].set_contiguous(until);
-            self.fill(me);
+            self.fill(me, beyond);
             if self.ends[me].contiguous() <= at {
                 // Nothing moved it: stop rather than depend on disjoint ranges and near positions.
                 break;
@@ -83,16 +86,16 @@ impl TcpFlow {
     }
 
     /// Data of `side` that was received but not acknowledged yet.
-    fn has_unacknowledged_data(&self, side: Side) -> bool {
+    fn has_unacknowledged_data(&self, side: Side, beyond: &Beyond) -> bool {
         let end = self.end(side);
-        let held = self.holes.as_ref().and_then(|holes| holes[side as usize].end());
+        let held = beyond.as_ref().and_then(|holes| holes[side as usize].end(end.contiguous()));
         let given_up = end.is_unacknowledged() && self.bytes(side) > MAX_INITIAL_WINDOW;
         let received = if given_up { held } else { Some(held.unwrap_or(0).max(end.contiguous())) };
         received.is_some_and(|received| received > end.acknowledged().max(1))
     }
 
     /// Whether data of or for `side` is still on its way, so that its close must wait.
-    fn is_data_pending(&self, side: Side) -> bool {
+    fn is_data_pending(&self, side: Side, beyond: &Beyond) -> bool {
         let end = self.end(side);
         let (sent, contiguous) = (end.sent(), end.contiguous());
         if sent < contiguous {
@@ -102,27 +105,33 @@ impl TcpFlow {
         if contiguous != sent - 1 && contiguous != sent {
             return true;
         }
-        end.state() != State::Reset && self.has_unacknowledged_data(side.other())
+        end.state() != State::Reset && self.has_unacknowledged_data(side.other(), beyond)
     }
 
     /// After the close of `side`: once all data is there, a close that waited is done.
     #[inline]
-    pub(super) fn check_end_of_data(&mut self, conn: &mut Conn, side: Side, closed: Duration) {
+    pub(super) fn check_end_of_data(
+        &mut self,
+        conn: &mut Conn,
+        side: Side,
+        closed: Duration,
+        beyond: &Beyond,
+    ) {
         let end = self.end(side);
         let is_closing = end.is(Fact::HasFin) || matches!(end.state(), State::Closed | State::Reset);
-        if !is_closing || end.is(Fact::DidEnd) || self.is_data_pending(side) {
+        if !is_closing || end.is(Fact::DidEnd) || self.is_data_pending(side, beyond) {
             return;
         }
         self.ends[side as usize].note(Fact::DidEnd);
         if self.close_deferred {
-            self.close(conn, side, closed);
+            self.close(conn, side, closed, beyond);
             self.close_deferred = false;
         }
     }
 
     /// `side` has closed. The connection is over when both have, or when nobody is left to.
-    pub(super) fn close(&mut self, conn: &mut Conn, side: Side, closed: Duration) {
-        if self.is_data_pending(side) {
+    pub(super) fn close(&mut self, conn: &mut Conn, side: Side, closed: Duration, beyond: &Beyond) {
+        if self.is_data_pending(side, beyond) {
             self.close_deferred = true;
             return;
         }

@@ -48,7 +48,7 @@ pub(crate) const LARGE_JUMP: i64 = 1 << 20;
 
 /// The widest window there can be (RFC 7323 section 2.3). What lies further behind than this was received, or
 /// nobody saw that it was.
-const MAX_WINDOW: i64 = 1 << 30;
+pub(super) const MAX_WINDOW: i64 = 1 << 30;
 
 /// One end of a connection, in 40 bytes.
 ///
@@ -87,11 +87,15 @@ pub(crate) enum Fact {
     DidEnd = 4,
     /// More than its SYN was acknowledged.
     HasAcks = 8,
+    /// A SYN or a reset brought data, which Zeek takes for sent again.
+    HasOddData = 0x10,
+    /// Data was sent again with the first FIN, which Zeek takes for news.
+    HasFinAgain = 0x20,
 }
 
 /// The position with this low half that is nearest to `anchor`.
 #[inline]
-const fn near(anchor: i64, low: u32) -> i64 {
+pub(super) const fn near(anchor: i64, low: u32) -> i64 {
     anchor + low.wrapping_sub(anchor as u32) as i32 as i64
 }
 
@@ -203,17 +207,18 @@ impl Endpoint {
         relative
     }
 
-    /// Fixes the first number when `sequence` is the first seen of this end, or a SYN that replaces it.
+    /// Fixes the first number when `sequence` is the first seen of this end, or a SYN that replaces it; says whether it
+    /// was such a SYN.
     #[inline]
-    pub(crate) fn begin(&mut self, flags: u8, sequence: u32, past: u32) {
+    pub(crate) fn begin(&mut self, flags: u8, sequence: u32, past: u32) -> bool {
         let is_syn = flags & SYN != 0;
         let restart = match self.state() {
-            State::Established | State::Partial | State::Closed if !is_syn => return,
+            State::Established | State::Partial | State::Closed if !is_syn => return false,
             State::Inactive if !is_syn => {
                 // As if a SYN had been there, so that the first byte is at 1.
                 self.start_before(sequence);
                 self.sent = 1;
-                return;
+                return false;
             }
             State::Inactive | State::Established | State::Partial => is_syn,
             State::SynSent | State::SynAckSent => is_syn && sequence != self.start,
@@ -228,6 +233,7 @@ impl Endpoint {
             self.sent = i64::from(past.wrapping_sub(sequence));
             self.set_contiguous(contiguous);
         }
+        restart
     }
 
     /// Numbers this end as if `sequence` were its first byte.
@@ -259,7 +265,7 @@ impl Endpoint {
         self.sent + i64::from(sequence.wrapping_sub(self.number(self.sent)) as i32)
     }
 
-    /// Moves the last position to `past`, if that is believable; says whether data was sent again.
+    /// Moves the last position to `past`, if that is believable; says whether Zeek takes it for data sent again.
     #[inline]
     pub(crate) fn advance(&mut self, flags: u8, past: u32, len: u32) -> bool {
         let ahead = i64::from(past.wrapping_sub(self.number(self.sent)) as i32);
@@ -279,6 +285,13 @@ impl Endpoint {
             return false;
         }
         len > 0
+    }
+
+    /// Segments that Zeek takes for sent again.
+    pub(crate) fn repeats(&self) -> u32 {
+        let ours = self.retransmits.saturating_add(u32::from(self.out_of_order));
+        let theirs = ours.saturating_add(u32::from(self.is(Fact::HasOddData)));
+        theirs.saturating_sub(u32::from(self.is(Fact::HasFinAgain)))
     }
 
     /// Nothing it sent was acknowledged, but perhaps its SYN.

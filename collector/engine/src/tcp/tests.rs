@@ -234,3 +234,45 @@ fn bytes_cut_off_by_the_mirror_are_not_missed() {
     assert_eq!((record.truncated, record.missed_bytes), (true, 0));
     assert_eq!((outcome(&record), record.originator.ip_bytes), (("S1", "ShADa", 2_000, 0), 4 * 40 + 2_000));
 }
+
+/// Data with a SYN or in a reset is not sent again; data that comes with the first FIN may be.
+#[test]
+fn only_data_that_was_sent_before_counts_as_sent_again() {
+    let of = |script: &[Step]| {
+        let record = only(10, script);
+        (record.originator.retransmits, record.originator.out_of_order, record.history.as_str().to_owned())
+    };
+    let open = |len| Step('>', "S", 99, 0, len);
+    let answer = |to| Step('<', "SA", 499, to, 0);
+    // TCP Fast Open (RFC 7413): data with the SYN, which is sent once more when the server does not take it.
+    assert_eq!(of(&[open(20), answer(120), Step('>', "A", 120, 500, 0)]), (0, 0, "STh".to_owned() + "A"));
+    assert_eq!(of(&[open(20), answer(100), Step('>', "A", 100, 500, 20)]).0, 1);
+    assert_eq!(of(&[open(20), open(20), answer(100)]).0, 1);
+    // Some stacks explain a reset in words.
+    let reset = [open(0), answer(100), Step('>', "A", 100, 500, 0), Step('>', "RA", 100, 500, 13)];
+    assert_eq!((of(&reset).0, of(&reset).1), (0, 0));
+    // The FIN is new, what comes with it is not.
+    let data = |flags| Step('>', flags, 100, 500, 30);
+    let fin = [open(0), answer(100), Step('>', "A", 100, 500, 0), data("A"), data("FA"), data("FA")];
+    assert_eq!(of(&fin), (2, 0, "ShADFT".to_owned()));
+    assert_eq!(of(&fin[..5]), (1, 0, "ShADF".to_owned()));
+}
+
+/// A time that may be that of another SYN is none.
+#[test]
+fn a_handshake_is_timed_from_the_syn_that_was_answered() {
+    let (open, answer) = (Step('>', "S", 99, 0, 0), Step('<', "SA", 499, 100, 0));
+    let (end, data) = (Step('>', "A", 100, 500, 0), Step('>', "A", 100, 500, 30));
+    let millis = |script: &[&Step]| {
+        let script: Vec<Step> =
+            script.iter().map(|step| Step(step.0, step.1, step.2, step.3, step.4)).collect();
+        only(10, &script).rtt.map(|rtt| rtt.as_millis())
+    };
+    assert_eq!(millis(&[&open, &answer, &end]), Some(20));
+    assert_eq!(millis(&[&open, &open, &answer, &end]), Some(20));
+    // The answer was lost behind the mirror, so both were repeated.
+    assert_eq!(millis(&[&open, &answer, &open, &answer, &end]), Some(20));
+    // Was that for the first SYN or for the second? And an answer that was overtaken was not seen in time.
+    assert_eq!(millis(&[&open, &answer, &open, &end, &answer, &data]), None);
+    assert_eq!(millis(&[&open, &end, &answer, &data]), None);
+}
