@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use enigma_fleet::finding::{Finding, FindingKind};
 use enigma_fleet::ids::{AccountId, Label, Place};
 use enigma_fleet::inventory::Inventory;
+use enigma_fleet::quota::TAG_KEY_LENGTH;
 use enigma_fleet::reach as core;
 use enigma_fleet::selection::{self, Outcome, Rule, SelectionSpec};
 use enigma_reconcile::observe::{Scope, observe};
@@ -43,7 +44,10 @@ impl DataSource for Interfaces {
     }
 
     async fn validate(&self, _cx: &Context, config: Dynamic) -> Diagnostics {
-        selection::parse(&convert::raw(&config)).1.iter().map(diagnostics::problem).collect()
+        let mut mistakes: Diagnostics =
+            selection::parse(&convert::raw(&config)).1.iter().map(diagnostics::problem).collect();
+        mistakes.extend(directory_tags(&config).err().unwrap_or_default());
+        mistakes
     }
 
     async fn read(&self, cx: &Context, config: Dynamic) -> Result<Found<Dynamic>, Diagnostics> {
@@ -51,6 +55,7 @@ impl DataSource for Interfaces {
         // Mistakes that need no account are told without asking AWS.
         let (_, problems) = selection::parse(&raw);
         problems.iter().map(diagnostics::problem).collect::<Diagnostics>().into_result(())?;
+        let directory_tags = directory_tags(&config)?;
         let territory = self.reach.territory("The network interfaces were not read").await?;
         let (raw, mut problems) = territory.reach.resolve(&raw);
         let (spec, more) = selection::parse(&raw);
@@ -83,9 +88,38 @@ impl DataSource for Interfaces {
         if told.has_errors() {
             return Err(told);
         }
-        let seen = Seen { wanted: &wanted, inventory: &inventory, found: &found, reach: &territory.reach };
+        let seen = Seen {
+            wanted: &wanted,
+            inventory: &inventory,
+            found: &found,
+            reach: &territory.reach,
+            directory_tags: &directory_tags,
+        };
         Ok(Found::new(result::fill(config, &seen)).with(told))
     }
+}
+
+/// The keys of tags that members carry for the directory. What is unknown yet is no key.
+fn directory_tags(config: &Dynamic) -> Result<BTreeSet<String>, Diagnostics> {
+    let at = AttributePath::of("directory_tags");
+    let mut mistakes = Diagnostics::new();
+    let mut keys = BTreeSet::new();
+    let written = config.get("directory_tags").and_then(Dynamic::as_list).into_iter().flatten();
+    for key in written.filter(|key| !key.is_unknown()) {
+        let text = key.as_str().unwrap_or_default();
+        if text.is_empty() || text.chars().count() > TAG_KEY_LENGTH {
+            mistakes.push(
+                Diagnostic::error(
+                    "Invalid tag key",
+                    format!("{text:?} is no key of a tag: AWS has keys of 1 to {TAG_KEY_LENGTH} characters.\n\nAttribute: {at}"),
+                )
+                .at(at.clone()),
+            );
+        } else {
+            keys.insert(text.to_owned());
+        }
+    }
+    mistakes.into_result(keys)
 }
 
 /// The places to read: those of sources, and in each of their Regions the home account, where targets live. Who else sends to them

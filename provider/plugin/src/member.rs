@@ -6,8 +6,10 @@
 //! empty text, and what a rule leaves to the fleet is one null: ten thousand of these are stored in every state.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use enigma_fleet::ids::IdError;
+use enigma_fleet::inventory::Tags;
 use enigma_fleet::selection::{HeldSession, Member};
 use enigma_tfplugin::{Dynamic, Type};
 use serde::Deserialize;
@@ -19,7 +21,10 @@ use crate::observation::{self, PlaceModel};
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct MemberModel {
     pub(crate) instance_id: Option<String>,
-    pub(crate) ipv4: Option<String>,
+    /// The primary IPv4 address first, which mirrored packets come from.
+    pub(crate) addresses: Option<Vec<IpAddr>>,
+    /// Chosen ones, for the directory.
+    pub(crate) tags: Option<Tags>,
     pub(crate) name: Option<String>,
     pub(crate) vpc_id: Option<String>,
     pub(crate) subnet_id: Option<String>,
@@ -69,7 +74,8 @@ pub(crate) fn members_type() -> Type {
     ]);
     Type::map(Type::object([
         ("instance_id", Type::String),
-        ("ipv4", Type::String),
+        ("addresses", Type::list(Type::String)),
+        ("tags", Type::map(Type::String)),
         ("name", Type::String),
         ("vpc_id", Type::String),
         ("subnet_id", Type::String),
@@ -104,8 +110,8 @@ impl MemberModel {
         })
     }
 
-    /// A core's member. `ipv4` is the address that its mirrored packets come from.
-    pub(crate) fn of(member: &Member, ipv4: Option<String>) -> Self {
+    /// A core's member, with its addresses, the one that mirrored packets come from first, and its chosen tags.
+    pub(crate) fn of(member: &Member, addresses: Vec<IpAddr>, tags: Tags) -> Self {
         let settings = SettingsModel {
             filter: member.filter.as_ref().map(ToString::to_string),
             targets: (!member.targets.is_empty())
@@ -123,7 +129,8 @@ impl MemberModel {
         });
         Self {
             instance_id: member.instance.as_ref().map(ToString::to_string),
-            ipv4,
+            addresses: (!addresses.is_empty()).then_some(addresses),
+            tags: (!tags.is_empty()).then_some(tags),
             name: member.name.clone(),
             vpc_id: Some(member.vpc.to_string()),
             subnet_id: Some(member.subnet.to_string()),
@@ -148,6 +155,7 @@ impl MemberModel {
                 ])
             }))
         });
+        let addresses = self.addresses.as_ref().map(|list| list.iter().map(ToString::to_string));
         let settings = self.settings.as_ref().map_or(Dynamic::Null, |settings| {
             let targets = settings.targets.as_ref();
             Dynamic::map([
@@ -162,7 +170,8 @@ impl MemberModel {
         });
         Dynamic::map([
             ("instance_id", text(self.instance_id.as_deref())),
-            ("ipv4", text(self.ipv4.as_deref())),
+            ("addresses", addresses.map_or(Dynamic::Null, Dynamic::list)),
+            ("tags", self.tags.clone().map_or(Dynamic::Null, Dynamic::map)),
             ("name", text(self.name.as_deref())),
             ("vpc_id", text(self.vpc_id.as_deref())),
             ("subnet_id", text(self.subnet_id.as_deref())),

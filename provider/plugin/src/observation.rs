@@ -7,7 +7,7 @@
 //! inventory back, as far as it was carried.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use enigma_fleet::expand::Facts;
 use enigma_fleet::ids::{
@@ -34,7 +34,7 @@ pub(crate) struct Observation {
     pub(crate) members: BTreeMap<MemberKey, Member>,
     /// Places that could not be read, with the reason. Sessions there stay.
     pub(crate) unread: BTreeMap<Place, String>,
-    /// What was carried of each place: interfaces of members with their address, interfaces that receive with their instance, and
+    /// What was carried of each place: interfaces of members with their addresses and chosen tags, interfaces that receive with their instance, and
     /// sessions of others with the targets that they send to. Nothing else, so it is no basis for a diff.
     pub(crate) places: BTreeMap<Place, PlaceInventory>,
     /// VNIs of sessions that are not in `places`, by the fleet that they carry the tag of; empty text where that is not known.
@@ -180,7 +180,7 @@ pub(crate) fn places(
         let targets = used
             .into_iter()
             .chain(&of_strangers)
-            .filter_map(|id| Some((id.to_string(), address(destinations.get(id)?).to_owned())));
+            .filter_map(|id| Some((id.to_string(), address_of(destinations.get(id)?).to_owned())));
         entry.targets = some(targets.collect());
         entry.strangers = some(strangers);
         entry.vnis = some(vnis);
@@ -259,7 +259,7 @@ impl StrangerModel {
 }
 
 /// The id or ARN of a destination.
-fn address(destination: &Destination) -> &str {
+fn address_of(destination: &Destination) -> &str {
     match destination {
         Destination::Interface(id) => id.as_str(),
         Destination::NetworkLoadBalancer(text) | Destination::GatewayLoadBalancerEndpoint(text) => text,
@@ -292,9 +292,11 @@ pub(crate) fn read(members: Members) -> Result<Observation, Diagnostics> {
                     subnet: member.subnet.clone(),
                     zone: member.zone.clone(),
                 };
-                let ipv4 = model.ipv4.as_ref().and_then(|text| text.parse().ok());
                 let id = parsed.interface.clone();
-                shown.interfaces.push(interface(&parsed.place, id, site, member.instance.clone(), ipv4));
+                let mut seen_interface = interface(&parsed.place, id, site, member.instance.clone());
+                give_addresses(&mut seen_interface, model.addresses.iter().flatten());
+                seen_interface.tags = model.tags.clone().unwrap_or_default();
+                shown.interfaces.push(seen_interface);
                 seen.members.insert(parsed, member);
                 Ok(())
             }),
@@ -334,7 +336,7 @@ fn add_place(seen: &mut Observation, place: &Place, entry: &PlaceModel) -> Resul
             subnet: receiver.subnet_id.parse()?,
             zone: receiver.availability_zone.parse()?,
         };
-        shown.interfaces.push(interface(place, id.parse()?, site, Some(instance.clone()), None));
+        shown.interfaces.push(interface(place, id.parse()?, site, Some(instance.clone())));
         shown.instances.push(Instance {
             id: instance,
             instance_type: receiver.instance_type.clone(),
@@ -360,6 +362,17 @@ fn add_place(seen: &mut Observation, place: &Place, entry: &PlaceModel) -> Resul
     Ok(())
 }
 
+/// Gives an interface its addresses, the first IPv4 address as the primary one.
+fn give_addresses<'a>(interface: &mut Interface, addresses: impl Iterator<Item = &'a IpAddr>) {
+    for one in addresses {
+        match one {
+            IpAddr::V4(one) if interface.ipv4.is_none() => interface.ipv4 = Some(*one),
+            IpAddr::V4(one) => interface.secondary_ipv4.push(*one),
+            IpAddr::V6(one) => interface.ipv6.push(*one),
+        }
+    }
+}
+
 /// Where an interface is.
 struct Site {
     vpc: VpcId,
@@ -368,13 +381,7 @@ struct Site {
 }
 
 /// An interface with what was carried of it. It was attached, or it would be neither member nor receiver.
-fn interface(
-    place: &Place,
-    id: InterfaceId,
-    site: Site,
-    instance: Option<InstanceId>,
-    ipv4: Option<Ipv4Addr>,
-) -> Interface {
+fn interface(place: &Place, id: InterfaceId, site: Site, instance: Option<InstanceId>) -> Interface {
     Interface {
         place: place.clone(),
         id,
@@ -386,7 +393,7 @@ fn interface(
         vpc: site.vpc,
         subnet: site.subnet,
         zone: site.zone,
-        ipv4,
+        ipv4: None,
         secondary_ipv4: Vec::new(),
         ipv6: Vec::new(),
         attachment: Some(Attachment { instance, device_index: 0, status: "attached".to_owned() }),

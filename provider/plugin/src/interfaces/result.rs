@@ -1,10 +1,9 @@
 //! The data source's results from a selection: pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 
-use enigma_fleet::ids::{InterfaceId, Place};
-use enigma_fleet::inventory::Inventory;
+use enigma_fleet::ids::{InstanceId, InterfaceId, Place};
+use enigma_fleet::inventory::{Instance, Interface, Inventory, Tags};
 use enigma_fleet::reach::{LeftOut, Reach};
 use enigma_fleet::selection::Selection;
 use enigma_tfplugin::Dynamic;
@@ -20,6 +19,8 @@ pub(super) struct Seen<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) found: &'a Selection,
     pub(super) reach: &'a Reach,
+    /// Keys of tags for the directory.
+    pub(super) directory_tags: &'a BTreeSet<String>,
 }
 
 /// The configuration with the results filled in.
@@ -62,16 +63,24 @@ pub(super) fn fill(config: Dynamic, seen: &Seen<'_>) -> Dynamic {
 }
 
 fn members(seen: &Seen<'_>) -> Dynamic {
-    let addresses: BTreeMap<(&Place, &InterfaceId), Ipv4Addr> = seen
+    let interfaces: BTreeMap<(&Place, &InterfaceId), &Interface> = seen
         .inventory
         .places
         .iter()
-        .flat_map(|(place, seen)| seen.interfaces.iter().map(move |one| ((place, &one.id), one.ipv4)))
-        .filter_map(|(key, address)| Some((key, address?)))
+        .flat_map(|(place, seen)| seen.interfaces.iter().map(move |one| ((place, &one.id), one)))
+        .collect();
+    let instances: BTreeMap<(&Place, &InstanceId), &Instance> = seen
+        .inventory
+        .places
+        .iter()
+        .flat_map(|(place, seen)| seen.instances.iter().map(move |one| ((place, &one.id), one)))
         .collect();
     let members = seen.found.members.iter().map(|(key, member)| {
-        let address = addresses.get(&(&key.place, &key.interface)).map(ToString::to_string);
-        (key.to_string(), MemberModel::of(member, address))
+        let interface = interfaces.get(&(&key.place, &key.interface));
+        let instance = member.instance.as_ref().and_then(|id| instances.get(&(&key.place, id)));
+        let addresses = interface.map(|one| one.addresses()).unwrap_or_default();
+        let tags = chosen(seen.directory_tags, instance.map(|one| &one.tags), interface.map(|one| &one.tags));
+        (key.to_string(), MemberModel::of(member, addresses, tags))
     });
     let places = observation::places(seen.inventory, &seen.found.members, &seen.reach.home().account)
         .into_iter()
@@ -107,4 +116,13 @@ fn by_place(seen: &Seen<'_>) -> Dynamic {
 
 fn count(n: usize) -> Dynamic {
     Dynamic::from(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// The tags of these keys: the instance's, and the interface's where the instance has none of that key.
+fn chosen(keys: &BTreeSet<String>, instance: Option<&Tags>, interface: Option<&Tags>) -> Tags {
+    let value = |key: &String| {
+        let of = |tags: Option<&Tags>| tags.and_then(|tags| tags.get(key)).cloned();
+        Some((key.clone(), of(instance).or_else(|| of(interface))?))
+    };
+    keys.iter().filter_map(value).collect()
 }

@@ -31,6 +31,13 @@ pub(super) fn schema() -> Schema {
             ),
         )
         .attribute(
+            "directory_tags",
+            Attribute::set(Type::String).description(
+                "Keys of tags that a fleet's `directory_json` carries: those of the instance, and of the interface where the instance has \
+                 none of that key. A change of such a tag is a change of the fleet. Unset: none.",
+            ),
+        )
+        .attribute(
             "members",
             Attribute::of(members_type()).computed().description(
                 "The interfaces to mirror, keyed `account/region/eni`. Pass it to `enigma_mirror_fleet.members`. `settings` is what the \

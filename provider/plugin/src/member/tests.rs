@@ -34,33 +34,38 @@ fn member() -> Member {
 fn a_member_survives_the_way_through_terraform() {
     let key = "111111111111/us-east-1/eni-0123456789abcdef0";
     let plain = Member { targets: vec![], packet_length: None, held: vec![], ..member() };
+    let addresses: Vec<IpAddr> = ["10.0.0.1", "10.0.0.9", "fd00::1"].map(|one| one.parse().unwrap()).into();
+    let tags = Tags::from([("team".to_owned(), "shop".to_owned())]);
     for member in [member(), plain] {
-        let carried = MemberModel::of(&member, Some("10.0.0.1".to_owned())).to_dynamic();
+        let carried = MemberModel::of(&member, addresses.clone(), tags.clone()).to_dynamic();
         let mut carried = Dynamic::map([(key, carried)]);
         members_type().complete(&mut carried).unwrap();
         let read: Members = carried.into_typed().unwrap();
-        assert_eq!(to_core(read).unwrap(), BTreeMap::from([(key.parse().unwrap(), member)]));
+        let seen = observation::read(read).unwrap();
+        assert_eq!(seen.members, BTreeMap::from([(key.parse().unwrap(), member)]));
+        let interface = &seen.places.values().next().unwrap().interfaces[0];
+        assert_eq!((interface.addresses(), &interface.tags), (addresses.clone(), &tags));
     }
 }
 
 #[test]
 fn what_a_rule_leaves_to_the_fleet_takes_no_room() {
     let plain = Member { targets: vec![], packet_length: None, held: vec![], ..member() };
-    let model = MemberModel::of(&plain, None);
-    assert_eq!((model.settings, model.held), (None, None));
+    let model = MemberModel::of(&plain, Vec::new(), Tags::new());
+    assert_eq!((model.settings, model.held, model.addresses, model.tags), (None, None, None, None));
 }
 
 #[test]
 fn every_bad_member_is_an_error_at_its_key() {
-    let mut bad = MemberModel::of(&member(), None);
+    let mut bad = MemberModel::of(&member(), Vec::new(), Tags::new());
     bad.vpc_id = Some("vpc".to_owned());
-    let mut empty = MemberModel::of(&member(), None);
+    let mut empty = MemberModel::of(&member(), Vec::new(), Tags::new());
     empty.rule = None;
     let members = Members::from([
         ("111111111111/us-east-1/eni-0123456789abcdef0".to_owned(), bad),
         ("111111111111/us-east-1/eni-0123456789abcdef1".to_owned(), empty),
-        ("111111111111/us-east-1".to_owned(), MemberModel::of(&member(), None)),
-        ("nonsense".to_owned(), MemberModel::of(&member(), None)),
+        ("111111111111/us-east-1".to_owned(), MemberModel::of(&member(), Vec::new(), Tags::new())),
+        ("nonsense".to_owned(), MemberModel::of(&member(), Vec::new(), Tags::new())),
     ]);
     let mistakes = to_core(members).unwrap_err();
     assert_eq!(mistakes.len(), 4);

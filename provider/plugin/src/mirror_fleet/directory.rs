@@ -1,29 +1,32 @@
 //! `directory_json`: who is behind each VNI, for collectors. Pure.
 //!
 //! It follows from the rows, and from where each source lies: a plan knows that from the members, a refresh from what was stored before
-//! or looked up. Both give the same bytes for the same fleet, so that a directory never is a change of its own. Tags of sources and
-//! addresses beside the first, which people change, are not among what a plan may know, so they are left out.
+//! or looked up. Both give the same bytes for the same fleet, so that a refresh never is a change. A plan brings everything up to date;
+//! but that addresses alone came and went, as they do all day where pods have them, is no reason for an apply.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use enigma_fleet::directory::{Directory, Entry, VERSION};
+use enigma_fleet::directory::{Directory, Entry};
 use enigma_fleet::ids::{FleetName, MemberKey, Place, SubnetId, VpcId, ZoneName};
-use enigma_fleet::inventory::{PlaceInventory, Tags};
+use enigma_fleet::inventory::{Interface, PlaceInventory, Tags};
 
 use super::state::{Computed, Rows};
 
-/// Where one source lies. All of it is fixed when an interface is made.
+/// Where one source lies, which is fixed when an interface is made, and what else is known of it.
+#[derive(Clone)]
 struct Site {
     vpc: VpcId,
     subnet: SubnetId,
     zone: ZoneName,
-    /// The primary address, which mirrored packets come from.
-    ipv4: Option<IpAddr>,
+    /// The primary address first, which mirrored packets come from.
+    addresses: Vec<IpAddr>,
+    /// Chosen ones.
+    tags: Tags,
 }
 
 /// Where sources lie.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Whereabouts(BTreeMap<MemberKey, Site>);
 
 impl Whereabouts {
@@ -37,15 +40,24 @@ impl Whereabouts {
             if let (Some(vpc), Some(subnet), Some(zone)) =
                 (entry.vpc_id, entry.subnet_id, entry.availability_zone)
             {
-                let site = Site { vpc, subnet, zone, ipv4: entry.addresses.first().copied() };
+                let site = Site { vpc, subnet, zone, addresses: entry.addresses, tags: entry.tags };
                 found.0.insert(MemberKey { place, interface: entry.interface_id }, site);
             }
         }
         found
     }
 
-    /// With interfaces that were seen, which is newer.
-    pub(super) fn of_interfaces(mut self, places: &BTreeMap<Place, PlaceInventory>) -> Self {
+    /// With members as they were observed, which is newer: their interfaces have the chosen tags and no others.
+    pub(super) fn of_members(self, places: &BTreeMap<Place, PlaceInventory>) -> Self {
+        self.with(places, |interface| interface.tags.clone())
+    }
+
+    /// With interfaces that were looked up. Which of their tags are chosen is not known then.
+    pub(super) fn of_interfaces(self, places: &BTreeMap<Place, PlaceInventory>) -> Self {
+        self.with(places, |_| Tags::new())
+    }
+
+    fn with(mut self, places: &BTreeMap<Place, PlaceInventory>, tags: impl Fn(&Interface) -> Tags) -> Self {
         for (place, seen) in places {
             for one in &seen.interfaces {
                 let key = MemberKey { place: place.clone(), interface: one.id.clone() };
@@ -53,9 +65,20 @@ impl Whereabouts {
                     vpc: one.vpc.clone(),
                     subnet: one.subnet.clone(),
                     zone: one.zone.clone(),
-                    ipv4: one.ipv4.map(IpAddr::V4),
+                    addresses: one.addresses(),
+                    tags: tags(one),
                 };
                 self.0.insert(key, site);
+            }
+        }
+        self
+    }
+
+    /// With the addresses of another.
+    fn with_addresses_of(mut self, other: &Self) -> Self {
+        for (key, site) in &mut self.0 {
+            if let Some(known) = other.0.get(key) {
+                site.addresses.clone_from(&known.addresses);
             }
         }
         self
@@ -70,9 +93,25 @@ impl Whereabouts {
     }
 }
 
-/// The directory of these rows. A VNI that was set by hand may be on two sources; the first in the order of ids is named.
+/// The directory that a plan promises: the stored one, unless more than addresses changed.
+pub(super) fn planned(
+    fleet: &FleetName,
+    rows: &Rows,
+    before: &Computed,
+    places: &BTreeMap<Place, PlaceInventory>,
+) -> String {
+    let stored = Whereabouts::stored(before);
+    let now = stored.clone().of_members(places);
+    let fresh = json(fleet, rows, &now);
+    let Some(known) = before.directory_json.as_ref().known().filter(|known| **known != fresh) else {
+        return fresh;
+    };
+    if json(fleet, rows, &now.with_addresses_of(&stored)) == *known { known.clone() } else { fresh }
+}
+
+/// The directory of these rows.
 pub(super) fn json(fleet: &FleetName, rows: &Rows, whereabouts: &Whereabouts) -> String {
-    let mut sources: Vec<Entry> = rows
+    let sources: Vec<Entry> = rows
         .iter()
         .filter_map(|(text, row)| {
             let key: MemberKey = text.parse().ok()?;
@@ -81,10 +120,10 @@ pub(super) fn json(fleet: &FleetName, rows: &Rows, whereabouts: &Whereabouts) ->
                 vni: row.virtual_network_id?.try_into().ok()?,
                 account_id: key.place.account.clone(),
                 region: key.place.region.clone(),
-                addresses: site.and_then(|site| site.ipv4).into_iter().collect(),
+                addresses: site.map(|site| site.addresses.clone()).unwrap_or_default(),
                 instance_id: row.instance_id.as_ref().and_then(|id| id.parse().ok()),
                 name: row.name.clone(),
-                tags: Tags::new(),
+                tags: site.map(|site| site.tags.clone()).unwrap_or_default(),
                 vpc_id: site.map(|site| site.vpc.clone()),
                 subnet_id: site.map(|site| site.subnet.clone()),
                 availability_zone: site.map(|site| site.zone.clone()),
@@ -93,9 +132,6 @@ pub(super) fn json(fleet: &FleetName, rows: &Rows, whereabouts: &Whereabouts) ->
             })
         })
         .collect();
-    sources.sort_by(|a, b| (a.vni, &a.interface_id).cmp(&(b.vni, &b.interface_id)));
-    sources.dedup_by_key(|entry| entry.vni);
-    let directory = Directory { version: VERSION, fleet: fleet.clone(), sources };
     // Texts and numbers always have a JSON form.
-    directory.to_json().unwrap_or_default()
+    Directory::new(fleet.clone(), sources).to_json().unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use enigma_fleet::selection::Member;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Value};
 
-use super::directory::{self, Whereabouts};
+use super::directory;
 use super::forgetting::{self, Forgotten};
 use super::memory::Memory;
 use super::rules;
@@ -148,12 +148,16 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         .map(|key| (key.to_string(), known_id(&before.filter_ids, key).map_or(Value::Unknown, Value::Known)))
         .collect();
     let filter_rules = rules::planned(&decision.expansion).map(|lines| unread_rules_stay(lines, decision));
-    let whereabouts = Whereabouts::stored(before).of_interfaces(&decision.observation.places);
     let coverage = Coverage::of(rows.len(), decision.expansion.not_mirrored.len());
     let mut after = Computed {
         id: before.id.clone(),
         estimated_monthly_cost_usd: cost::monthly(question.config, rows.len()),
-        directory_json: Value::Known(directory::json(&decision.expansion.fleet, &rows, &whereabouts)),
+        directory_json: Value::Known(directory::planned(
+            &decision.expansion.fleet,
+            &rows,
+            before,
+            &decision.observation.places,
+        )),
         spec_json: convert::description(&decision.expansion.fleet, question.config),
         coverage: before.coverage,
         tags_all: tags::all(tags::merged(question.config, question.default_tags)),

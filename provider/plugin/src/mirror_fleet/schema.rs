@@ -77,25 +77,27 @@ pub(super) fn schema() -> Schema {
         ]))
         .computed()
         .description(
-            "How many of the members are mirrored: `matched` = `mirrored` + `skipped`, and `percent`, rounded down. Like the summary it              changes only when something else does; the data source's counts are those of each plan.",
+            "How many of the members are mirrored: `matched` = `mirrored` + `skipped`, and `percent`, rounded down. Like the summary it changes only when something else does; the data source's counts are those of each plan.",
         ),
     )
     .attribute(
         "estimated_monthly_cost_usd",
         Attribute::number().computed().description(
-            "What the sessions cost in 730 hours, in whole US dollars rounded up: AWS charges each session by the hour until it is deleted,              stopped instances included. Traffic between zones, load balancers and collectors are not in it.",
+            "What the sessions cost in 730 hours, in whole US dollars rounded up: AWS charges each session by the hour until it is deleted, stopped instances included. Traffic between zones, load balancers and collectors are not in it.",
         ),
     )
     .attribute(
         "directory_json",
         Attribute::string().computed().sensitive().description(
-            "Who is behind each VNI, as JSON for `enigma-collector`: interface, instance, name, account, Region, VPC, subnet, zone and              target. Sensitive only so that plans do not print ten thousand entries twice.",
+            "Who is behind each VNI, as JSON for `enigma-collector`: interface with its addresses, instance, name, tags chosen \
+                 with the data source's `directory_tags`, account, Region, VPC, subnet, zone and target. Addresses alone are no change: they \
+                 are brought up to date with the next. Sensitive only so that plans do not print ten thousand entries twice.",
         ),
     )
     .attribute(
         "spec_json",
         Attribute::string().computed().sensitive().description(
-            "The fleet's arguments without its members as JSON with sorted keys, for programs that keep or check the fleet outside of              Terraform. Sensitive only so that plans do not print every change twice.",
+            "The fleet's arguments without its members as JSON with sorted keys, for programs that keep or check the fleet outside of Terraform. Sensitive only so that plans do not print every change twice.",
         ),
     )
     .attribute(
@@ -189,6 +191,14 @@ fn target() -> Object {
                 "How packets of sources in other VPCs get to it: `peering` or `transit_gateway`. A transit gateway carries 8500 bytes, \
                  so with it a plan says which sessions need a smaller `packet_length`. Sources in the target's own VPC are not concerned, and \
                  nothing in AWS changes with it. Unset: nothing is assumed.",
+            ),
+        )
+        .attribute(
+            "mtu",
+            Attribute::number().description(
+                "MTU of the target's network interface in bytes, from 576 to 9001; for `network_interface_id` only. AWS's API does not tell \
+                 it. AWS cuts mirrored packets that do not fit it, and mirroring adds 54 bytes (74 over IPv6) to each packet. Unset: 9001, \
+                 the largest in a VPC.",
             ),
         )
         .attribute(

@@ -5,6 +5,7 @@
 mod apart;
 mod applying;
 mod company;
+mod directory;
 mod expect;
 mod forgetting;
 mod former;

@@ -267,7 +267,9 @@ async fn lost_replies_lose_and_double_nothing() {
         drop(lab.refresh().await);
         let reviewed = lab.plan(&after()).await.unwrap();
         lab.aws.lose_replies(operation, ALL);
-        assert!(lab.apply(&reviewed).await.has_errors(), "{operation}");
+        // A delete that is tried again finds nothing left to delete.
+        let is_overcome = operation.starts_with("Delete");
+        assert_eq!(lab.apply(&reviewed).await.has_errors(), !is_overcome, "{operation}");
         lab.aws.heal();
         lab.settle(&after()).await;
     }

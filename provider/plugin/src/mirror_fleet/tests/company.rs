@@ -54,6 +54,7 @@ pub(super) fn company() -> Lab {
         sources,
         members: None,
         terms: accounts(&COMPANY),
+        directory_tags: Vec::new(),
     }
 }
 

@@ -118,6 +118,8 @@ pub(super) struct Lab {
     pub(super) members: Option<Dynamic>,
     /// What the provider block says beside how to reach AWS.
     pub(super) terms: Terms,
+    /// The data source's argument of that name.
+    pub(super) directory_tags: Vec<&'static str>,
 }
 
 impl Lab {
@@ -134,6 +136,7 @@ impl Lab {
             sources,
             members: None,
             terms: Terms::default(),
+            directory_tags: Vec::new(),
         };
         lab.add_stranger(0, 100).await;
         lab.aws.forget_calls();
@@ -200,7 +203,10 @@ impl Lab {
     /// What the data source finds: every interface.
     pub(super) async fn discover(&self) -> Dynamic {
         let source = Interfaces::new(self.reach());
-        let rules = json!({ "rules": { "all": { "interface_types": ["interface"] } } });
+        let rules = json!({
+            "rules": { "all": { "interface_types": ["interface"] } },
+            "directory_tags": self.directory_tags,
+        });
         let mut config = Dynamic::from_typed(&rules).unwrap();
         source.schema().ty().complete(&mut config).unwrap();
         assert_eq!(source.validate(&self.context(), config.clone()).await, Diagnostics::new());
