@@ -81,6 +81,8 @@ pub struct Paths {
     /// The VPCs of destinations. A source there needs no way between VPCs; for others the target's own
     /// [`path`](crate::spec::TargetSpec::path) says which they take. Where absent nothing is assumed of any source.
     pub target_vpcs: BTreeMap<Label, VpcId>,
+    /// The instances of interface targets, which [`Facts`](crate::expand::Facts) know only once something sends to them.
+    pub target_instances: BTreeMap<Label, InstanceId>,
     /// Targets that can be reached over IPv6 alone. The others are judged by what IPv4 leaves room for, which is more.
     pub over_ipv6: BTreeSet<Label>,
 }
@@ -249,7 +251,8 @@ fn look_at_receivers(scene: &Scene<'_>, result: &mut Preflight) {
         let interface = seen.into_iter().find(|interface| interface.id == *id);
         let attached = interface.and_then(|interface| interface.attachment.as_ref()?.instance.as_ref());
         let known = scene.facts.targets.get(label).and_then(|facts| facts.instance.as_ref());
-        receivers.extend(attached.or(known).map(|instance| (instance, label)));
+        let asked = scene.answers.paths.target_instances.get(label);
+        receivers.extend(attached.or(known).or(asked).map(|instance| (instance, label)));
     }
     let mut mirrored: BTreeMap<(&Label, &InstanceId), Vec<MemberKey>> = BTreeMap::new();
     for (key, session) in &scene.expansion.sessions {

@@ -1,4 +1,5 @@
-//! Interfaces that are targets: their VPCs. They are read only for targets with a path, of which it depends whether a source needs it.
+//! Interfaces that are targets: the instances they belong to, whose other interfaces must not be mirrored, and their VPCs. A selection
+//! does not know them before something sends there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use crate::ports::{Cloud, InterfaceScope};
 /// Targets by the interface they are.
 type Labels = BTreeMap<InterfaceId, Label>;
 
-/// The interfaces of targets with a path: one call for each place.
+/// The interfaces of targets: one call for each place that has some.
 pub(super) async fn interfaces(
     cloud: &dyn Cloud,
     spec: &FleetSpec,
@@ -25,7 +26,7 @@ pub(super) async fn interfaces(
     patience: Patience,
 ) -> Vec<Answer<(Labels, Place), Vec<Interface>>> {
     let mut wanted: BTreeMap<Place, Labels> = BTreeMap::new();
-    for (label, target) in spec.targets.iter().filter(|(_, target)| target.path.is_some()) {
+    for (label, target) in &spec.targets {
         let place = target.place(home);
         if let (Given::Known(Destination::Interface(id)), true) =
             (&target.destination, regions.contains(&place.region))
@@ -45,13 +46,15 @@ pub(super) async fn interfaces(
     stream::iter(asks).buffered(AT_ONCE).collect().await
 }
 
-/// What interfaces tell of the ways to them: their VPC, and that one without an IPv4 address is reached over IPv6.
+/// What interfaces tell of the ways to them: their instance, their VPC, and that one without an IPv4 address is reached over IPv6.
 pub(super) fn note(labels: &Labels, seen: Vec<Interface>, paths: &mut Paths) {
     for interface in seen {
         let Some(label) = labels.get(&interface.id) else { continue };
         if interface.ipv4.is_none() && !interface.ipv6.is_empty() {
             paths.over_ipv6.insert(label.clone());
         }
+        let instance = interface.attachment.and_then(|attachment| attachment.instance);
+        paths.target_instances.extend(instance.map(|instance| (label.clone(), instance)));
         paths.target_vpcs.insert(label.clone(), interface.vpc);
     }
 }

@@ -11,7 +11,6 @@ use super::*;
 use crate::kit::{ARN, aws_with, create_session, home, key, place, plan, whole};
 use crate::ports::{ErrorKind, InterfaceScope};
 use crate::recall::Recall;
-use enigma_fleet::check::PathKind;
 use enigma_fleet::inventory::Tags;
 use enigma_fleet::plan::Stage;
 use enigma_fleet::spec::{self, RawFleet, RawTarget};
@@ -228,9 +227,9 @@ async fn addresses_behind_a_load_balancer_are_interfaces_that_discovery_saw() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_vpcs_of_destinations_are_told_and_cost_a_call_only_for_interfaces_with_a_path() {
+async fn the_vpcs_of_destinations_and_the_instances_of_interfaces_are_told_for_a_call_to_each_place() {
     let (aws, interfaces) = aws_with(2);
-    let (_, receiver) = aws.launch(&home(), "m5.large", &Tags::new());
+    let (instance, receiver) = aws.launch(&home(), "m5.large", &Tags::new());
     aws.edit_interface(&home(), &receiver, |one| {
         one.vpc = "vpc-0000000b".parse().unwrap();
         (one.ipv4, one.ipv6) = (None, vec!["fd00::1".parse().unwrap()]);
@@ -248,14 +247,22 @@ async fn the_vpcs_of_destinations_are_told_and_cost_a_call_only_for_interfaces_w
     let reads = |aws: &crate::memory::MemoryAws| {
         aws.journal().iter().filter(|call| call.operation == "DescribeNetworkInterfaces").count()
     };
-    let plain = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
-    assert_eq!((vpcs(&plain), reads(&aws)), (vec!["t vpc-0000000a".to_owned()], 0));
-    assert!(plain.answers.paths.over_ipv6.is_empty());
-    spec.targets.get_mut(&label).unwrap().path = Some(PathKind::TransitGateway);
+    let balanced = gather(&aws, &spec_without(&spec, &label), &home(), &whole(&interfaces)).await;
+    assert_eq!((vpcs(&balanced), reads(&aws)), (vec!["t vpc-0000000a".to_owned()], 0));
+    assert!(
+        balanced.answers.paths.over_ipv6.is_empty() && balanced.answers.paths.target_instances.is_empty()
+    );
     let asked = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
     assert_eq!(vpcs(&asked), ["t vpc-0000000a", "u vpc-0000000b"]);
+    assert_eq!(asked.answers.paths.target_instances, [(label.clone(), instance)].into());
     assert_eq!((asked.answers.paths.over_ipv6, reads(&aws)), ([label].into(), 1));
     aws.fail_next("DescribeNetworkInterfaces", 1, ErrorKind::Unavailable);
     let failed = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
     assert_eq!((vpcs(&failed), failed.unanswered.len()), (vec!["t vpc-0000000a".to_owned()], 1));
+}
+
+fn spec_without(spec: &FleetSpec, label: &Label) -> FleetSpec {
+    let mut spec = spec.clone();
+    spec.targets.remove(label);
+    spec
 }

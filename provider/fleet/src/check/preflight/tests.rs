@@ -254,6 +254,10 @@ fn a_collectors_other_interfaces_are_an_error_where_the_plan_could_not_know() {
     assert_eq!(told, [expected]);
     // A plan that knows leaves it out.
     assert_eq!(stage.look().0, [""; 0]);
+    // Before anything sends to the target nothing in sight says whose it is, but AWS was asked.
+    let mut first = Stage::with(interface(), Some(1514), 2);
+    first.answers.paths.target_instances.insert("main".parse().unwrap(), "i-00000002".parse().unwrap());
+    assert_eq!(first.look().0, [expected]);
 }
 
 #[test]
