@@ -11,7 +11,6 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use enigma_fleet::check::{self, Answers, Scene};
 use enigma_fleet::diff::{Circumstances, diff};
-use enigma_fleet::directory::Directory;
 use enigma_fleet::drift::refresh;
 use enigma_fleet::duration;
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
@@ -211,7 +210,7 @@ fn plans(criterion: &mut Criterion) {
             .bench_function(id("diff"), |bencher| bencher.iter(|| diff(black_box(&wanted), &owned, &around)));
         let plan = diff(&wanted, &owned, &around);
         group.bench_function(id("check"), |bencher| {
-            bencher.iter(|| check::plan(black_box(&plan), &owned, &wanted))
+            bencher.iter(|| check::plan(black_box(&plan), &owned, &wanted));
         });
         let answers = Answers::default();
         let scene = Scene {
@@ -226,9 +225,6 @@ fn plans(criterion: &mut Criterion) {
         group.bench_function(id("preflight"), |bencher| bencher.iter(|| check::preflight(black_box(&scene))));
         group.bench_function(id("duration"), |bencher| {
             bencher.iter(|| duration::estimate(black_box(&plan)));
-        });
-        group.bench_function(id("directory"), |bencher| {
-            bencher.iter(|| Directory::of(&wanted, &chosen, black_box(&world.places), &BTreeSet::new()));
         });
         let later = applied(world.clone(), &wanted);
         let second = || {

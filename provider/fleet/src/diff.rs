@@ -53,7 +53,7 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
                 draft.withdraw(desired, owned);
                 draft.unused(desired, owned);
             }
-            Err(finding) => draft = Draft { findings: vec![finding], ..Draft::default() },
+            Err(finding) => draft = Draft { findings: vec![*finding], ..Draft::default() },
         }
     }
     let waves = draft.stages.into_iter().map(|((stage, _), actions)| Wave { stage, actions }).collect();

@@ -4,18 +4,14 @@
 //! everything inside them too, so that two directories of one fleet differ only where the fleet does. Addresses and tags come from
 //! an observation; where there was none they are empty, never invented.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::expand::Expansion;
 use crate::ids::{
-    AccountId, FleetName, InstanceId, InterfaceId, Label, MemberKey, Place, Region, SubnetId, Vni, VpcId,
-    ZoneName,
+    AccountId, FleetName, InstanceId, InterfaceId, Label, Region, SubnetId, Vni, VpcId, ZoneName,
 };
-use crate::inventory::{Instance, Interface, PlaceInventory, Tags};
-use crate::selection::Member;
+use crate::inventory::Tags;
 
 /// The version of the shape below. A reader refuses versions above the one it knows; fields may be added within one.
 pub const VERSION: u32 = 1;
@@ -44,7 +40,7 @@ pub struct Entry {
     /// The interface; `eni` is what the collector calls it, in this file as in `enigma.eni` of its records.
     #[serde(rename = "eni")]
     pub interface_id: InterfaceId,
-    /// Its addresses in the order of [`Interface::addresses`]: mirrored packets come from the primary IPv4 address, the first.
+    /// Its addresses in the order of [`Interface::addresses`](crate::inventory::Interface::addresses): mirrored packets come from the primary IPv4 address, the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
     /// Its instance.
@@ -71,31 +67,13 @@ pub struct Entry {
 }
 
 impl Directory {
-    /// Everyone of an expansion, sessions in unread places with what is remembered of them. `chosen` are tag keys.
+    /// Everyone, in order. A VNI that was set by hand may be on two sources; a collector can tell neither from the other, so the first in the
+    /// order of interfaces is named.
     #[must_use]
-    pub fn of(
-        expansion: &Expansion,
-        members: &BTreeMap<MemberKey, Member>,
-        places: &BTreeMap<Place, PlaceInventory>,
-        chosen: &BTreeSet<String>,
-    ) -> Self {
-        let seen = Seen::of(places);
-        let mut sources: Vec<Entry> = Vec::with_capacity(expansion.sessions.len() + expansion.kept.len());
-        for (key, session) in &expansion.sessions {
-            let mut entry = seen.entry(key, session.vni, members.get(key), chosen);
-            entry.target = Some(session.target.label.clone());
-            sources.push(entry);
-        }
-        for (key, session) in &expansion.kept {
-            let Some(vni) = session.vni else { continue };
-            let mut entry = seen.entry(key, vni, members.get(key), chosen);
-            entry.target.clone_from(&session.target);
-            sources.push(entry);
-        }
+    pub fn new(fleet: FleetName, mut sources: Vec<Entry>) -> Self {
         sources.sort_by(|a, b| (a.vni, &a.interface_id).cmp(&(b.vni, &b.interface_id)));
-        // A VNI that was set by hand may be on two sources; a collector can tell neither from the other, so the first is named.
         sources.dedup_by_key(|entry| entry.vni);
-        Self { version: VERSION, fleet: expansion.fleet.clone(), sources }
+        Self { version: VERSION, fleet, sources }
     }
 
     /// Compact JSON, the same bytes for the same directory.
@@ -104,55 +82,6 @@ impl Directory {
     /// None that the types allow; serde's are passed on.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
-    }
-}
-
-/// Interfaces and instances by id.
-struct Seen<'a> {
-    interfaces: BTreeMap<(&'a Place, &'a InterfaceId), &'a Interface>,
-    instances: BTreeMap<(&'a Place, &'a InstanceId), &'a Instance>,
-}
-
-impl<'a> Seen<'a> {
-    fn of(places: &'a BTreeMap<Place, PlaceInventory>) -> Self {
-        let interfaces = places.iter().flat_map(|(place, seen)| {
-            seen.interfaces.iter().map(move |interface| ((place, &interface.id), interface))
-        });
-        let instances = places.iter().flat_map(|(place, seen)| {
-            seen.instances.iter().map(move |instance| ((place, &instance.id), instance))
-        });
-        Self { interfaces: interfaces.collect(), instances: instances.collect() }
-    }
-
-    fn entry(&self, key: &MemberKey, vni: Vni, member: Option<&Member>, chosen: &BTreeSet<String>) -> Entry {
-        let interface = self.interfaces.get(&(&key.place, &key.interface)).copied();
-        let attached = || interface?.attachment.as_ref()?.instance.clone();
-        let instance_id = member.and_then(|member| member.instance.clone()).or_else(attached);
-        let instance = instance_id.as_ref().and_then(|id| self.instances.get(&(&key.place, id)));
-        let tags = |of: Option<&Tags>| {
-            let tags = of.into_iter().flatten().filter(|(key, _)| chosen.contains(*key));
-            tags.map(|(key, value)| (key.clone(), value.clone())).collect::<Tags>()
-        };
-        let mut all = tags(interface.map(|interface| &interface.tags));
-        all.extend(tags(instance.map(|instance| &instance.tags)));
-        Entry {
-            vni,
-            account_id: key.place.account.clone(),
-            region: key.place.region.clone(),
-            interface_id: key.interface.clone(),
-            addresses: interface.map(Interface::addresses).unwrap_or_default(),
-            instance_id,
-            name: member.and_then(|member| member.name.clone()),
-            tags: all,
-            vpc_id: member.map(|one| one.vpc.clone()).or_else(|| interface.map(|one| one.vpc.clone())),
-            subnet_id: member
-                .map(|one| one.subnet.clone())
-                .or_else(|| interface.map(|one| one.subnet.clone())),
-            availability_zone: member
-                .map(|one| one.zone.clone())
-                .or_else(|| interface.map(|one| one.zone.clone())),
-            target: None,
-        }
     }
 }
 

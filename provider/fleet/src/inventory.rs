@@ -311,3 +311,19 @@ pub struct Inventory {
     /// Places that could not be read, with the reason in words for people. Members there are kept, never dropped.
     pub unread: BTreeMap<Place, String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interfaces_primary_address_comes_first_and_the_others_in_order() {
+        let text = r#"{"place":{"account":"111111111111","region":"eu-west-1"},"id":"eni-00000001","owner":"111111111111",
+            "kind":"interface","is_requester_managed":false,"requester":null,"description":"","vpc":"vpc-00000001",
+            "subnet":"subnet-00000001","zone":"eu-west-1a","ipv4":"10.0.0.7","secondary_ipv4":["10.0.0.9","10.0.0.8"],
+            "ipv6":["fd00::2","fd00::1"],"attachment":null,"tags":{}}"#;
+        let interface: Interface = serde_json::from_str(text).unwrap();
+        let shown: Vec<String> = interface.addresses().iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["10.0.0.7", "10.0.0.8", "10.0.0.9", "fd00::1", "fd00::2"]);
+    }
+}

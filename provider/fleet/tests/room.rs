@@ -264,7 +264,7 @@ fn an_interface_that_passes_to_another_account_is_released_before_it_is_taken() 
     let mut members = members(&world, &to(&[(1, &[]), (2, &[])]));
     let member = Member { held: Vec::new(), ..members.remove(&key(1)).unwrap() };
     let taken = MemberKey { place: other, interface: eni(1) };
-    members.insert(taken.clone(), member);
+    members.insert(taken, member);
     let guarded = RawSafety { max_removals: known("0"), ..RawSafety::default() };
     let mut spec = spec;
     spec.safety = parse(&RawFleet { safety: Given::Known(guarded), ..raw_of(&spec) }).0.unwrap().safety;

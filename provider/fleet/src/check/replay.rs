@@ -69,12 +69,11 @@ fn in_several_accounts(plan: &Plan, owned: &Owned) -> BTreeMap<InterfaceId, Vec<
         Action::CreateSession { key, .. } => Some(key),
         _ => None,
     });
-    let mut keys: BTreeMap<&InterfaceId, BTreeSet<&MemberKey>> = BTreeMap::new();
-    for key in owned.sessions.keys().chain(made) {
-        keys.entry(&key.interface).or_default().insert(key);
-    }
-    let several = keys.into_iter().filter(|(_, keys)| keys.len() > 1);
-    several.map(|(interface, keys)| (interface.clone(), keys.into_iter().cloned().collect())).collect()
+    let mut keys: Vec<&MemberKey> = owned.sessions.keys().chain(made).collect();
+    keys.sort_unstable_by(|a, b| (&a.interface, *a).cmp(&(&b.interface, *b)));
+    keys.dedup();
+    let several = keys.chunk_by(|a, b| a.interface == b.interface).filter(|keys| keys.len() > 1);
+    several.map(|keys| (keys[0].interface.clone(), keys.iter().copied().cloned().collect())).collect()
 }
 
 fn name<Id: Display>(reference: &Ref<Id>) -> Name {

@@ -45,7 +45,11 @@ impl<'a> Room<'a> {
     ///
     /// # Errors
     /// An error finding where full targets would have to exchange sources and none of them may go elsewhere meanwhile.
-    pub(super) fn of(draft: &Draft<'a>, desired: &'a Expansion, owned: &'a Owned) -> Result<Self, Finding> {
+    pub(super) fn of(
+        draft: &Draft<'a>,
+        desired: &'a Expansion,
+        owned: &'a Owned,
+    ) -> Result<Self, Box<Finding>> {
         let mut room = Self {
             full: full_places(desired, owned),
             handed_over: handed_over(desired, owned),
@@ -196,7 +200,7 @@ impl<'a> Rooms<'a> {
         crowded: &BTreeSet<&ObjectKey>,
         desired: &'a Expansion,
         owned: &'a Owned,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), Box<Finding>> {
         let at = |rooms: &Self, session: &MirrorSession| rooms.by_id.get(&session.target).copied();
         let mut gone: Vec<(&ObjectKey, &MemberKey)> = Vec::new();
         let mut waiting: Vec<Move<'_>> = Vec::new();
@@ -288,7 +292,7 @@ impl<'a> Rooms<'a> {
     }
 
     /// Nobody can move. Where targets are to take more than they can, what AWS says is not known, and they are tried all the same.
-    fn give_up(&mut self, waiting: Vec<Move<'a>>) -> Result<(), Finding> {
+    fn give_up(&mut self, waiting: Vec<Move<'a>>) -> Result<(), Box<Finding>> {
         let is_over = |one: &Move<'_>| self.targets.get(one.to).is_some_and(|to| to.last.len() > to.limit);
         if waiting.iter().any(is_over) {
             self.routes.extend(waiting.into_iter().map(|one| (one.key, Route { via: one.via, round: None })));
@@ -299,7 +303,7 @@ impl<'a> Rooms<'a> {
             targets: targets.into_iter().cloned().collect(),
             sources: Sources::of(waiting.iter().map(|one| one.key.clone())),
         };
-        Err(Finding::at(Path::root().attr("targets"), kind))
+        Err(Box::new(Finding::at(Path::root().attr("targets"), kind)))
     }
 }
 

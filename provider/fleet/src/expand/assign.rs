@@ -17,10 +17,10 @@ pub(super) fn assign<'a>(
     spec: &'a FleetSpec,
     home: &Place,
     facts: &Facts,
-    members: &BTreeMap<&MemberKey, &Member>,
+    members: &BTreeMap<&'a MemberKey, &Member>,
     prior: &Prior,
     plan: &mut Expansion,
-) -> BTreeMap<MemberKey, &'a Label> {
+) -> BTreeMap<&'a MemberKey, &'a Label> {
     let mut assigned = BTreeMap::new();
     let mut within_reach: BTreeMap<&Place, Vec<&'a Label>> = BTreeMap::new();
     for key in members.keys() {
@@ -60,13 +60,13 @@ pub(super) fn assign<'a>(
         let stays = candidates(key, member).into_iter().find(|label| Some(*label) == before);
         if let Some(label) = stays.filter(|label| has_room(label, key, &load)) {
             *load.entry(label).or_default() += usize::from(!is_there(label, key));
-            assigned.insert((*key).clone(), label);
+            assigned.insert(*key, label);
         }
     }
     let mut full: BTreeMap<Vec<Label>, Vec<MemberKey>> = BTreeMap::new();
     let mut crossing: BTreeMap<&Label, Vec<MemberKey>> = BTreeMap::new();
     for (key, member) in members {
-        if assigned.contains_key(*key) {
+        if assigned.contains_key(key) {
             continue;
         }
         let candidates = candidates(key, member);
@@ -80,7 +80,7 @@ pub(super) fn assign<'a>(
             if Reach::of(&spec.targets[label], &member.zone) == Reach::OtherZones {
                 crossing.entry(label).or_default().push((*key).clone());
             }
-            assigned.insert((*key).clone(), label);
+            assigned.insert(*key, label);
         } else if !candidates.is_empty() {
             full.entry(candidates.into_iter().cloned().collect()).or_default().push((*key).clone());
         }

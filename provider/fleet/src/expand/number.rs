@@ -15,12 +15,12 @@ use crate::selection::Member;
 use crate::spec::FleetSpec;
 
 /// The number of every member, unless numbers end before one is free.
-pub(super) fn allocate(
+pub(super) fn allocate<'a>(
     spec: &FleetSpec,
-    members: &BTreeMap<&MemberKey, &Member>,
+    members: &BTreeMap<&'a MemberKey, &Member>,
     prior: &Prior,
     findings: &mut Vec<Finding>,
-) -> BTreeMap<MemberKey, SessionNumber> {
+) -> BTreeMap<&'a MemberKey, SessionNumber> {
     let mut numbers = BTreeMap::new();
     let mut exhausted = Vec::new();
     for (key, member) in members {
@@ -30,7 +30,7 @@ pub(super) fn allocate(
         let before = prior.sessions.get(*key).map(|session| session.number);
         match before.filter(|number| stays(*number, base, &held)).or_else(|| first_free(base, &held)) {
             Some(number) => {
-                numbers.insert((*key).clone(), number);
+                numbers.insert(*key, number);
             }
             None => exhausted.push((*key).clone()),
         }

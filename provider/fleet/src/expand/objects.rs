@@ -16,9 +16,9 @@ use crate::spec::{FleetSpec, TargetSpec};
 /// The filter of every member; members whose rule names one that is not there are left out with a finding.
 pub(super) fn choose_filters<'a>(
     spec: &'a FleetSpec,
-    members: &BTreeMap<&MemberKey, &Member>,
+    members: &BTreeMap<&'a MemberKey, &Member>,
     findings: &mut Vec<Finding>,
-) -> BTreeMap<MemberKey, &'a Label> {
+) -> BTreeMap<&'a MemberKey, &'a Label> {
     let mut chosen = BTreeMap::new();
     let mut unknown: BTreeMap<Option<&Label>, (BTreeSet<Label>, Vec<MemberKey>)> = BTreeMap::new();
     for (key, member) in members {
@@ -27,7 +27,7 @@ pub(super) fn choose_filters<'a>(
             None => spec.default_filter(),
         };
         if let Some(label) = found {
-            chosen.insert((*key).clone(), label);
+            chosen.insert(*key, label);
         } else {
             let entry = unknown.entry(member.filter.as_ref()).or_default();
             entry.0.insert(member.rule.clone());

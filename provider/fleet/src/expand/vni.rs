@@ -16,14 +16,14 @@ use crate::selection::{Member, SkipReason, Skipped};
 use crate::spec::FleetSpec;
 
 /// The VNI of every member, unless the range ends before one is free; then the member is listed in `plan` with a finding.
-pub(super) fn allocate(
+pub(super) fn allocate<'a>(
     spec: &FleetSpec,
-    members: &BTreeMap<&MemberKey, &Member>,
+    members: &BTreeMap<&'a MemberKey, &Member>,
     prior: &Prior,
     plan: &mut Expansion,
-) -> BTreeMap<MemberKey, Vni> {
+) -> BTreeMap<&'a MemberKey, Vni> {
     let range = (spec.session.vni_from, spec.session.vni_to);
-    let mut vnis: BTreeMap<MemberKey, Vni> = BTreeMap::new();
+    let mut vnis: BTreeMap<&MemberKey, Vni> = BTreeMap::new();
     let mut used: BTreeSet<u32> = BTreeSet::new();
     let mut shared = Vec::new();
     for (key, session) in &prior.sessions {
@@ -31,12 +31,13 @@ pub(super) fn allocate(
         let is_strangers = prior.stranger_vnis.contains(&vni.get());
         // A live session keeps a VNI that a stranger took later: moving it would hide its traffic for a moment to please one
         // who may be gone tomorrow. One that must be made anyway avoids the stranger.
-        if !members.contains_key(key) || (is_strangers && !session.state.is_live()) {
+        let Some((&key, _)) = members.get_key_value(key) else { continue };
+        if is_strangers && !session.state.is_live() {
             continue;
         }
         // Of two sources with one VNI (set by hand) the first by key keeps it.
         if used.insert(vni.get()) {
-            vnis.insert(key.clone(), vni);
+            vnis.insert(key, vni);
             if is_strangers {
                 shared.push(key.clone());
             }
@@ -57,7 +58,7 @@ pub(super) fn allocate(
     let mut busy = within(&used);
     let mut exhausted = Vec::new();
     for key in members.keys() {
-        if vnis.contains_key(*key) {
+        if vnis.contains_key(key) {
             continue;
         }
         let fresh = derive(key, range, &used, busy).or_else(|| {
@@ -70,7 +71,7 @@ pub(super) fn allocate(
             Some(vni) => {
                 busy += 1;
                 used.insert(vni.get());
-                vnis.insert((*key).clone(), vni);
+                vnis.insert(*key, vni);
             }
             None => exhausted.push((*key).clone()),
         }

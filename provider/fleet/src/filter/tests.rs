@@ -146,7 +146,7 @@ fn networks_that_multiply_are_counted_and_not_compared() {
         .map(|number| IpNet::from(Ipv4Net::new(Ipv4Addr::from(number << 9), 24).unwrap()))
         .collect();
     let wide = Intent { local: blocks.clone(), remote: blocks, ..accept_all() };
-    let over = compile(&[wide.clone(), accept_all()], &IpVersion::ALL).unwrap_err();
+    let over = compile(&[wide, accept_all()], &IpVersion::ALL).unwrap_err();
     assert_eq!(
         (over.costs.as_slice(), over.total(), over.is_bound),
         ([8_000_000, 4].as_slice(), 8_000_004, true)
