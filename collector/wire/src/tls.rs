@@ -133,6 +133,11 @@ impl<'a> ServerHello<'a> {
         let mut cursor = Cursor { data, at: 0 };
         let version = cursor.word()?;
         let random = cursor.take(32)?;
+        // Until draft 22 of TLS 1.3 a server's hello had neither a session nor a compression.
+        if matches!(version, 0x7f00..=0x7f15) {
+            let cipher = cursor.word()?;
+            return Ok(Self { version, random, session_id: &[], cipher, extensions: cursor.extensions() });
+        }
         let len = cursor.byte()?;
         let session_id = cursor.take(len)?;
         let cipher = cursor.word()?;

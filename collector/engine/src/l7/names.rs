@@ -130,6 +130,8 @@ pub(crate) fn tls_version(version: u16) -> Cow<'static, str> {
         0xfeff => "DTLSv10",
         0xfefd => "DTLSv12",
         0xfefc => "DTLSv13",
+        // As Zeek names what was spoken before RFC 8446 was one.
+        draft @ 0x7f00..=0x7fff => return format!("TLSv13-draft{}", draft & 0xff).into(),
         other => return format!("unknown-{other}").into(),
     };
     name.into()

@@ -10,9 +10,14 @@ mod contents;
 mod cut;
 mod differences;
 mod duplicates;
+mod expectations;
 mod hostile;
+mod ndpi;
+mod ports;
 mod reader;
 mod scorecard;
+mod suricata;
+mod tshark_contents;
 mod tshark_tcp;
 mod wrapped;
 mod zeek_conn;
@@ -40,9 +45,18 @@ fn facts(folder: &std::path::Path) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("facts are JSON")).collect()
 }
 
-/// All records and the counters of a capture, with the default configuration and little memory.
+/// The default configuration with little memory.
+fn config() -> EngineConfig {
+    EngineConfig { flow_memory: 16 << 20, ..EngineConfig::default() }
+}
+
+/// All records and the counters of a capture.
 fn replay(frames: &[reader::Frame], mode: FrameMode) -> (Vec<Record>, Stats) {
-    let mut pipeline = Pipeline::new(EngineConfig { flow_memory: 16 << 20, ..EngineConfig::default() });
+    replay_as(config(), frames, mode)
+}
+
+fn replay_as(config: EngineConfig, frames: &[reader::Frame], mode: FrameMode) -> (Vec<Record>, Stats) {
+    let mut pipeline = Pipeline::new(config);
     let mut out = RecordBatch::new();
     for frame in frames {
         pipeline.frame(frame.at, frame.link, &frame.data, frame.wire_len, mode, &mut out);

@@ -29,17 +29,39 @@ impl Score<'_> {
         println!(
             "{stream} against {source}: {equal} of {expected} {what} equal, {different} differences in {list}"
         );
-        let Some(path) = std::env::var_os("ENIGMA_SCORECARD") else { return };
-        let line = serde_json::json!({
+        append(&serde_json::json!({
             "stream": stream, "source": source, "what": what,
             "expected": expected, "equal": equal, "different": different, "list": list,
-        });
-        // Tests run at the same time: one write a line keeps lines whole.
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .unwrap_or_else(|error| panic!("ENIGMA_SCORECARD={}: {error}", path.display()));
-        file.write_all(format!("{line}\n").as_bytes()).expect("the scorecard is writable");
+        }));
     }
+}
+
+/// Expectations that were not compared, all for one reason.
+pub(crate) struct LeftOut<'a> {
+    /// Whose expectations.
+    pub(crate) source: &'a str,
+    /// What they are about.
+    pub(crate) what: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) count: usize,
+}
+
+impl LeftOut<'_> {
+    #[allow(clippy::print_stdout, reason = "it is called by tests only")]
+    pub(crate) fn report(&self) {
+        let Self { source, what, reason, count } = self;
+        println!("not compared with {source}: {count} of {what}: {reason}");
+        append(&serde_json::json!({ "source": source, "left_out": what, "reason": reason, "count": count }));
+    }
+}
+
+fn append(line: &serde_json::Value) {
+    let Some(path) = std::env::var_os("ENIGMA_SCORECARD") else { return };
+    // Tests run at the same time: one write a line keeps lines whole.
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .unwrap_or_else(|error| panic!("ENIGMA_SCORECARD={}: {error}", path.display()));
+    file.write_all(format!("{line}\n").as_bytes()).expect("the scorecard is writable");
 }

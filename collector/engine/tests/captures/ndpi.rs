@@ -1,0 +1,319 @@
+//! Flows against nDPI's results for the same captures: protocol, names, JA3S, and packets of each end.
+//!
+//! nDPI prints one line a flow. It names applications where records name protocols (`TLS.YouTube` is `ssl` here), so the
+//! first of its names is what is compared; flows of protocols that have no name here are counted by that name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use enigma_engine::FrameMode;
+use serde_json::{Map, Value};
+
+use crate::scorecard::{LeftOut, Score};
+use crate::{captures, differences, facts, fields, reader, replay};
+
+/// A flow as nDPI prints it.
+struct Flow {
+    proto: String,
+    /// Address and port of both ends, in the order that nDPI has them.
+    ends: [String; 2],
+    /// nDPI's first name of what it carries.
+    protocol: String,
+    is_guess: bool,
+    host: Option<String>,
+    ja3s: Option<String>,
+    packets: [u64; 2],
+}
+
+/// The text between `[name` and the next bracket.
+fn tag<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let from = line.find(&format!("[{name}"))? + name.len() + 1;
+    line[from..].split(']').next()
+}
+
+fn flow(line: &str) -> Option<Flow> {
+    let line = line.strip_prefix('\t')?;
+    let (number, line) = line.split_once('\t')?;
+    number.parse::<u32>().ok()?;
+    let (head, _) = line.split_once(" [")?;
+    let mut words = head.split(' ');
+    let (proto, from, _, to) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let end = |text: &str| {
+        let (address, port) = text.rsplit_once(':')?;
+        let address: std::net::IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
+        Some(format!("{address} {port}"))
+    };
+    let name = tag(line, "proto: ")?.rsplit_once('/')?.1;
+    // `[10 pkts/2613 bytes <-> 10 pkts/4578 bytes]`
+    let counts = line.split('[').find(|part| part.contains(" pkts/"))?;
+    let mut counts = counts.split(" pkts/").filter_map(|part| part.rsplit([' ', '[']).next()?.parse().ok());
+    Some(Flow {
+        proto: proto.to_ascii_lowercase(),
+        ends: [end(from)?, end(to)?],
+        protocol: name.split('.').next()?.to_owned(),
+        is_guess: tag(line, "Confidence: ").is_some_and(|how| how.contains("Match by")),
+        host: tag(line, "Hostname/SNI: ").map(str::to_owned),
+        // What nDPI thinks of the cipher stands behind it.
+        ja3s: tag(line, "JA3S: ").and_then(|ja3s| ja3s.split(' ').next()).map(str::to_owned),
+        packets: [counts.next()?, counts.next()?],
+    })
+}
+
+/// The values of `service` of which a flow has one, for nDPI's name of a protocol.
+fn services(protocol: &str) -> Option<&'static [&'static str]> {
+    Some(match protocol {
+        "DHCP" => &["dhcp"],
+        // Certificates of DNSCrypt's servers are asked for in plain DNS.
+        "DNS" | "DNScrypt" | "LLMNR" | "MDNS" => &["dns"],
+        "DTLS" => &["dtls", "ssl"],
+        "DoH_DoT" | "TLS" => &["ssl"],
+        "FTPS" | "FTP_CONTROL" => &["ftp", "ssl"],
+        "HTTP" | "HTTP_Connect" | "HTTP_Proxy" => &["http"],
+        "HTTP2" => &["http2"],
+        "IMAP" | "IMAPS" => &["imap", "ssl"],
+        "Kerberos" => &["krb", "krb_tcp"],
+        "LDAP" => &["ldap_tcp", "ldap_udp"],
+        "MQTT" => &["mqtt"],
+        "MongoDB" => &["mongodb"],
+        "MySQL" => &["mysql"],
+        "NTP" => &["ntp"],
+        "POP3" | "POPS" => &["pop3", "ssl"],
+        "PostgreSQL" => &["postgresql"],
+        "QUIC" => &["quic"],
+        "RDP" => &["rdp"],
+        "Redis" => &["redis"],
+        "SIP" => &["sip"],
+        "NetBIOS" => &["smb", "dns"],
+        "SMBv1" | "SMBv23" => &["smb"],
+        "SMTP" | "SMTPS" => &["smtp", "ssl"],
+        "SNMP" => &["snmp"],
+        "SOCKS" => &["socks"],
+        "SSH" => &["ssh"],
+        "STUN" => &["stun"],
+        "TFTP" => &["tftp"],
+        "Teredo" => &["teredo"],
+        "WebSocket" => &["websocket", "http"],
+        "Modbus" => &["modbus"],
+        "DCE_RPC" | "RPC" => &["dce_rpc"],
+        "Jabber" => &["xmpp"],
+        _ => return None,
+    })
+}
+
+/// The stream whose records hold the name that nDPI prints as host, and the field.
+fn host_of(protocol: &str) -> Option<(&'static str, &'static str)> {
+    Some(match services(protocol)?.first()? {
+        &"dns" => ("dns", "query"),
+        &"http" => ("http", "host"),
+        &"quic" => ("quic", "server_name"),
+        &"dhcp" => ("dhcp", "host_name"),
+        &"ssl" | &"dtls" | &"smtp" | &"ftp" => ("ssl", "server_name"),
+        _ => return None,
+    })
+}
+
+/// What records tell of the flows between two ends.
+#[derive(Default)]
+struct Ours {
+    services: BTreeSet<String>,
+    packets: [u64; 2],
+    uids: BTreeSet<String>,
+}
+
+fn text(record: &Map<String, Value>, field: &str) -> String {
+    record
+        .get(field)
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .unwrap_or_default()
+}
+
+/// A name as nDPI prints it: what it does not expect in one is replaced.
+fn printed(name: &str) -> String {
+    let replaced = |c: char| match c {
+        'a'..='z' | '0'..='9' | '.' | '-' | '_' | ':' => c,
+        ' '..='~' => '_',
+        _ => '?',
+    };
+    name.to_ascii_lowercase().chars().map(replaced).collect()
+}
+
+/// One row of the scorecard.
+#[derive(Default)]
+struct Tally {
+    expected: usize,
+    equal: usize,
+    found: BTreeSet<String>,
+}
+
+impl Tally {
+    fn add(&mut self, title: &str, is_equal: bool, theirs: &str, ours: &str) {
+        self.expected += 1;
+        self.equal += usize::from(is_equal);
+        if !is_equal {
+            self.found.insert(format!("{title}: nDPI {theirs} ours {ours}"));
+        }
+    }
+}
+
+type Rows = BTreeMap<(&'static str, &'static str, &'static str), Tally>;
+
+fn row<'a>(
+    rows: &'a mut Rows,
+    stream: &'static str,
+    what: &'static str,
+    list: &'static str,
+) -> &'a mut Tally {
+    rows.entry((stream, what, list)).or_default()
+}
+
+/// The first few of a set.
+fn joined(set: &BTreeSet<String>) -> String {
+    let more = set.len().saturating_sub(3);
+    let first = set.iter().take(3).cloned().collect::<Vec<_>>().join(",");
+    match more {
+        0 if set.is_empty() => "-".to_owned(),
+        0 => first,
+        _ => format!("{first} and {more} more"),
+    }
+}
+
+#[test]
+fn flows_are_what_ndpi_says() {
+    let Some(folder) = captures() else { return };
+    let mut rows = Rows::new();
+    let mut left_out: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut files = 0;
+    for fact in facts(&folder) {
+        let name = fact["file"].as_str().expect("a file name");
+        let Ok(output) = std::fs::read(folder.join(format!("{name}.ndpi.out"))) else { continue };
+        files += 1;
+        let output = String::from_utf8_lossy(&output);
+        let (records, _) = replay(&reader::read(&folder.join(name)), FrameMode::Auto);
+        let all: Vec<_> = records.iter().map(|record| (record.stream().name(), fields(record))).collect();
+        let mut flows: BTreeMap<(String, [String; 2]), Ours> = BTreeMap::new();
+        for (_, record) in all.iter().filter(|(stream, _)| *stream == "conn") {
+            let end = |side: &str| {
+                format!("{} {}", text(record, &format!("id.{side}_h")), text(record, &format!("id.{side}_p")))
+            };
+            let count = |field: &str| record[field].as_u64().unwrap_or_default();
+            let (orig, resp, packets) = (end("orig"), end("resp"), [count("orig_pkts"), count("resp_pkts")]);
+            // Known by both orders of its ends.
+            for (ends, packets) in
+                [([orig.clone(), resp.clone()], packets), ([resp, orig], [packets[1], packets[0]])]
+            {
+                let ours = flows.entry((text(record, "proto"), ends)).or_default();
+                ours.packets[0] += packets[0];
+                ours.packets[1] += packets[1];
+                ours.uids.insert(text(record, "uid"));
+                let service = text(record, "service");
+                ours.services.extend(service.split(',').filter(|name| !name.is_empty()).map(str::to_owned));
+            }
+        }
+        let theirs: Vec<Flow> = output.lines().filter_map(flow).collect();
+        let none = Ours::default();
+        for flow in &theirs {
+            if !matches!(flow.proto.as_str(), "tcp" | "udp") {
+                *left_out
+                    .entry(("flows", "without ports: of ICMP, IGMP and others".to_owned()))
+                    .or_default() += 1;
+                continue;
+            }
+            let ours = flows.get(&(flow.proto.clone(), flow.ends.clone())).unwrap_or(&none);
+            let title = format!("{name} {} {} > {}", flow.proto, flow.ends[0], flow.ends[1]);
+            // A flow that ends and begins again between the same ends is one for nDPI, which prints it once or twice.
+            let same_ends = theirs.iter().filter(|other| {
+                other.proto == flow.proto
+                    && (other.ends == flow.ends
+                        || other.ends[0] == flow.ends[1] && other.ends[1] == flow.ends[0])
+            });
+            let packets = same_ends.fold([0, 0], |sum: [u64; 2], other| {
+                let is_turned = usize::from(other.ends != flow.ends);
+                [sum[0] + other.packets[is_turned], sum[1] + other.packets[1 - is_turned]]
+            });
+            let (said, counted) = (format!("{packets:?}"), format!("{:?}", ours.packets));
+            row(&mut rows, "conn", "packets of flows", "ndpi_packets.txt").add(
+                &title,
+                said == counted,
+                &said,
+                &counted,
+            );
+            let services = services(&flow.protocol);
+            match services {
+                _ if flow.is_guess => {
+                    *left_out
+                        .entry(("protocols", "guessed from ports or addresses".to_owned()))
+                        .or_default() += 1;
+                }
+                Some(names) => {
+                    let is_equal = names.iter().any(|name| ours.services.contains(*name));
+                    let row = row(&mut rows, "conn", "protocols", "ndpi_protocols.txt");
+                    row.add(&title, is_equal, &flow.protocol, &joined(&ours.services));
+                }
+                // Named by us alone: a difference, and nothing that nDPI expects of us.
+                None if !ours.services.is_empty() => {
+                    let said = format!("{title}: nDPI {} ours {}", flow.protocol, joined(&ours.services));
+                    row(&mut rows, "conn", "protocols", "ndpi_protocols.txt").found.insert(said);
+                }
+                None => {
+                    let reason = match flow.protocol.as_str() {
+                        "Unknown" => "unknown to nDPI, and to us".to_owned(),
+                        name => format!("no name here, and none given: {name}"),
+                    };
+                    *left_out.entry(("protocols", reason)).or_default() += 1;
+                }
+            }
+            if let Some(host) = &flow.host {
+                let Some((stream, field)) = host_of(&flow.protocol) else {
+                    let reason = format!("host names in {}, of which there are no records", flow.protocol);
+                    *left_out.entry(("names", reason)).or_default() += 1;
+                    continue;
+                };
+                let is_of_flow = |record: &Map<String, Value>| {
+                    let listed = record.get("uids").and_then(Value::as_array).cloned().unwrap_or_default();
+                    ours.uids.contains(&text(record, "uid"))
+                        || listed.iter().filter_map(Value::as_str).any(|uid| ours.uids.contains(uid))
+                };
+                let told: BTreeSet<String> = all
+                    .iter()
+                    // The hello inside QUIC is an `ssl` record, too.
+                    .filter(|(found, record)| *found == stream && is_of_flow(record))
+                    .map(|(_, record)| printed(&text(record, field)))
+                    .filter(|name| !name.is_empty())
+                    .collect();
+                let is_equal = told.contains(host)
+                    || told.iter().any(|told| told.rsplit_once(':').is_some_and(|(name, _)| name == host));
+                let (what, list) = match stream {
+                    "dns" => ("names", "ndpi_dns.txt"),
+                    "http" => ("hosts", "ndpi_http.txt"),
+                    "quic" => ("server names", "ndpi_quic.txt"),
+                    "dhcp" => ("host names", "ndpi_dhcp.txt"),
+                    _ => ("server names", "ndpi_sni.txt"),
+                };
+                row(&mut rows, stream, what, list).add(&title, is_equal, host, &joined(&told));
+            }
+            if let Some(ja3s) = &flow.ja3s {
+                let told: BTreeSet<String> = all
+                    .iter()
+                    .filter(|(stream, record)| *stream == "ssl" && ours.uids.contains(&text(record, "uid")))
+                    .map(|(_, record)| text(record, "ja3s"))
+                    .filter(|print| !print.is_empty())
+                    .collect();
+                row(&mut rows, "ssl", "JA3S", "ndpi_ja3s.txt").add(
+                    &title,
+                    told.contains(ja3s),
+                    ja3s,
+                    &joined(&told),
+                );
+            }
+        }
+    }
+    println!("{files} files of nDPI's");
+    assert!(files >= 146);
+    for ((what, reason), count) in &left_out {
+        LeftOut { source: "nDPI", what, reason, count: *count }.report();
+    }
+    for ((stream, what, list), Tally { expected, equal, found }) in &rows {
+        let (source, different) = ("nDPI", found.len());
+        Score { stream, source, what, expected: *expected, equal: *equal, different, list }.report();
+    }
+    differences::compare_all(rows.iter().map(|((_, _, list), tally)| (*list, &tally.found)));
+}
