@@ -3,6 +3,8 @@
 //! timed: after a short one packets may gather for `batch_wait`, so that a wake-up is shared by many.
 
 mod door;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;

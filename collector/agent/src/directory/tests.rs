@@ -21,8 +21,9 @@ fn enriched(directory: &Directory, vni: u32, source: &str) -> Option<Value> {
 #[test]
 fn every_field_is_added_and_hostile_text_stays_text() {
     let name = "web\"1\\\n\u{1f980}";
-    let directory = parse(&json!({ "version": 1, "more": [], "sessions": [
-        { "vni": 1001, "eni": "eni-1", "instance_id": "i-1", "account_id": "111122223333", "region": "eu-west-1",
+    // Beside what is read: what a fleet's directory_json has more, and what a later one may have.
+    let directory = parse(&json!({ "version": 1, "fleet": "prod", "more": [], "sessions": [
+        { "vni": 1001, "addresses": ["10.0.0.1", "fd00::1"], "availability_zone": "eu-west-1a", "target": "main", "eni": "eni-1", "instance_id": "i-1", "account_id": "111122223333", "region": "eu-west-1",
           "vpc_id": "vpc-1", "subnet_id": "subnet-1", "name": name, "tags": { "b": "2", "a": "}" }, "new": 7 },
         { "vni": 0, "eni": "eni-0", "tags": {} },
     ]}))

@@ -1,0 +1,77 @@
+use std::net::UdpSocket;
+
+use enigma_engine::EngineConfig;
+use enigma_test_support::packets::{ethernet, udp, vxlan};
+
+use super::*;
+use crate::export::queue::queue;
+use crate::receive::ring::{PacketRing, RingError, Tap};
+
+/// More than the ring below holds.
+const FLOOD: u64 = 2_000;
+
+fn ring() -> Option<PacketRing> {
+    let tap =
+        Tap { interface: "lo", address: "127.0.0.1".parse().unwrap(), with_geneve: false, buffer: 1 << 20 };
+    match ring::open(&tap, 1) {
+        Ok(mut rings) => rings.pop(),
+        Err(RingError::NotAllowed) => {
+            enigma_test_support::skip::skip("packet sockets need CAP_NET_RAW");
+            None
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Packets that all pass the ring while nobody reads it. Other tests of this host may add theirs.
+fn flood() {
+    let frame =
+        ethernet(&udp("10.1.0.1:1024".parse().unwrap(), "10.1.0.2:9000".parse().unwrap(), &[0; 1_200]));
+    let (sender, datagram) = (UdpSocket::bind("127.0.0.1:0").unwrap(), vxlan(5, &frame));
+    for _ in 0..FLOOD {
+        // Nobody need listen there.
+        drop(sender.send_to(&datagram, "127.0.0.1:4789"));
+    }
+}
+
+#[test]
+fn a_ring_that_is_never_empty_tells_its_drops_all_the_same() {
+    let Some(ring) = ring() else { return };
+    // The reader keeps the queue open.
+    let (outbox, _inbox) = queue(4);
+    let (out, view) = (RecordBatch::default(), WorkerView::default());
+    let mut turn = Turn {
+        doors: vec![Door::new(Source::Ring(ring))],
+        arena: Arena::new(),
+        handover: None,
+        pipeline: Pipeline::new(EngineConfig::default()),
+        shipping: Shipping { outbox, out, since: None, view },
+        drops_read: None,
+    };
+    let mut told = 0;
+    for round in 0..3 {
+        flood();
+        // The worker does not wait between two turns in which there was more than it takes in one.
+        assert_eq!(turn.take().unwrap(), Pace::Busy, "round {round}");
+        turn.account();
+        let now_told = turn.shipping.view.kernel_drops;
+        assert!(now_told > told, "round {round}: {now_told} drops told, {told} before");
+        told = now_told;
+        // The next turn comes when the reading has got old.
+        turn.drops_read = turn.drops_read.map(|read| Timestamp::from_nanos(read.as_nanos() - 200_000_000));
+    }
+}
+
+#[test]
+fn what_a_ring_drops_behind_the_last_reading_is_in_its_account_at_the_end() {
+    let Some(ring) = ring() else { return };
+    let mut door = Door::new(Source::Ring(ring));
+    flood();
+    door.read_drops();
+    let read = door.view().kernel_drops;
+    flood();
+    door.close_gate().unwrap();
+    assert_eq!(door.settle(), 0);
+    // The ring was full before the second flood began.
+    assert!(door.view().kernel_drops >= read + FLOOD, "{read}, then {:?}", door.view());
+}
