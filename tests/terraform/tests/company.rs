@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
+use enigma_aws_sim::world::{InstanceEntry, SubnetEntry, VpcEntry};
 use enigma_aws_sim::{Change, Fault, Scale, Scope, World};
 use enigma_terraform_tests::{Company, change, difference, names, versions};
 
@@ -230,6 +231,68 @@ fn an_account_that_is_taken_out_leaves_in_one_apply_by_the_role_it_was_reached_w
         company.expect_state_is_world()?;
         ensure!(company.walk()?.keys().all(|place| !place.starts_with(&Scale::member(2))));
         company.workspace.expect_no_changes()?;
+        company.workspace.destroy()?.ok()?;
+        company.expect_nothing()
+    });
+}
+
+/// A VPC of the home account with a subnet that it shares with a member, and a machine of each in it.
+fn shared_vpc(world: &mut World) {
+    world.vpcs.push(VpcEntry {
+        name: "common".to_owned(),
+        account: Some(Scale::HOME.to_owned()),
+        cidr: "10.9.0.0/16".to_owned(),
+        ..VpcEntry::default()
+    });
+    world.subnets.push(SubnetEntry {
+        name: "common".to_owned(),
+        vpc: "common".to_owned(),
+        cidr: Some("10.9.0.0/24".to_owned()),
+        shared_with: vec![Scale::member(1)],
+        ..SubnetEntry::default()
+    });
+    world.instances.extend([("host", None), ("guest", Some(Scale::member(1)))].map(|(name, account)| {
+        InstanceEntry {
+            name: name.to_owned(),
+            account,
+            kind: "m5.large".to_owned(),
+            subnet: Some("common".to_owned()),
+            ..InstanceEntry::default()
+        }
+    }));
+}
+
+#[test]
+fn interfaces_in_a_shared_subnet_are_mirrored_once_by_whoever_is_there_to_do_it() {
+    versions(|terraform| {
+        let scale = Scale { members: 1, balancers: 1, ..Scale::default() };
+        let company = Company::new(terraform, scale, shared_vpc)?;
+        let rules = format!("all = {{ vpc_ids = [\"{}\"] }}", World::id_of("vpc", "common"));
+        let fleet = format!("{}\n  safety = {{ max_removals = \"100%\" }}", company.targets());
+        let (host, guest) = (World::id_of("eni", "host"), World::id_of("eni", "guest"));
+        let key = |account: &str, interface: &str| format!("{account}/us-east-1/{interface}");
+        let expect = |owner_of_guest: &str| -> Result<()> {
+            company.workspace.apply()?.ok()?;
+            let sources = names(&company.fleet()?["sessions"]);
+            let mut expected = vec![key(Scale::HOME, &host), key(owner_of_guest, &guest)];
+            expected.sort();
+            ensure!(sources == expected, "{sources:?} instead of {expected:?}");
+            company.expect_state_is_world()?;
+            company.workspace.expect_no_changes()
+        };
+        // The subnet's owner alone: it mirrors what a participant has there.
+        company.write("", &rules, &fleet)?;
+        expect(Scale::HOME)?;
+        // With the participant the interface's owner does, and nobody does twice.
+        company.write(&company.accounts([1]).replacen('{', "{\n    home = {}", 1), &rules, &fleet)?;
+        let plan = company.workspace.plan::<&str>(&[])?;
+        let (added, removed) =
+            difference(&company.fleet()?["sessions"], &change(&plan)?["after"]["sessions"]);
+        ensure!(
+            added == [key(&Scale::member(1), &guest)] && removed == [key(Scale::HOME, &guest)],
+            "+{added:?} -{removed:?}"
+        );
+        expect(&Scale::member(1))?;
         company.workspace.destroy()?.ok()?;
         company.expect_nothing()
     });

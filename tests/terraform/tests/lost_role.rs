@@ -1,5 +1,6 @@
 //! A role that stops working, an account that is down, a typo: none of them may look like "all gone".
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -27,6 +28,16 @@ fn lose_role(company: &Company) {
     });
 }
 
+/// How often each read was made in the accounts that can be reached.
+fn reads_elsewhere(company: &Company) -> BTreeMap<(String, String), usize> {
+    let mut reads = BTreeMap::new();
+    let journal = company.sim.journal().into_iter();
+    for call in journal.filter(|call| call.service == "ec2" && call.account != Scale::member(2)) {
+        *reads.entry((call.account, call.action)).or_default() += 1;
+    }
+    reads
+}
+
 /// How many sessions of the second account the state tells of.
 fn of_second(company: &Company) -> Result<usize> {
     let prefix = Scale::member(2);
@@ -37,10 +48,16 @@ fn of_second(company: &Company) -> Result<usize> {
 fn a_role_that_stops_working_keeps_its_sessions_and_says_why() {
     versions(|terraform| {
         let company = applied(terraform)?;
+        company.admin().clear_journal();
+        company.workspace.expect_no_changes()?;
+        let usual = reads_elsewhere(&company);
         lose_role(&company);
         company.admin().clear_journal();
         let ran = company.workspace.run(&["plan", "-detailed-exitcode"])?;
         ensure!(ran.code == Some(0), "nothing is to be done: {}", ran.folded());
+        // What cannot be read is not looked for again in the accounts that can.
+        let reads = reads_elsewhere(&company);
+        ensure!(!usual.is_empty() && reads == usual, "{reads:#?} instead of {usual:#?}");
         let text = ran.folded();
         ensure!(text.contains("Warning") && text.contains(&Scale::member(2)), "names the account: {text}");
         ensure!(text.contains("AccessDenied") || text.contains("not authorized"), "says why: {text}");

@@ -67,7 +67,7 @@ impl Condition {
             Some(_) => key.strip_prefix(*known).is_some_and(|tag| !tag.is_empty()),
             None => key == **known,
         };
-        if !KEYS.iter().any(|known| is_known(&known)) {
+        if !KEYS.iter().any(is_known) {
             return refuse(format!("the condition key {key} is not simulated"));
         }
         if values.is_empty() {
