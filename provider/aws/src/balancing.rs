@@ -12,6 +12,7 @@ use enigma_reconcile::ports::{AwsError, Balancer, BalancerPlace, ErrorKind, Grou
 use futures::stream::{StreamExt, TryStreamExt};
 
 use crate::errors::translate;
+use crate::retry;
 
 /// The attribute of load balancers and of groups.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html>
@@ -28,7 +29,8 @@ pub(crate) struct ElbPlace {
 impl ElbPlace {
     /// `config` carries credentials, Region, endpoint, retries and timeouts.
     pub(crate) fn new(place: Place, config: aws_sdk_elasticloadbalancingv2::config::Builder) -> Self {
-        Self { place, client: aws_sdk_elasticloadbalancingv2::Client::from_conf(config.build()) }
+        let config = config.interceptor(retry::GivesUpOnSilence).build();
+        Self { place, client: aws_sdk_elasticloadbalancingv2::Client::from_conf(config) }
     }
 
     /// The load balancer without listeners and groups.

@@ -34,7 +34,8 @@ pub(crate) struct Ec2Place {
 impl Ec2Place {
     /// `config` carries credentials, Region, endpoint, retries and timeouts.
     pub(crate) fn new(place: Place, config: aws_sdk_ec2::config::Builder) -> Self {
-        let reads = aws_sdk_ec2::Client::from_conf(config.clone().build());
+        let patient = config.clone().interceptor(retry::GivesUpOnSilence);
+        let reads = aws_sdk_ec2::Client::from_conf(patient.build());
         let once = config.retry_config(retry::once()).timeout_config(retry::write_timeouts());
         let writes = aws_sdk_ec2::Client::from_conf(once.build());
         Self { place, reads, writes }

@@ -18,6 +18,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use enigma_fleet::ids::Place;
 use enigma_reconcile::ports::{AwsError, ErrorKind};
 
+use crate::retry::Silent;
+
 /// What EC2 answers to a dry run of a call that the caller may make.
 pub(crate) const DRY_RUN: &str = "DryRunOperation";
 
@@ -30,7 +32,12 @@ pub(crate) fn translate<E>(
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
+    let silent = sources(error).find_map(|source| source.downcast_ref::<Silent>());
     let (kind, code, message) = match error {
+        _ if silent.is_some() => {
+            let message = silent.map(ToString::to_string).unwrap_or_default();
+            (ErrorKind::NoReply, "(no reply)".to_owned(), message)
+        }
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let code = service.err().code().unwrap_or_default();

@@ -45,7 +45,8 @@ impl RamPlace {
         config: aws_sdk_ram::config::Builder,
         configured: Option<&RetryConfig>,
     ) -> Self {
-        let reads = aws_sdk_ram::Client::from_conf(config.clone().build());
+        let patient = config.clone().interceptor(retry::GivesUpOnSilence);
+        let reads = aws_sdk_ram::Client::from_conf(patient.build());
         let config = config
             .retry_config(retry::few(configured))
             .timeout_config(retry::write_timeouts())
@@ -100,6 +101,17 @@ impl RamPlace {
         Ok(found)
     }
 
+    /// Whether a share is gone, or about to go.
+    async fn is_deleted(&self, share: &ShareArn) -> Result<bool, AwsError> {
+        let call = self.reads.get_resource_shares().resource_owner(ResourceOwner::SelfValue);
+        let reply = call.resource_share_arns(share.as_str()).send().await;
+        match reply.map_err(|e| translate(Some(&self.place), "GetResourceShares", &e)) {
+            Ok(reply) => Ok(reply.resource_shares().iter().all(is_over)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn drop_parts(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
         self.writes
             .disassociate_resource_share()
@@ -112,6 +124,10 @@ impl RamPlace {
             .map(drop)
             .map_err(|e| translate(Some(&self.place), "DisassociateResourceShare", &e))
     }
+}
+
+fn is_over(share: &sdk::ResourceShare) -> bool {
+    matches!(share.status(), Some(ResourceShareStatus::Deleted | ResourceShareStatus::Deleting))
 }
 
 /// What RAM says, in our words. Unknown words, which AWS may add, count as "on its way": nothing is done about them.
@@ -169,10 +185,7 @@ impl SharePlace for RamPlace {
             let page = page.map_err(|e| translate(Some(&self.place), operation, &e))?;
             for share in page.resource_shares() {
                 // RAM lists deleted shares for a while.
-                if matches!(
-                    share.status(),
-                    Some(ResourceShareStatus::Deleted | ResourceShareStatus::Deleting)
-                ) {
+                if is_over(share) {
                     continue;
                 }
                 let Some(arn) = share.resource_share_arn().and_then(|arn| arn.parse::<ShareArn>().ok())
@@ -334,10 +347,14 @@ impl SharePlace for RamPlace {
     async fn delete_share(&self, share: &ShareArn) -> Result<(), AwsError> {
         let call =
             self.writes.delete_resource_share().resource_share_arn(share.as_str()).client_token(once());
-        gone_is_done(async {
+        let deleted = gone_is_done(async {
             call.send().await.map(drop).map_err(|e| translate(Some(&self.place), "DeleteResourceShare", &e))
-        })
-        .await
+        });
+        match deleted.await {
+            // RAM keeps what was deleted in sight for a while, and then calls a delete a change of state that is none.
+            Err(error) if error.kind == ErrorKind::Changing && self.is_deleted(share).await? => Ok(()),
+            other => other,
+        }
     }
 
     async fn accept(&self, invitation: &Invitation) -> Result<(), AwsError> {

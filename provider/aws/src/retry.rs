@@ -7,14 +7,24 @@
 
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    FinalizerInterceptorContextMut, InterceptorContext,
+};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use thiserror::Error;
+
 use crate::config::{AwsConfig, RetryMode};
+use crate::errors::chain;
 
 /// Attempts the SDK makes when nobody says anything.
 const SDK_DEFAULT_ATTEMPTS: u32 = 3;
@@ -39,6 +49,10 @@ pub(crate) fn retry_config(config: &AwsConfig, resolved: Option<&RetryConfig>) -
     base.with_max_attempts(attempts)
 }
 
+/// How often anything is tried that gets no reply at all. An endpoint that a firewall swallows, or that nobody resolves, is as silent the
+/// tenth time as the third, and every plan would wait minutes for it; with the back-off between them five tries outlast a router
+/// that restarts a connection. hashicorp/aws stops such calls early, too.
+const SILENT_ATTEMPTS: u32 = 5;
 /// How often a write of RAM is tried: the SDK's own default.
 const RAM_ATTEMPTS: u32 = SDK_DEFAULT_ATTEMPTS;
 
@@ -64,7 +78,7 @@ pub(crate) fn write_timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Time limits of one try of a read. There is none over all tries: who reads drops what takes too long.
+/// Time limits of one try of a read. There is none over all tries: who reads drops what takes too long, and silence is given up.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         // A TCP and TLS handshake to the other side of the world takes well under a second; 5 s allows for lost packets.
@@ -74,6 +88,45 @@ pub(crate) fn timeouts() -> TimeoutConfig {
         // The whole reply: a page of 1,000 instances is a few megabytes.
         .operation_attempt_timeout(Duration::from_secs(120))
         .build()
+}
+
+/// Stops trying where nobody answers. Replies that say no, throttling among them, are tried again as often as configured.
+///
+/// An interceptor, since the SDK tells the number of a try to nobody else; what it puts in the place of a silence is no error that the SDK
+/// tries again.
+#[derive(Debug)]
+pub(crate) struct GivesUpOnSilence;
+
+/// So often a call was made without a reply; with what happened the last time.
+#[derive(Debug, Error)]
+#[error("no reply came in {SILENT_ATTEMPTS} tries: {0}")]
+pub(crate) struct Silent(String);
+
+impl Intercept for GivesUpOnSilence {
+    fn name(&self) -> &'static str {
+        "GivesUpOnSilence"
+    }
+
+    fn modify_before_attempt_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let attempts = bag.load::<RequestAttempts>().map_or(0, RequestAttempts::attempts);
+        match context.output_or_error() {
+            Some(Err(error))
+                if attempts >= SILENT_ATTEMPTS
+                    && (error.is_connector_error() || error.is_timeout_error()) =>
+            {
+                let last = error
+                    .as_connector_error()
+                    .map_or_else(|| "it took too long".to_owned(), |error| chain(error));
+                Err(Silent(last).into())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Hands throttled writes of RAM to the executor instead of trying again.

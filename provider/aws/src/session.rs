@@ -130,7 +130,8 @@ impl AwsCloud {
 
     async fn who_am_i(&self) -> Result<Place, AwsError> {
         let operation = "GetCallerIdentity";
-        let client = aws_sdk_sts::Client::new(&sts_config(&self.shared, &self.config));
+        let config = aws_sdk_sts::config::Builder::from(&sts_config(&self.shared, &self.config));
+        let client = aws_sdk_sts::Client::from_conf(config.interceptor(retry::GivesUpOnSilence).build());
         let reply = client.get_caller_identity().send().await.map_err(|e| translate(None, operation, &e))?;
         let account = reply.account().and_then(|account| account.parse().ok()).ok_or_else(|| {
             let message = format!("AWS reported the account {:?}, which is not one", reply.account());
@@ -283,7 +284,7 @@ impl Cloud for AwsCloud {
             if let Some(endpoint) = &self.config.endpoints.organizations {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }
-            aws_sdk_organizations::Client::from_conf(config.build())
+            aws_sdk_organizations::Client::from_conf(config.interceptor(retry::GivesUpOnSilence).build())
         });
         let tree = Tree { client, home: &home };
         match &self.home_credentials {

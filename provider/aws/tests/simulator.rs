@@ -246,6 +246,21 @@ async fn the_home_credentials_may_be_a_role_too() {
     assert_eq!(cloud.home().await.unwrap(), place("222222222222/us-east-1"));
 }
 
+/// The kernel takes the connections, and nobody answers. Time is paused: the SDK's limits and back-off pass at once.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_says_nothing_is_given_up_early() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let sim = sim(1);
+    let mut config = AwsConfig { max_retries: None, ..config(&sim) };
+    config.endpoints.sts = Some(endpoint);
+    let error = AwsCloud::new(config).await.unwrap().home().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NoReply, "{error}");
+    let tries = std::iter::from_fn(|| silent.accept().ok()).count();
+    assert_eq!(tries, 5);
+}
+
 #[tokio::test]
 async fn wrong_keys_are_an_error_about_credentials() {
     let sim = sim(1);

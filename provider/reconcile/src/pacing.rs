@@ -2,13 +2,14 @@
 //!
 //! AWS counts each action in a bucket of its own per account and Region
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>. One [`Pacer`] serves everything in a process that
-//! writes, so that two fleets applied at once share it. Services beside EC2 have one bucket for all their writes. Time is tokio's,
-//! which tests pause. Nothing here calls AWS.
+//! writes, so that two fleets applied at once share it. Which call draws on which bucket, and how large AWS's are, is said in
+//! [`enigma_fleet::calls`]. Time is tokio's, which tests pause. Nothing here calls AWS.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use enigma_fleet::calls::{self, Rate};
 use enigma_fleet::ids::Place;
 use tokio::time::{Instant, sleep};
 
@@ -21,14 +22,11 @@ pub struct Bucket {
     pub per_second: f64,
 }
 
-/// AWS's default bucket of mutating actions, which all traffic-mirror writes use: 50, refilled at 5 per second.
-pub const AWS_MUTATING: Bucket = Bucket { burst: 50.0, per_second: 5.0 };
-/// AWS's bucket of `CreateTags` and of `DeleteTags`: 100, refilled at 10 per second.
-pub const AWS_TAGGING: Bucket = Bucket { burst: 100.0, per_second: 10.0 };
-
-/// All of RAM's writes together, per account and Region. RAM publishes no figure; a fleet makes a handful of these calls, so that a slow
-/// guess costs seconds where a fast one would cost other tools theirs.
-pub const RAM_WRITES: Bucket = Bucket { burst: 10.0, per_second: 2.0 };
+impl From<Rate> for Bucket {
+    fn from(rate: Rate) -> Self {
+        Self { burst: f64::from(rate.burst), per_second: f64::from(rate.per_second) }
+    }
+}
 
 /// What we take of [`Bucket::burst`]. The rest absorbs calls that leave here evenly and arrive bunched, and leaves a few to other
 /// tools in the account.
@@ -54,21 +52,12 @@ impl Pacer {
     }
 
     pub(crate) fn bucket(&self, place: &Place, operation: &'static str) -> Arc<Paced> {
-        let (name, aws) = bucket_of(operation);
+        let calls::Bucket { name, rate } = calls::bucket_of(operation);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let paced =
-            buckets.entry((place.clone(), name)).or_insert_with(|| Arc::new(Paced::new(aws, Instant::now())));
+        let paced = buckets
+            .entry((place.clone(), name))
+            .or_insert_with(|| Arc::new(Paced::new(rate.into(), Instant::now())));
         Arc::clone(paced)
-    }
-}
-
-/// The bucket that an action draws on: its name and AWS's size.
-fn bucket_of(operation: &'static str) -> (&'static str, Bucket) {
-    match operation {
-        "CreateTags" | "DeleteTags" => (operation, AWS_TAGGING),
-        "TagResource" | "UntagResource" => ("ram", RAM_WRITES),
-        _ if operation.contains("ResourceShare") => ("ram", RAM_WRITES),
-        _ => (operation, AWS_MUTATING),
     }
 }
 

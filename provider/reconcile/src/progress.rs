@@ -1,7 +1,7 @@
 //! How far an execution is, for people who watch: in the log, and through a port such as a file.
 //!
 //! Counting costs nothing per call; telling happens at most once per second, however fast calls are. How long it will take is
-//! counted from AWS's call rates, not measured, so it is the least it can be. Nothing is decided here.
+//! counted from AWS's call rates, not measured, so it is the least it can be ([`enigma_fleet::duration`]). Nothing is decided here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use enigma_fleet::actions::Action;
+use enigma_fleet::duration::Backlog;
 use enigma_fleet::ids::{FleetName, Place};
 use enigma_fleet::plan::{Plan, Stage};
 use serde::Serialize;
@@ -66,24 +67,24 @@ pub struct PlaceReport {
 pub(crate) struct Meter {
     listener: Option<Arc<dyn Progress>>,
     began: Instant,
+    /// With their names.
+    places: BTreeMap<Place, String>,
     counts: Mutex<Counts>,
 }
 
 struct Counts {
     told: Instant,
     report: Report,
-    /// Seconds that each action adds at least where it is alone, by place.
-    left: BTreeMap<Place, f64>,
+    /// Calls that are left.
+    left: Backlog,
 }
 
 impl Meter {
     pub(crate) fn new(plan: &Plan, listener: Option<Arc<dyn Progress>>) -> Self {
         let began = Instant::now();
         let mut places: BTreeMap<String, PlaceReport> = BTreeMap::new();
-        let mut left: BTreeMap<Place, f64> = BTreeMap::new();
         for action in plan.actions() {
             places.entry(action.place().to_string()).or_default().total += 1;
-            *left.entry(action.place().clone()).or_default() += seconds(action);
         }
         let report = Report {
             fleet: plan.fleet.clone(),
@@ -95,7 +96,14 @@ impl Meter {
             remaining_seconds: 0,
             places,
         };
-        Self { listener, began, counts: Mutex::new(Counts { told: began, report, left }) }
+        let named =
+            plan.actions().map(|action| (action.place().clone(), action.place().to_string())).collect();
+        Self {
+            listener,
+            began,
+            places: named,
+            counts: Mutex::new(Counts { told: began, report, left: Backlog::of(plan) }),
+        }
     }
 
     /// A place begins with a stage.
@@ -117,9 +125,7 @@ impl Meter {
             report.done += usize::from(is_done);
             report.not_done += usize::from(!is_done);
         }
-        if let Some(left) = counts.left.get_mut(place) {
-            *left = (*left - seconds(action)).max(0.0);
-        }
+        counts.left.remove(action);
         if counts.told.elapsed() >= INTERVAL {
             counts.told = Instant::now();
             self.tell(&mut counts, place);
@@ -130,7 +136,8 @@ impl Meter {
     pub(crate) fn finish(&self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.report.is_finished = true;
-        counts.left.values_mut().for_each(|left| *left = 0.0);
+        // What was left out is not done any more.
+        counts.left = Backlog::default();
         self.estimate(&mut counts);
         if let Some(listener) = &self.listener {
             listener.tell(&counts.report);
@@ -140,10 +147,10 @@ impl Meter {
     fn estimate(&self, counts: &mut Counts) {
         counts.report.elapsed_seconds = self.began.elapsed().as_secs();
         counts.report.remaining_seconds = 0;
-        for (place, left) in &counts.left {
-            let left = Duration::from_secs_f64(*left).as_secs();
+        for (place, name) in &self.places {
+            let left = counts.left.least(place).as_secs();
             counts.report.remaining_seconds = counts.report.remaining_seconds.max(left);
-            if let Some(report) = counts.report.places.get_mut(&place.to_string()) {
+            if let Some(report) = counts.report.places.get_mut(name) {
                 report.remaining_seconds = left;
             }
         }
@@ -165,15 +172,6 @@ impl Meter {
     }
 }
 
-/// What an action costs in the long run: AWS gives five mutating calls a second, and ten of tags.
-fn seconds(action: &Action) -> f64 {
-    let rate = match action {
-        Action::Retag { .. } => crate::pacing::AWS_TAGGING,
-        _ => crate::pacing::AWS_MUTATING,
-    };
-    1.0 / rate.per_second
-}
-
 /// A number as people read it: `4,000`.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
@@ -189,8 +187,9 @@ fn grouped(number: usize) -> String {
 
 fn about(seconds: u64) -> String {
     match seconds {
-        0..60 => "less than a minute left".to_owned(),
-        _ => format!("about {} min left", seconds.div_ceil(60)),
+        0 => "seconds left".to_owned(),
+        1..60 => format!("at least {seconds} s left"),
+        _ => format!("at least {} min left", seconds / 60),
     }
 }
 

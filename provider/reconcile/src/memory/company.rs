@@ -98,7 +98,11 @@ impl MemoryAws {
                 })
                 .await?;
             for account in below {
-                found.entry(account.id.clone()).or_insert(account);
+                // Of two ways to an account the shorter one.
+                let known = found.entry(account.id.clone()).or_insert_with(|| account.clone());
+                if account.units.len() < known.units.len() {
+                    *known = account;
+                }
             }
         }
         Ok(found.into_values().collect())

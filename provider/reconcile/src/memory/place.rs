@@ -229,9 +229,8 @@ impl MirrorPlace for MemoryPlace {
                 let message = format!("'{id}' is in use by session '{}'", session.id);
                 return Err(Refusal::new(ErrorKind::InUse, "TrafficMirrorTargetInUseException", message));
             }
-            let state = world.at(place);
-            state.targets.remove(id);
-            state.shares.values_mut().for_each(|share| share.targets.retain(|one, _| one != id));
+            // Shares go on naming it: what RAM does is not on record, and forgetting would be kinder.
+            world.at(place).targets.remove(id);
             Ok(())
         });
         gone_is_done(delete).await

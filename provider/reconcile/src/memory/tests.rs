@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::kit::{ARN, aws, aws_with, home};
-use crate::pacing::{AWS_MUTATING, AWS_TAGGING};
 use crate::ports::{ClientToken, MirrorScope};
+use enigma_fleet::calls::{MUTATING, TAGGING};
 use enigma_fleet::inventory::Destination;
 
 fn token(text: &str) -> ClientToken {
@@ -76,7 +76,7 @@ async fn reads_show_the_past_for_as_long_as_asked() {
 #[tokio::test(start_paused = true)]
 async fn the_buckets_are_those_of_aws() {
     let aws = aws();
-    aws.throttle(AWS_MUTATING, AWS_TAGGING);
+    aws.throttle(MUTATING.into(), TAGGING.into());
     let mut accepted = 0;
     while make_filter(&aws, &format!("{accepted}")).await.is_ok() {
         accepted += 1;

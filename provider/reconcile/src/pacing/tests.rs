@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use enigma_fleet::calls::MUTATING;
+
 use super::*;
 
 fn level(now: Instant) -> Level {
@@ -91,12 +93,11 @@ proptest! {
     #[test]
     fn we_never_ask_more_than_aws_gives(gaps in prop::collection::vec(0_u64..3000, 1..300)) {
         let mut now = Instant::now();
-        let full = Bucket {
-            burst: AWS_MUTATING.burst * SHARE_OF_BURST,
-            per_second: AWS_MUTATING.per_second * SHARE_OF_RATE,
-        };
+        let aws = Bucket::from(MUTATING);
+        let full =
+            Bucket { burst: aws.burst * SHARE_OF_BURST, per_second: aws.per_second * SHARE_OF_RATE };
         let mut ours = Level::new(full, now);
-        let (mut theirs, mut at) = (AWS_MUTATING.burst, now);
+        let (mut theirs, mut at) = (aws.burst, now);
         for gap in gaps {
             now += Duration::from_millis(gap);
             // Come in groups of ten, each waiting its turn.
@@ -104,7 +105,7 @@ proptest! {
                 while let Err(wait) = ours.take(now) {
                     now += wait;
                 }
-                theirs = (theirs + (now - at).as_secs_f64() * AWS_MUTATING.per_second).min(AWS_MUTATING.burst);
+                theirs = (theirs + (now - at).as_secs_f64() * aws.per_second).min(aws.burst);
                 at = now;
                 prop_assert!(theirs >= 1.0, "throttled with {theirs} tokens");
                 theirs -= 1.0;

@@ -33,11 +33,21 @@ async fn reports_come_once_a_second_and_count_down() {
     let times: Vec<u64> = reports.iter().map(|report| report.elapsed_seconds).collect();
     assert!(times[..times.len() - 1].windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
     let lefts: Vec<u64> = reports.iter().map(|report| report.remaining_seconds).collect();
-    assert!(lefts.windows(2).all(|pair| pair[0] >= pair[1]) && lefts[0] > 20, "{lefts:?}");
+    assert!(lefts.windows(2).all(|pair| pair[0] >= pair[1]) && lefts[0] >= 19, "{lefts:?}");
+    let took = times.last().unwrap();
+    let in_time = |(time, left): (&u64, &u64)| time + left <= *took;
+    assert!(times.iter().zip(&lefts).all(in_time), "it is the least that it takes: {times:?} {lefts:?}");
     let last = reports.last().unwrap();
     assert!(last.is_finished);
     assert_eq!((last.done, last.not_done, last.total, last.remaining_seconds), (203, 0, 203, 0));
     assert_eq!(last.places[&home().to_string()].stage.as_deref(), Some("NewSessions"));
+}
+
+/// A bucket holds them all, so that they take no time worth telling.
+#[tokio::test(start_paused = true)]
+async fn a_burst_takes_seconds() {
+    let reports = run(40, |_| {}).await;
+    assert!(reports.iter().all(|report| report.remaining_seconds == 0), "{reports:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,6 +112,7 @@ fn numbers_and_times_are_for_people() {
     assert_eq!(grouped(999), "999");
     assert_eq!(grouped(4000), "4,000");
     assert_eq!(grouped(1_234_567), "1,234,567");
-    assert_eq!(about(59), "less than a minute left");
-    assert_eq!(about(61), "about 2 min left");
+    assert_eq!(about(0), "seconds left");
+    assert_eq!(about(59), "at least 59 s left");
+    assert_eq!(about(179), "at least 2 min left");
 }

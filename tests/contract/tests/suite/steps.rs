@@ -3,7 +3,7 @@
 
 use enigma_reconcile::ports::ErrorKind::{
     AlreadyExists, IdempotencyMismatch, InUse, InterfaceNotFound, Invalid, NoReply, NotFound, Quota,
-    SourceUnsupported, Throttled, Unauthorized, Unavailable,
+    SessionNotFound, SourceUnsupported, Throttled, Unauthorized, Unavailable,
 };
 
 use crate::backend::Trouble;
@@ -355,7 +355,7 @@ fn changes() -> Vec<Step> {
         step(
             "a session that does not exist",
             change("never", Change { number: Some(9), ..Change::default() }),
-            Refused(NotFound),
+            Refused(SessionNotFound),
         ),
         step("a target in use", Do::DeleteTarget("nlb"), Refused(InUse)),
         step("a filter in use", Do::DeleteFilter("g"), Refused(InUse)),
@@ -397,7 +397,7 @@ fn tags() -> Vec<Step> {
         step(
             "tags of a session that does not exist",
             Do::Retag { object: "never", set: &[("a", "1")], remove: &[] },
-            Refused(NotFound),
+            Refused(SessionNotFound),
         ),
         step(
             "interfaces by id, one of which does not exist",
@@ -439,7 +439,7 @@ fn ends() -> Vec<Step> {
         step(
             "changing one of them is not",
             change("s2", Change { number: Some(3), ..Change::default() }),
-            Refused(NotFound),
+            Refused(SessionNotFound),
         ),
         step("a target's interface goes", Do::DeleteInterface("collector"), Done),
         step("its session stays", Do::CountSessions { key: "enigma:fleet", value: "prod" }, Counted(3)),

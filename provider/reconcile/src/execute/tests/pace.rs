@@ -50,13 +50,13 @@ async fn creates(accounts: u64, each: u32) -> (f64, f64) {
             wave.1.extend(actions);
         }
     }
-    aws.throttle(AWS_MUTATING, AWS_TAGGING);
+    aws.throttle(MUTATING.into(), TAGGING.into());
     let began = Instant::now();
     let outcomes = run(&aws, &plan(waves.into())).await;
     assert!(outcomes.is_complete(), "{:?}", outcomes.counts());
     let refused = aws.journal().iter().filter(|call| call.error.is_some()).count();
     assert_eq!(refused, 0, "AWS refused calls");
-    let bound = (f64::from(each) - AWS_MUTATING.burst) / AWS_MUTATING.per_second;
+    let bound = (f64::from(each) - Bucket::from(MUTATING).burst) / Bucket::from(MUTATING).per_second;
     (began.elapsed().as_secs_f64(), bound)
 }
 
