@@ -156,8 +156,8 @@ pub(super) struct Group {
 }
 
 /// Begins a group (`PACKET_FANOUT_CBPF`, Linux 4.3) under a number that no other group has (Linux 4.12), and gives it
-/// the program. The kernel puts IPv4 fragments together before it chooses (`PACKET_FANOUT_FLAG_DEFRAG`), and, since
-/// Linux 5.15, leaves out what this host sends.
+/// the program. The kernel puts IPv4 fragments together before it chooses (`PACKET_FANOUT_FLAG_DEFRAG`), and, where it
+/// knows that flag, leaves out what this host sends.
 pub(super) fn begin_group(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<Group> {
     let unique = libc::PACKET_FANOUT_FLAG_UNIQUEID;
     let mut flags = libc::PACKET_FANOUT_FLAG_DEFRAG | libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;

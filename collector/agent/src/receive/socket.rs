@@ -83,6 +83,13 @@ pub(crate) struct ReceiveSocket {
 }
 
 impl ReceiveSocket {
+    /// One that fails at every receive: no connection is behind it.
+    #[cfg(test)]
+    pub(crate) fn broken() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        Self { socket, wrapping: Wrapping::Vxlan }
+    }
+
     /// What is around the packets that come here.
     pub(crate) fn wrapping(&self) -> Wrapping {
         self.wrapping

@@ -4,8 +4,9 @@ use enigma_engine::EngineConfig;
 use enigma_test_support::packets::{ethernet, udp, vxlan};
 
 use super::*;
-use crate::export::queue::queue;
+use crate::export::queue::{Inbox, queue};
 use crate::receive::ring::{PacketRing, RingError, Tap};
+use crate::receive::socket::{ReceiveSocket, Wishes, bind};
 
 /// More than the ring below holds.
 const FLOOD: u64 = 2_000;
@@ -34,20 +35,25 @@ fn flood() {
     }
 }
 
-#[test]
-fn a_ring_that_is_never_empty_tells_its_drops_all_the_same() {
-    let Some(ring) = ring() else { return };
-    // The reader keeps the queue open.
-    let (outbox, _inbox) = queue(4);
+/// A worker's turn with these doors, and the end of its queue, which keeps that open.
+fn turn(sources: Vec<Source>) -> (Turn, Inbox<Batch>) {
+    let (outbox, inbox) = queue(4);
     let (out, view) = (RecordBatch::default(), WorkerView::default());
-    let mut turn = Turn {
-        doors: vec![Door::new(Source::Ring(ring))],
+    let turn = Turn {
+        doors: sources.into_iter().map(Door::new).collect(),
         arena: Arena::new(),
         handover: None,
         pipeline: Pipeline::new(EngineConfig::default()),
         shipping: Shipping { outbox, out, since: None, view },
         drops_read: None,
     };
+    (turn, inbox)
+}
+
+#[test]
+fn a_ring_that_is_never_empty_tells_its_drops_all_the_same() {
+    let Some(ring) = ring() else { return };
+    let (mut turn, _inbox) = turn(vec![Source::Ring(ring)]);
     let mut told = 0;
     for round in 0..3 {
         flood();
@@ -74,4 +80,26 @@ fn what_a_ring_drops_behind_the_last_reading_is_in_its_account_at_the_end() {
     assert_eq!(door.settle(), 0);
     // The ring was full before the second flood began.
     assert!(door.view().kernel_drops >= read + FLOOD, "{read}, then {:?}", door.view());
+}
+
+#[test]
+fn a_door_that_fails_at_the_stop_does_not_cost_what_waits_at_another() {
+    let wishes = Wishes { buffer: 1 << 20, steer: false, gro: false };
+    let (mut sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes).unwrap();
+    let frame = ethernet(&udp("10.1.0.1:1024".parse().unwrap(), "10.1.0.2:9000".parse().unwrap(), b"x"));
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // More than one batch.
+    let sent = 3 * BATCH as u64;
+    for _ in 0..sent {
+        sender.send_to(&vxlan(5, &frame), address).unwrap();
+    }
+    let sound = Source::Socket(sockets.pop().unwrap());
+    let (mut turn, inbox) = turn(vec![Source::Socket(ReceiveSocket::broken()), sound]);
+    let board = Board::new(1);
+    board.stop(Instant::now() + Duration::from_secs(2));
+    turn.close(&board, 0);
+    assert_eq!(turn.shipping.view.received(), sent);
+    assert!(turn.shipping.view.receive_errors > 0);
+    drop(turn);
+    assert_eq!(inbox.receiver.iter().map(|batch| batch.len()).sum::<usize>(), 1);
 }
