@@ -5,7 +5,7 @@
 //! new rule was refused keeps its old rules, a session is not made with a filter that has only some of its rules, and whatever
 //! refers to an object that was not made is left out. Pure but for one lock; no I/O, no time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use enigma_fleet::actions::{Action, Ref, Resource};
@@ -53,6 +53,8 @@ pub(super) struct Ledger {
     entries: Vec<(usize, Action)>,
     /// Indices of the actions on each object.
     on: HashMap<Subject, Vec<usize>>,
+    /// Waves in which sessions make room for others, with the places that do.
+    freeing: BTreeSet<(usize, Place)>,
     outcomes: Mutex<Vec<Option<Outcome>>>,
     unmarked: Mutex<Vec<AwsError>>,
 }
@@ -71,11 +73,17 @@ impl Ledger {
                 on.entry(subject).or_default().push(index);
             }
         }
+        let freeing = entries
+            .iter()
+            .filter(|(wave, _)| plan.waves[*wave].stage == Stage::FreedSources)
+            .map(|(wave, action)| (*wave, action.place().clone()))
+            .collect();
         let outcomes = Mutex::new(vec![None; entries.len()]);
         Self {
             stages: plan.waves.iter().map(|wave| wave.stage).collect(),
             entries,
             on,
+            freeing,
             outcomes,
             unmarked: Mutex::default(),
         }
@@ -120,12 +128,17 @@ impl Ledger {
             // Sessions of any account may use it.
             return places.iter().map(|place| (place.clone(), *wave)).collect();
         }
-        needed_by(action)
+        let needed = needed_by(action);
+        let earlier = needed
             .iter()
             .flat_map(|subject| self.on.get(subject).into_iter().flatten())
             .filter(|earlier| self.entries[**earlier].0 < *wave)
-            .map(|earlier| (self.entries[*earlier].1.place().clone(), self.entries[*earlier].0 + 1))
-            .collect()
+            .map(|earlier| (self.entries[*earlier].1.place().clone(), self.entries[*earlier].0 + 1));
+        // AWS counts the sources of a target, and the sessions of an interface, over all accounts.
+        let region = &action.place().region;
+        let makes_room = |(freed, place): &&(usize, Place)| freed < wave && place.region == *region;
+        let freed = self.freeing.iter().filter(|_| takes_room(action)).filter(makes_room);
+        earlier.chain(freed.map(|(freed, place)| (place.clone(), freed + 1))).collect()
     }
 
     /// The source of this action's session, where an earlier action on it found it gone: then there is nothing to change, but a delete
@@ -317,6 +330,15 @@ fn is_withdrawal(action: &Action) -> bool {
     )
 }
 
+/// Whether an action sends to a target from where nothing was sent to it before.
+fn takes_room(action: &Action) -> bool {
+    match action {
+        Action::CreateSession { .. } => true,
+        Action::ModifySession { change, .. } => change.target.is_some(),
+        _ => false,
+    }
+}
+
 /// Whether an action may be what a target waits for to be used no longer.
 fn frees_target(action: &Action) -> bool {
     match action {
@@ -421,3 +443,6 @@ fn needed_by(action: &Action) -> Vec<Subject> {
     }
     needed
 }
+
+#[cfg(test)]
+mod tests;
