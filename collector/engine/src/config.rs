@@ -93,7 +93,7 @@ pub struct EngineConfig {
     /// How far apart in time the copies of a packet may arrive. Default 250 ms: queues at mirrored interfaces,
     /// balancers and sockets hold packets for milliseconds; TCP repeats a lost segment after 200 ms at the soonest.
     pub duplicate_window: Duration,
-    /// Memory for the packets of that time, in bytes. Default 16 MiB: some 290,000, more than a million a second.
+    /// Memory for the packets of that time, in bytes. Default 16 MiB: some 350,000, more than a million a second.
     /// When it is full the oldest are forgotten and counted
     /// ([`Stats::duplicates_forgotten`](crate::Stats::duplicates_forgotten)).
     pub duplicate_memory: usize,

@@ -14,12 +14,12 @@ use core::time::Duration;
 
 use enigma_wire::{Packet, Transport};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::{
     Timestamp, fragments,
     key::{FlowKey, Side},
     slab::{NONE, Slot},
+    table::index::Index,
     vantage::{PLAIN, VantageId},
 };
 
@@ -55,8 +55,8 @@ struct Seen {
     times: [(VantageId, u16); COUNTED],
 }
 
-/// Memory of one packet: itself, and its place in the index at the worst load.
-const BYTES_PER_PACKET: usize = size_of::<Seen>() + 12;
+/// Memory of one packet: itself, and its place in the index.
+const BYTES_PER_PACKET: usize = size_of::<Seen>() + 8;
 
 /// What a packet is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,7 +74,7 @@ pub(crate) struct Memory {
     first: usize,
     len: usize,
     capacity: usize,
-    index: HashTable<u32>,
+    index: Index,
     hasher: FixedState,
     window: Duration,
     /// Packets forgotten before their time because there was no room.
@@ -86,11 +86,12 @@ impl Memory {
     pub(crate) fn new(bytes: usize, window: Duration, hash_seed: u64) -> Self {
         let capacity = (bytes / BYTES_PER_PACKET).clamp(16, u32::MAX as usize / 2);
         Self {
-            seen: Vec::new(),
+            // All at once, as the index: what grows is copied, and packets wait for that. The system gives it as it is used.
+            seen: Vec::with_capacity(capacity),
             first: 0,
             len: 0,
             capacity,
-            index: HashTable::with_capacity(capacity),
+            index: Index::new(capacity),
             // Not the flow table's: whoever learns one seed has not learnt the other.
             hasher: FixedState::with_seed(hash_seed.rotate_left(17) ^ 0x5bd1_e995),
             window,
@@ -103,8 +104,8 @@ impl Memory {
         self.forget_until(at);
         let fingerprint = self.fingerprint(key, side, packet);
         let is_it =
-            |&place: &u32| self.seen.get(place as usize).is_some_and(|seen| seen.fingerprint == fingerprint);
-        if let Some(&place) = self.index.find(fingerprint, is_it)
+            |place: u32| self.seen.get(place as usize).is_some_and(|seen| seen.fingerprint == fingerprint);
+        if let Some(place) = self.index.find(fingerprint, is_it)
             && let Some(seen) = self.seen.get_mut(place as usize)
         {
             if at.since(seen.at).max(seen.at.since(at)) <= self.window {
@@ -132,10 +133,7 @@ impl Memory {
             None => self.seen.push(seen),
         }
         self.len += 1;
-        let Self { index, seen: all, .. } = self;
-        index.insert_unique(seen.fingerprint, place as u32, |&place| {
-            all.get(place as usize).map_or(0, |seen| seen.fingerprint)
-        });
+        self.index.insert(seen.fingerprint, place as u32);
         Some(place as u32)
     }
 
@@ -154,10 +152,7 @@ impl Memory {
 
     fn forget_first(&mut self) {
         if let Some(seen) = self.seen.get(self.first) {
-            let first = self.first as u32;
-            if let Ok(entry) = self.index.find_entry(seen.fingerprint, |&place| place == first) {
-                entry.remove();
-            }
+            self.index.remove(seen.fingerprint, self.first as u32);
         }
         self.first = (self.first + 1) % self.capacity;
         self.len -= 1;

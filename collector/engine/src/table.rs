@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use enigma_wire::{Packet, Vlans};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::{
     Timeouts, Timestamp,
@@ -22,6 +21,7 @@ use crate::{
     wheel::{self, Wheel},
 };
 
+use index::Index;
 use place::{Entry, Is, Place, UNLINKED, entry, entry_mut};
 
 /// Marks an index entry that leads to a flow by its second vantage.
@@ -33,29 +33,17 @@ pub(crate) const MAX_FLOWS: usize = slab::MAX_PLACES;
 /// A place of its own and, if it is a TCP connection, that part. What long or eventful flows have beside takes places too.
 const BYTES_PER_FLOW: usize = size_of::<Place>() + size_of::<TcpFlow>();
 
-/// A slot number and a control byte.
-const BYTES_PER_BUCKET: usize = size_of::<Slot>() + 1;
-
-/// What the index may hold of its buckets: three quarters. hashbrown would take seven eighths, but then entries that are
-/// taken out of crowded places leave marks, and when those fill it up it is hashed anew, which is a pause of a tenth of a
-/// second for a million flows. Below three quarters new entries use up the marks faster than they are made.
-const fn entries_for(buckets: usize) -> usize {
-    buckets / 4 * 3
-}
-
 /// Places beyond the capacity: what one call may need before flows are evicted for it. Interim records are the most:
 /// a place each for 512 flows. They are 74 KB.
 const SPARE: usize = 520;
 
 /// How many flows fit into `bytes`; with `is_dropping` half of them known under a second vantage's key too. At least 16.
 pub(crate) fn max_flows(bytes: usize, is_dropping: bool) -> usize {
-    let fitting = |bits: u32| {
-        let buckets = 1_usize << bits;
-        let entries = entries_for(buckets);
-        let most = if is_dropping { entries / 3 * 2 } else { entries };
-        (bytes.saturating_sub(buckets * BYTES_PER_BUCKET) / BYTES_PER_FLOW).min(most)
-    };
-    (5..=31).map(fitting).max().unwrap_or(0).clamp(16, MAX_FLOWS)
+    // In eighteenths: of the index a flow takes a ninth of 64 bytes, or half as much again.
+    let each = 18 * BYTES_PER_FLOW + if is_dropping { 192 } else { 128 };
+    // A line to align it, and one that is not full.
+    let flows = bytes.saturating_sub(128) as u64 * 18 / each as u64;
+    usize::try_from(flows).unwrap_or(MAX_FLOWS).clamp(16, MAX_FLOWS)
 }
 
 /// A flow moves up the idleness list when it was there for one to two units of 2^27 ns (an eighth of a second).
@@ -157,7 +145,7 @@ pub(crate) enum Standing {
 }
 
 pub(crate) struct Table {
-    index: HashTable<Slot>,
+    index: Index,
     entries: Slab<Place>,
     tcp: Slab<TcpFlow>,
     idlest: Slot,
@@ -179,9 +167,7 @@ impl Table {
     pub(crate) fn new(capacity: usize, joined: usize, hash_seed: u64, lifetimes: Lifetimes) -> Self {
         let hasher = FixedState::with_seed(hash_seed);
         Self {
-            // All at once: a rehash of a million entries is a pause in which packets are lost. hashbrown reckons with
-            // seven eighths of its buckets.
-            index: HashTable::with_capacity((capacity + joined).div_ceil(6) * 7),
+            index: Index::new(capacity + joined),
             entries: Slab::new(capacity + SPARE),
             tcp: Slab::new(capacity),
             idlest: NONE,
@@ -239,7 +225,7 @@ impl Table {
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, key: &FlowKey) -> Option<Slot> {
-        let is_it = |&found: &Slot| self.key_of(found).is_some_and(|found| found == *key);
+        let is_it = |found: Slot| self.key_of(found).is_some_and(|found| found == *key);
         self.index.find(hash, is_it).map(|found| found & !JOINED)
     }
 
@@ -269,17 +255,10 @@ impl Table {
         {
             extra.set_tunnel(tunnel);
         }
-        self.add_to_index(hash, slot);
+        self.index.insert(hash, slot);
         self.link_busiest(slot);
         self.live += 1;
         slot
-    }
-
-    fn add_to_index(&mut self, hash: u64, slot: Slot) {
-        let Self { index, entries, hasher, .. } = self;
-        index.insert_unique(hash, slot, |&found| {
-            key_of(entries, found).map_or(0, |key| self::hash(hasher, &key))
-        });
     }
 
     /// Makes the flow known under `vantage` too, if there is room for that and it is not known elsewhere already.
@@ -288,7 +267,7 @@ impl Table {
             return false;
         };
         let key = flow.key.seen_from(vantage);
-        // Not what the index could still take: new flows have a right to that, and it must not grow.
+        // Not what the index could still take: new flows have a right to that.
         let has_room = self.joined < self.max_joined;
         if flow.other_vantage != PLAIN || flow.key.vantage == vantage || !has_room {
             return false;
@@ -297,7 +276,7 @@ impl Table {
         if self.find(hash, &key).is_some() {
             return false;
         }
-        self.add_to_index(hash, slot | JOINED);
+        self.index.insert(hash, slot | JOINED);
         self.joined += 1;
         if let Some(flow) = self.flow_mut(slot) {
             flow.other_vantage = vantage;
@@ -330,10 +309,7 @@ impl Table {
     }
 
     fn remove_from_index(&mut self, found: Slot, key: &FlowKey) {
-        let hash = self.hash(key);
-        if let Ok(occupied) = self.index.find_entry(hash, |&other| other == found) {
-            occupied.remove();
-        }
+        self.index.remove(self.hash(key), found);
     }
 
     /// What `packet`, which came at `at`, finds in `slot`.
@@ -550,6 +526,7 @@ impl Table {
     }
 }
 
+pub(crate) mod index;
 mod lists;
 mod place;
 

@@ -53,7 +53,7 @@ static DUPLICATE_MEMORY: Key = Key {
     default: "\"16MiB\"",
     allowed: "a size from 64KiB to 4GiB, such as \"16MiB\"",
     meaning: "Budget of all workers together for the packets of that window. When it is used up the oldest are forgotten; `duplicates_forgotten_total` counts that.",
-    reason: "Some 290,000 packets, which is more than a million a second.",
+    reason: "Some 350,000 packets, which is more than a million a second.",
 };
 
 static INTERIM: Key = Key {

@@ -28,9 +28,7 @@ fn the_index_is_part_of_the_budget() {
         for is_dropping in [false, true] {
             let flows = max_flows(bytes, is_dropping);
             let entries = if is_dropping { flows + flows / 2 } else { flows };
-            let index = HashTable::<Slot>::with_capacity(entries.div_ceil(6) * 7);
-            // hashbrown's control bytes have a group behind them, and both stand at multiples of 16.
-            let reckoned = flows * BYTES_PER_FLOW + index.allocation_size() - 32;
+            let reckoned = flows * BYTES_PER_FLOW + Index::bytes(entries);
             assert!(reckoned <= bytes, "{flows} flows in {bytes} bytes take {reckoned}");
             if !is_dropping {
                 assert!(flows >= before, "{flows} flows in {bytes} bytes");
