@@ -41,19 +41,34 @@ pub(crate) const BUDGET: usize = 8 << 10;
 
 /// What looking into a flow has brought so far. A flow has none before its first content and once it is decided.
 #[derive(Debug)]
-pub(crate) enum Inspection {
+pub(crate) struct Inspection {
+    content: Content,
+    /// Memory it holds, as the inspector has counted it.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Content {
     Tcp(tcp::Conversation),
     Udp(udp::Exchange),
 }
 
-impl Inspection {
-    /// Memory it holds.
+impl Content {
+    /// `None` of flows whose content nobody reads.
+    fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Tcp => Some(Self::Tcp(tcp::Conversation::default())),
+            Kind::Udp => Some(Self::Udp(udp::Exchange::default())),
+            _ => None,
+        }
+    }
+
+    /// Memory it holds beside itself.
     fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Tcp(state) => state.bytes(),
-                Self::Udp(state) => state.bytes(),
-            }
+        match self {
+            Self::Tcp(state) => state.bytes(),
+            Self::Udp(state) => state.bytes(),
+        }
     }
 }
 
@@ -169,32 +184,35 @@ impl Inspector {
         if packet.fragment.is_some() {
             return;
         }
-        let mut state = match flow.l7.take() {
+        let mut kept = flow.l7.take();
+        // In place: many flows are decided by their first content, and never need memory of their own.
+        let mut begun = None;
+        let content = match &mut kept {
             Some(state) => {
-                self.used = self.used.saturating_sub(state.bytes());
-                state
+                self.used = self.used.saturating_sub(state.bytes);
+                &mut state.content
             }
             None if self.limit == 0 => {
                 stats.l7_refused += 1;
                 flow.marks.set(Mark::Decided);
                 return;
             }
-            None => Box::new(match flow.kind {
-                Kind::Tcp => Inspection::Tcp(tcp::Conversation::default()),
-                Kind::Udp => Inspection::Udp(udp::Exchange::default()),
-                _ => {
+            None => {
+                begun = Content::of(flow.kind);
+                let Some(content) = &mut begun else {
                     flow.marks.set(Mark::Decided);
                     return;
-                }
-            }),
+                };
+                content
+            }
         };
         let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
         let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
-        let progress = match (&mut *state, &packet.transport) {
-            (Inspection::Tcp(state), Transport::Tcp(tcp)) => {
+        let progress = match (&mut *content, &packet.transport) {
+            (Content::Tcp(state), Transport::Tcp(tcp)) => {
                 state.segment(side, first, tcp, packet.payload, &mut sink)
             }
-            (Inspection::Udp(state), Transport::Udp(udp)) => {
+            (Content::Udp(state), Transport::Udp(udp)) => {
                 let is_whole = packet.payload.len() as u32 >= udp.payload_len;
                 state.datagram(side, packet.payload, is_whole, &mut sink)
             }
@@ -202,12 +220,16 @@ impl Inspector {
         };
         let services = sink.services;
         flow.services.add(services);
-        if progress == Progress::More {
-            self.used += state.bytes();
-            flow.l7 = Some(state);
-        } else {
+        if progress == Progress::Done {
             flow.marks.set(Mark::Decided);
+            return;
         }
+        let bytes = size_of::<Inspection>() + content.bytes();
+        self.used += bytes;
+        if let Some(state) = &mut kept {
+            state.bytes = bytes;
+        }
+        flow.l7 = kept.or_else(|| begun.map(|content| Box::new(Inspection { content, bytes })));
     }
 
     /// Whether more is remembered than may be: somebody has to give way.
@@ -236,13 +258,13 @@ impl Inspector {
         (recorder, stats, out): (&Recorder, &mut Stats, &mut RecordBatch),
     ) {
         let Some(mut state) = flow.l7.take() else { return };
-        self.used = self.used.saturating_sub(state.bytes());
+        self.used = self.used.saturating_sub(state.bytes);
         let at = flow.conn.last;
         let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
         let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
-        match &mut *state {
-            Inspection::Tcp(state) => state.finish(&mut sink),
-            Inspection::Udp(state) => state.finish(&mut sink),
+        match &mut state.content {
+            Content::Tcp(state) => state.finish(&mut sink),
+            Content::Udp(state) => state.finish(&mut sink),
         }
         let services = sink.services;
         flow.services.add(services);

@@ -42,13 +42,22 @@ pub(super) fn tcp(mine: &[u8], theirs: &[u8], ports: [u16; 2]) -> Verdict {
         (dns::looks_like_stream(mine, is_dns_port), Verdict::Is(Service::Dns)),
     ];
     let mut is_open = false;
-    let others = text::tests(mine, theirs).into_iter().chain(binary::tests(mine, theirs, ports));
-    for (guess, verdict) in simple.into_iter().chain(others) {
-        match guess {
-            Guess::Yes => return verdict,
-            Guess::Maybe => is_open = true,
-            Guess::No => {}
-        }
+    let mut judge = |tests: &[(Guess, Verdict)]| {
+        tests.iter().find_map(|&(guess, verdict)| match guess {
+            Guess::Yes => Some(verdict),
+            Guess::Maybe => {
+                is_open = true;
+                None
+            }
+            Guess::No => None,
+        })
+    };
+    // Most connections are of the first kinds: the others are not even tried on them.
+    let found = judge(&simple)
+        .or_else(|| judge(&text::tests(mine, theirs)))
+        .or_else(|| judge(&binary::tests(mine, theirs, ports)));
+    if let Some(verdict) = found {
+        return verdict;
     }
     if is_open { Verdict::Maybe } else { Verdict::Unknown }
 }
