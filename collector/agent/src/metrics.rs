@@ -43,7 +43,7 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.family(
         "kernel_dropped_packets_total",
         "counter",
-        "Datagrams the kernel dropped because a worker's socket was full, by worker. Not part of received.",
+        "Datagrams the kernel dropped because a worker's socket or ring was full, by worker. Not part of received.",
     );
     for (index, worker) in totals.workers.iter().enumerate() {
         page.sample("kernel_dropped_packets_total", &[("worker", &index)], worker.kernel_drops);
@@ -56,7 +56,7 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.family(
         "door_kernel_dropped_packets_total",
         "counter",
-        "Datagrams the kernel dropped because a socket was full, by door.",
+        "Datagrams the kernel dropped because a socket or ring was full, by door.",
     );
     for wrapping in Wrapping::ALL {
         let door = sum.door(wrapping);
