@@ -12,6 +12,7 @@ mod former;
 mod held_back;
 mod lab;
 mod planning;
+mod preflight;
 mod random;
 mod reading;
 mod sweep;
