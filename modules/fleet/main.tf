@@ -4,6 +4,7 @@
 data "enigma_mirror_interfaces" "this" {
   rules                   = var.rules
   eligible_instance_types = var.eligible_instance_types
+  directory_tags          = var.directory_tags
 }
 
 resource "enigma_mirror_fleet" "this" {

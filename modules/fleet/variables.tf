@@ -95,8 +95,19 @@ variable "eligible_instance_types" {
   }
 }
 
+variable "directory_tags" {
+  description = "Keys of tags that `directory_json` carries, those of the instance before those of the interface, so that they are on the collector's records. Unset, none."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.directory_tags == null ? true : alltrue([for key in var.directory_tags : length(key) >= 1 && length(key) <= 128])
+    error_message = "directory_tags must be keys of tags, of 1 to 128 characters."
+  }
+}
+
 variable "targets" {
-  description = "Where sessions send, by names of your choice: each names exactly one network interface, network load balancer or Gateway Load Balancer endpoint, its Region unless it is the provider's, the account that owns the endpoint unless it is the provider's, how packets of other VPCs get to it (`path`), and may prefer availability zones and bound how many sources it takes; `max_sessions = 0` moves all of them to other targets."
+  description = "Where sessions send, by names of your choice: each names exactly one network interface, network load balancer or Gateway Load Balancer endpoint, its Region unless it is the provider's, the account that owns the endpoint unless it is the provider's, how packets of other VPCs get to it (`path`), the MTU of an interface unless it is 9001, and may prefer availability zones and bound how many sources it takes; `max_sessions = 0` moves all of them to other targets."
   type = map(object({
     network_interface_id              = optional(string)
     network_load_balancer_arn         = optional(string)
@@ -104,6 +115,7 @@ variable "targets" {
     region                            = optional(string)
     account                           = optional(string)
     path                              = optional(string)
+    mtu                               = optional(number)
     availability_zones                = optional(set(string))
     max_sessions                      = optional(number)
   }))
@@ -133,6 +145,11 @@ variable "targets" {
   validation {
     condition     = alltrue([for target in values(var.targets) : target.path == null ? true : contains(["peering", "transit_gateway"], target.path)])
     error_message = "targets: path must be \"peering\" or \"transit_gateway\"."
+  }
+
+  validation {
+    condition     = alltrue([for target in values(var.targets) : target.mtu == null ? true : target.network_interface_id != null && target.mtu >= 576 && target.mtu <= 9001])
+    error_message = "targets: mtu must be the bytes that a network_interface_id takes, from 576 to 9001."
   }
 
   validation {
@@ -235,12 +252,13 @@ variable "session" {
 }
 
 variable "safety" {
-  description = "What a plan may not do unnoticed: how many sessions it may remove (a count, or a share of the fleet), whether a member that cannot get a session is skipped with a warning or refuses the plan, whether it takes over untagged sessions that already send to the fleet's destinations (`matching`), and whether it may share targets outside the organization. Unset, `25%`, `skip`, `none` and `true`."
+  description = "What a plan may not do unnoticed: how many sessions it may remove (a count, or a share of the fleet), whether a member that cannot get a session is skipped with a warning or refuses the plan, whether it takes over untagged sessions that already send to the fleet's destinations (`matching`), whether it may share targets outside the organization, and which accounts are gone for good, so that what it has in them is forgotten while they cannot be read. Unset, `25%`, `skip`, `none`, `true` and no account."
   type = object({
     max_removals               = optional(string)
     on_ineligible              = optional(string)
     adopt                      = optional(string)
     share_outside_organization = optional(bool)
+    forget_accounts            = optional(set(string))
   })
   default = null
 
@@ -257,6 +275,11 @@ variable "safety" {
   validation {
     condition     = try(var.safety.adopt, null) == null ? true : contains(["matching", "none"], var.safety.adopt)
     error_message = "safety.adopt must be \"none\" or \"matching\"."
+  }
+
+  validation {
+    condition     = try(var.safety.forget_accounts, null) == null ? true : alltrue([for account in var.safety.forget_accounts : can(regex("^[0-9]{12}$", account))])
+    error_message = "safety.forget_accounts must be ids of accounts, which have 12 digits."
   }
 }
 

@@ -397,3 +397,46 @@ run "timeout_without_a_unit" {
 
   expect_failures = [var.timeouts]
 }
+
+run "safety_forgets_a_name" {
+  command = plan
+
+  variables {
+    safety = { forget_accounts = ["payments"] }
+  }
+
+  expect_failures = [var.safety]
+}
+
+run "directory_tags_without_a_key" {
+  command = plan
+
+  variables {
+    directory_tags = [""]
+  }
+
+  expect_failures = [var.directory_tags]
+}
+
+run "mtu_of_a_load_balancer" {
+  command = plan
+
+  variables {
+    targets = { collectors = {
+      network_load_balancer_arn = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/net/c/0123456789abcdef"
+      mtu                       = 1500
+    } }
+  }
+
+  expect_failures = [var.targets]
+}
+
+run "mtu_too_small" {
+  command = plan
+
+  variables {
+    targets = { collectors = { network_interface_id = "eni-0a1b2c3d", mtu = 100 } }
+  }
+
+  expect_failures = [var.targets]
+}
