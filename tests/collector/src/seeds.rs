@@ -21,6 +21,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "dhcp" => vec![dhcp()],
         "directory" => vec![DIRECTORY.as_bytes().to_vec()],
         "dns" => dns_messages(),
+        "dtls" => dtls_datagrams(),
         "http" => vec![
             b"GET /a?b=c HTTP/1.1\r\nHost: www.example.test\r\nContent-Length: 12\r\n\r\n".to_vec(),
             b"HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=\"a.txt\"\r\n\r\n".to_vec(),
@@ -192,9 +193,12 @@ fn contents(messages: &[(u8, &[&[u8]])]) -> Vec<Vec<u8>> {
 
 fn datagram_contents() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    for (port, message) in
-        dns_messages().into_iter().map(|message| (1, message)).chain([(5, ntp()), (6, dhcp()), (3, quic())])
-    {
+    for (port, message) in dns_messages().into_iter().map(|message| (1, message)).chain([
+        (5, ntp()),
+        (6, dhcp()),
+        (3, quic()),
+        (3, dtls_datagrams().swap_remove(0)),
+    ]) {
         for side in [0, 1] {
             let high = u8::try_from(message.len() >> 8).expect("a short message");
             let mut bytes = vec![port, side | high << 1, (message.len() & 0xff) as u8];
@@ -203,6 +207,26 @@ fn datagram_contents() -> Vec<Vec<u8>> {
         }
     }
     all
+}
+
+/// Datagrams of DTLS 1.2 (RFC 6347 section 4): a client's hello whole, and in two pieces with a change of cipher behind.
+fn dtls_datagrams() -> Vec<Vec<u8>> {
+    // The hello of TLS with the version of DTLS and, behind the empty session, an empty cookie.
+    let tls = &CLIENT_HELLO[9..];
+    let hello = [&[0xfe, 0xfd][..], &tls[2..35], &[0], &tls[35..]].concat();
+    let three = |number: usize| [0, (number >> 8) as u8, (number & 0xff) as u8];
+    let piece = |offset: usize, data: &[u8]| {
+        [&[1][..], &three(hello.len()), &[0, 0], &three(offset), &three(data.len()), data].concat()
+    };
+    let record = |kind: u8, number: u8, payload: &[u8]| {
+        let length = u16::try_from(payload.len()).expect("a short record").to_be_bytes();
+        [&[kind, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, number][..], &length, payload].concat()
+    };
+    let (first, second) = hello.split_at(40);
+    vec![
+        record(22, 0, &piece(0, &hello)),
+        [record(22, 0, &piece(0, first)), record(22, 1, &piece(40, second)), record(20, 2, &[1])].concat(),
+    ]
 }
 
 fn ntp() -> Vec<u8> {
@@ -282,6 +306,13 @@ mod tests {
         let hello = enigma_wire::tls::ClientHello::decode(&CLIENT_HELLO[9..]).expect("a whole hello");
         assert_eq!(hello.extensions().count(), 6);
         assert!(enigma_wire::dhcp::Message::decode(&dhcp()).is_ok());
+        let datagrams = dtls_datagrams();
+        let whole = enigma_wire::dtls::records(&datagrams[0]).next().expect("a record");
+        let piece = enigma_wire::dtls::pieces(whole.payload).next().expect("a piece");
+        assert!(
+            piece.data.len() == piece.len && enigma_wire::tls::ClientHello::decode_dtls(piece.data).is_ok()
+        );
+        assert_eq!(enigma_wire::dtls::records(&datagrams[1]).count(), 3);
         assert!(enigma_wire::quic::Long::decode(&quic()).is_ok());
     }
 

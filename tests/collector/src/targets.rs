@@ -7,7 +7,7 @@ use std::time::Duration;
 use enigma_collector::untrusted;
 use enigma_engine::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
 use enigma_test_support::packets::{Segment, ethernet, flags, tcp, udp};
-use enigma_wire::{decap, dhcp, dns, geneve, http, ntp, packet, quic, ssh, tls, tunnel, vxlan, x509};
+use enigma_wire::{decap, dhcp, dns, dtls, geneve, http, ntp, packet, quic, ssh, tls, tunnel, vxlan, x509};
 
 /// A target: bytes in, nothing out.
 pub type Target = fn(&[u8]);
@@ -24,6 +24,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("dhcp", dhcp),
     ("directory", untrusted::directory),
     ("dns", dns),
+    ("dtls", dtls),
     ("http", http),
     ("ntp", ntp),
     ("packet", packet),
@@ -116,7 +117,8 @@ pub fn tls(bytes: &[u8]) {
             assert!((0..3).all(|skip| extension.words(skip).count() * 2 <= bytes.len()));
         }
     };
-    if let Ok(hello) = tls::ClientHello::decode(bytes) {
+    for hello in [tls::ClientHello::decode(bytes), tls::ClientHello::decode_dtls(bytes)].into_iter().flatten()
+    {
         assert!(hello.ciphers().filter(|cipher| !tls::is_grease(*cipher)).count() * 2 <= bytes.len());
         extensions(&mut hello.extensions());
     }
@@ -127,6 +129,25 @@ pub fn tls(bytes: &[u8]) {
     for certificate in tls::certificates(bytes) {
         x509(certificate);
     }
+}
+
+/// A datagram of DTLS records, and the pieces of handshake messages in each.
+pub fn dtls(bytes: &[u8]) {
+    let mut read = 0;
+    for record in dtls::records(bytes) {
+        read += 13 + record.payload.len();
+        assert!(read <= bytes.len(), "records overlap");
+        let mut inside = 0;
+        for piece in dtls::pieces(record.payload) {
+            inside += 12 + piece.data.len();
+            assert!(inside <= record.payload.len(), "pieces overlap");
+            assert!(piece.offset + piece.data.len() + piece.missing <= piece.len);
+            if piece.offset == 0 && piece.missing == 0 {
+                tls(piece.data);
+            }
+        }
+    }
+    dtls::is_unified(bytes);
 }
 
 /// A certificate in DER, all that is read of it.

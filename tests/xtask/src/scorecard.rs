@@ -38,6 +38,30 @@ struct Score {
     list: String,
 }
 
+/// Expectations that nothing was compared with, for one reason.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+struct LeftOut {
+    source: String,
+    /// What they are about.
+    left_out: String,
+    reason: String,
+    count: u64,
+}
+
+/// All that tests report.
+#[derive(Debug, Default)]
+struct Reports {
+    scores: Vec<Score>,
+    left_out: Vec<LeftOut>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Report {
+    Score(Score),
+    LeftOut(LeftOut),
+}
+
 pub(crate) fn run(options: Options) -> Result<()> {
     let dir = tempfile::tempdir().context("no folder for the reports")?;
     let reports = dir.path().join("scores");
@@ -61,24 +85,29 @@ pub(crate) fn run(options: Options) -> Result<()> {
 }
 
 /// The reports in an order that does not depend on which test ended first.
-fn parse(text: &str) -> Result<Vec<Score>> {
-    let mut scores: Vec<Score> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).with_context(|| format!("not a report: {line}")))
-        .collect::<Result<_>>()?;
-    scores.sort();
-    scores.dedup();
-    Ok(scores)
+fn parse(text: &str) -> Result<Reports> {
+    let mut reports = Reports::default();
+    for line in text.lines() {
+        match serde_json::from_str(line).with_context(|| format!("not a report: {line}"))? {
+            Report::Score(score) => reports.scores.push(score),
+            Report::LeftOut(left_out) => reports.left_out.push(left_out),
+        }
+    }
+    reports.scores.sort();
+    reports.scores.dedup();
+    reports.left_out.sort();
+    reports.left_out.dedup();
+    Ok(reports)
 }
 
-fn page(scores: &[Score]) -> String {
+fn page(Reports { scores, left_out }: &Reports) -> String {
     let mut page = String::from(
         "# Scorecard\n\n\
          <!-- Generated: `cargo xtask scorecard`. Change the code, not this page. -->\n\n\
          What the collector makes of public captures, compared with what other tools expect of the same captures: Zeek's baselines,\n\
-         nDPI's and JA4's fingerprints, and facts that tshark read. *Equal* is equal to the last field compared.\n\
-         Every difference is listed with its reason in `collector/engine/tests/differences/`; a test fails on one that is not listed, and on\n\
-         a listed one that is gone.\n",
+         the checks of Suricata's tests, nDPI's results, JA4's fingerprints, and facts that tshark reads. *Equal* is equal to the last\n\
+         field compared. Every difference is listed with its reason in `collector/engine/tests/differences/`; a test fails on one that is\n\
+         not listed, and on a listed one that is gone. What is not compared is counted at the end.\n",
     );
     let mut streams: BTreeMap<&str, Vec<&Score>> = BTreeMap::new();
     for score in scores {
@@ -101,6 +130,17 @@ fn page(scores: &[Score]) -> String {
                 share(*equal, *expected)
             );
         }
+    }
+    if !left_out.is_empty() {
+        page.push_str(
+            "\n## Not compared\n\n\
+             Expectations in the same files that are about something else, or about a field that records do not have (that field is\n\
+             left out, and the rest of the check is compared).\n\n\
+             | expectations of | about | how many | why not |\n|---|---|---|---|\n",
+        );
+    }
+    for LeftOut { source, left_out, reason, count } in left_out {
+        let _ = writeln!(page, "| {source} | {left_out} | {count} | {reason} |");
     }
     page
 }
@@ -125,6 +165,15 @@ mod tests {
         assert!(one.contains("| `dns` | Zeek | records | 3 | 2 | 66.6 % | none |"), "{one}");
         assert!(one.contains("1: [zeek_ssl.txt]("), "{one}");
         assert!(parse("no report").is_err());
+        assert!(!one.contains("Not compared"));
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_with_its_reason() {
+        let left_out = r#"{"source":"Suricata","left_out":"alert","reason":"no signatures","count":3}"#;
+        let page = page(&parse(&format!("{left_out}\n{REPORT}\n{left_out}\n")).unwrap());
+        assert_eq!(page.matches("| Suricata | alert | 3 | no signatures |").count(), 1, "{page}");
+        assert!(page.contains("| `ssl` | Zeek |"), "{page}");
     }
 
     #[test]

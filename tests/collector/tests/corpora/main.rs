@@ -38,8 +38,51 @@ fn every_target_survives_its_seeds_cut_and_bent() {
 #[test]
 fn every_target_survives_what_fuzzing_found() {
     for (name, target) in targets::ALL {
-        for input in found("corpus", name).iter().chain(&found("regressions", name)) {
+        let corpus = found("corpus", name);
+        // Fuzzing finds its way into each of them: a folder that lost its files would prove nothing.
+        assert!(corpus.len() >= 5, "{} inputs in tests/fuzz/corpus/{name}", corpus.len());
+        for input in corpus.iter().chain(&found("regressions", name)) {
             target(input);
+        }
+    }
+}
+
+/// Inputs that once broke a target, by its name: each keeps its folder. None has so far.
+const BROKEN_ONCE: [&str; 0] = [];
+
+#[test]
+fn inputs_that_broke_a_target_are_kept() {
+    let folder = workspace_root().join("tests/fuzz/regressions");
+    let mut kept: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("a folder entry").path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, BROKEN_ONCE);
+    for name in BROKEN_ONCE {
+        assert!(!found("regressions", name).is_empty(), "tests/fuzz/regressions/{name} is empty");
+    }
+}
+
+/// Everything below the folders belongs to a target, and is as small as what a clone should carry.
+#[test]
+fn kept_inputs_are_of_targets_and_few() {
+    for kind in ["corpus", "regressions"] {
+        let folder = workspace_root().join("tests/fuzz").join(kind);
+        for entry in
+            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
+            let path = entry.expect("a folder entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if name == "README.md" {
+                continue;
+            }
+            assert!(targets::ALL.iter().any(|(target, _)| *target == name), "{name} is no target");
+            let (files, bytes) =
+                found(kind, &name).iter().fold((0, 0), |(n, sum), input| (n + 1, sum + input.len()));
+            assert!(files <= 200 && bytes <= 300 << 10, "{name}: {files} files, {bytes} bytes");
         }
     }
 }
