@@ -486,7 +486,7 @@ mod tests {
             field: "accounts[\"444444444444\"].duration".to_owned(),
             seconds: 43_201,
         };
-        assert_eq!(config.check(), [too_long.clone()]);
+        assert_eq!(config.check(), std::slice::from_ref(&too_long));
         config.assume_role = Some(role("111111111111", 43_200));
         let chained =
             |field: &str, seconds| ConfigError::ChainedDuration { field: field.to_owned(), seconds };

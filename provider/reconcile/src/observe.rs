@@ -130,20 +130,25 @@ async fn read_shares(
     scope: &MirrorScope,
 ) -> Result<Vec<ResourceShare>, AwsError> {
     let read = async { cloud.shares(place).await?.shares(scope).await };
-    timeout(SHARES_PATIENCE, read).await.unwrap_or_else(|_| {
-        Err(AwsError {
-            place: Some(place.clone()),
-            operation: "GetResourceShares",
-            kind: ErrorKind::NoReply,
-            code: "(no reply in time)".to_owned(),
-            message: format!(
-                "AWS RAM did not answer within {} s; look at the network between here and AWS, its proxies, and the endpoints of the \
-                 provider block",
-                SHARES_PATIENCE.as_secs()
-            ),
-            request_id: None,
-        })
-    })
+    match timeout(SHARES_PATIENCE, read).await {
+        Ok(read) => read,
+        Err(_) => Err(shares_late(place)),
+    }
+}
+
+fn shares_late(place: &Place) -> AwsError {
+    AwsError {
+        place: Some(place.clone()),
+        operation: "GetResourceShares",
+        kind: ErrorKind::NoReply,
+        code: "(no reply in time)".to_owned(),
+        message: format!(
+            "AWS RAM did not answer within {} s; look at the network between here and AWS, its proxies, and the endpoints of the provider \
+             block",
+            SHARES_PATIENCE.as_secs()
+        ),
+        request_id: None,
+    }
 }
 
 async fn read_place(

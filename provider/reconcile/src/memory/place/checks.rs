@@ -164,8 +164,8 @@ pub(in crate::memory) fn session(
         return Err(Refusal::no_filter(session.filter.as_str()));
     }
     let is_other = |other: &&MirrorSession| own != Some(&other.id);
-    let mut on_interface = view.here(|state| state.sessions.values().filter(is_other).collect::<Vec<_>>());
-    on_interface.retain(|other| other.interface == session.interface);
+    let is_near = |other: &&MirrorSession| other.interface == session.interface && is_other(other);
+    let on_interface: Vec<_> = view.here(|state| state.sessions.values().filter(is_near).collect());
     if let Some(other) = on_interface.iter().find(|other| other.number == session.number) {
         // Seen in the field: the message says "already being used".
         return Err(Refusal::new(
