@@ -107,10 +107,8 @@ impl Lab {
         });
         apply.signal_group(Signal::KILL)?;
         ensure!(!apply.wait(LIMIT)?.success());
-        println!(
-            "{phase:?} killed at write {skip} of {writes}, {} its effect",
-            if effect { "after" } else { "before" }
-        );
+        let next = if effect { "and the effect of the next" } else { "without the effect of the next" };
+        println!("{phase:?} killed after {skip} of {writes} writes, {next}");
         self.company.admin().clear_faults();
         self.finish(phase)
             .with_context(|| format!("{phase:?} killed at write {skip} of {writes}, effect {effect}"))
