@@ -71,6 +71,7 @@ fn told(records: &[Record]) -> BTreeMap<String, usize> {
     told
 }
 
+#[allow(clippy::print_stdout, reason = "it is called by tests only")]
 fn compare(to: fn(u16) -> u16, list: &str) {
     let Some(folder) = captures() else { return };
     let mut found = BTreeSet::new();
