@@ -132,7 +132,10 @@ impl Feed {
     }
 
     fn finish(mut self) -> WorkerView {
-        self.pipeline.finish(&mut self.out);
+        // Slice by slice: the records of a full table, all at once, would be larger than the table.
+        while self.pipeline.finish_some(export::BATCH, &mut self.out) {
+            self.ship();
+        }
         self.ship();
         self.view.engine = *self.pipeline.stats();
         self.view
