@@ -6,6 +6,7 @@
 
 mod call;
 mod ledger;
+mod owners;
 mod schedule;
 mod share;
 mod stamp;
@@ -113,6 +114,7 @@ pub async fn execute(
         stop: stop.clone(),
         meter: Meter::new(plan, options.progress.clone()),
         silence: tries::Silence::default(),
+        owners: owners::Owners::default(),
     };
     let stop_when_dropped = stop.clone().drop_guard();
     // A task of its own, so that no call is cut in half when the caller goes away.

@@ -14,6 +14,7 @@ use tracing::{debug, info};
 
 use super::Options;
 use super::ledger::Ledger;
+use super::owners::Owners;
 use super::tries::{Silence, Stop};
 use crate::outcome::{Counts, Outcome, describe};
 use crate::ports::{AwsError, Cloud, MirrorPlace};
@@ -29,6 +30,7 @@ pub(super) struct Run {
     pub(super) stop: CancellationToken,
     pub(super) meter: Meter,
     pub(super) silence: Silence,
+    pub(super) owners: Owners,
 }
 
 impl Run {

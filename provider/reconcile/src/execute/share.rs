@@ -10,17 +10,14 @@ use std::time::Duration;
 
 use enigma_fleet::actions::{Action, Ref, ShareRef};
 use enigma_fleet::ids::{AccountId, Place, ShareArn, TargetId};
-use enigma_fleet::inventory::AssociationStatus;
-use enigma_fleet::ownership::FLEET_TAG;
+use enigma_fleet::inventory::{AssociationStatus, ResourceShare};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::schedule::Run;
 use super::tries::{FIRST_LOOK, Stop};
 use crate::outcome::{Because, Created};
-use crate::ports::{
-    AwsError, ClientToken, ErrorKind, MirrorPlace, MirrorScope, NewShare, ShareParts, SharePlace,
-};
+use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewShare, ShareParts, SharePlace};
 
 /// The longest wait between two looks for a shared target. RAM takes seconds as a rule; a look is one call of a bucket of 100, so
 /// every ten seconds costs other tools nothing.
@@ -74,8 +71,9 @@ impl Run {
                     Ref::Existing(_) => Place { account: sender.clone(), region: here.region.clone() },
                 };
                 let share = self.ledger.share(share)?;
+                let are_new = targets.iter().all(|target| matches!(target, Ref::Planned(_)));
                 let targets = self.parts(&BTreeSet::new(), targets)?.targets;
-                let wanted = Wanted { share, from, targets };
+                let wanted = Wanted { share, from, targets, are_new };
                 self.join(place, ram.as_ref(), &wanted).await?;
                 Ok(None)
             }
@@ -112,8 +110,9 @@ impl Run {
         let mut look = FIRST_LOOK;
         let mut invited = Invited::default();
         // Who is only being added to the share and sees its targets already sees them by something that is about to end: a share that it
-        // was taken out of a moment ago, or a duplicate that the plan deletes. Then the owner's word counts, and no sight.
-        let mut is_doubtful = self.ledger.is_added(&wanted.from, &here.account);
+        // was taken out of a moment ago, or a duplicate that the plan deletes. Then the owner's word counts, and no sight. Targets that
+        // this run made cannot be seen by anything older.
+        let mut is_doubtful = !wanted.are_new && self.ledger.is_added(&wanted.from, &here.account);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Stop::Cancelled);
@@ -137,15 +136,13 @@ impl Run {
 
     /// Whether the share's owner says that an account is in it, with the targets.
     async fn is_let_in(&self, here: &Place, wanted: &Wanted) -> Result<bool, Stop> {
-        let owner = self.read(self.cloud.shares(&wanted.from)).await?;
-        let of_fleets = MirrorScope::HasTag { key: FLEET_TAG.to_owned() };
-        let shares = self.read(owner.shares(&of_fleets)).await?;
         let is_in = |status: Option<&AssociationStatus>| status == Some(&AssociationStatus::Associated);
-        Ok(shares.iter().any(|share| {
+        let has_all = |share: &ResourceShare| {
             share.arn == wanted.share
                 && is_in(share.principals.get(here.account.as_str()))
                 && wanted.targets.iter().all(|target| is_in(share.targets.get(target)))
-        }))
+        };
+        self.owner_says(&wanted.from, |shares| shares.iter().any(has_all)).await
     }
 
     /// Accepts a pending invitation of exactly this sender to exactly this share.
@@ -185,6 +182,8 @@ struct Wanted {
     from: Place,
     /// What must be visible.
     targets: BTreeSet<TargetId>,
+    /// Whether this run made all of them.
+    are_new: bool,
 }
 
 /// What is known of the invitation.

@@ -317,6 +317,70 @@ async fn a_sight_that_is_about_to_vanish_is_not_taken_for_the_new_share() {
     }
 }
 
+/// RAM takes a handful of calls a second; a company has fifty accounts.
+#[tokio::test(start_paused = true)]
+async fn fifty_members_that_join_at_once_ask_the_owner_together() {
+    let aws = aws();
+    aws.set_sharing(true, Duration::from_secs(5));
+    let members: Vec<Place> =
+        (0..50).map(|number| place(&format!("{:012}/us-east-1", 200_000_000_000_u64 + number))).collect();
+    let account = |place: &Place| OrganizationAccount {
+        id: place.account.clone(),
+        name: String::new(),
+        status: "ACTIVE".to_owned(),
+        units: vec!["r-root".parse().unwrap()],
+    };
+    aws.set_organization(members.iter().chain([&home()]).map(account).collect());
+    for place in &members {
+        aws.add_place(place);
+    }
+    let principals = members.iter().map(|place| place.account.clone()).collect();
+    let Action::CreateShare { place, name, targets, allows_external, tags, .. } = create_share() else {
+        panic!("a share is created");
+    };
+    let create = Action::CreateShare { place, name, principals, targets, allows_external, tags };
+    let joins = members.iter().map(|place| Action::JoinShare {
+        place: place.clone(),
+        share: Ref::Planned(home()),
+        sender: home().account,
+        targets: vec![Ref::Planned(key("t"))],
+    });
+    let plan = plan(vec![
+        (Stage::NewTargets, vec![create_target()]),
+        (Stage::Shares, vec![create]),
+        (Stage::Joins, joins.collect()),
+    ]);
+    assert!(run(&aws, &plan).await.is_complete());
+    assert_eq!(made_calls(&aws, "GetResourceShares"), 0, "new targets cannot be seen by anything older");
+
+    // All are taken out and see the target for another minute; then they are put in again.
+    aws.set_lingering_sight(Duration::from_secs(60));
+    let (share, target) = {
+        let seen = aws.contents(&home());
+        (seen.shares[0].arn.clone(), seen.targets[0].id.clone())
+    };
+    let principals: BTreeSet<_> = members.iter().map(|place| place.account.clone()).collect();
+    let parts = crate::ports::ShareParts {
+        principals: principals.iter().map(ToString::to_string).collect(),
+        targets: BTreeSet::new(),
+    };
+    aws.shares(&home()).await.unwrap().disassociate(&share, &parts).await.unwrap();
+    let add = Action::AddToShare { place: home(), share: share.clone(), principals, targets: Vec::new() };
+    let joins = members.iter().map(|place| Action::JoinShare {
+        place: place.clone(),
+        share: Ref::Existing(share.clone()),
+        sender: home().account,
+        targets: vec![Ref::Existing(target.clone())],
+    });
+    aws.forget_calls();
+    aws.fail_next("GetResourceShares", 3, ErrorKind::Throttled);
+    let outcomes =
+        run(&aws, &self::plan(vec![(Stage::Shares, vec![add]), (Stage::Joins, joins.collect())])).await;
+    assert!(outcomes.is_complete(), "{:?}", outcomes.incomplete().next());
+    let asked = made_calls(&aws, "GetResourceShares");
+    assert!((4..=15).contains(&asked), "the owner was asked {asked} times");
+}
+
 /// Tags of a share may be refused on their own, and nobody needs them.
 #[tokio::test(start_paused = true)]
 async fn tags_of_a_share_that_are_refused_stop_no_session() {
