@@ -257,15 +257,7 @@ fn tunnelled_ipv6_meets_too() {
                 &inside(4_001),
             );
             for packet in [in_ip, in_udp] {
-                let payload = vxlan(9, &ethernet(&packet));
-                let port = 65_408 + u16::try_from(sent.len() % 17).unwrap();
-                let outer = udp(
-                    format!("10.9.9.9:{port}").parse().unwrap(),
-                    "10.8.8.8:4789".parse().unwrap(),
-                    &payload,
-                );
-                capture.push(std::time::Duration::from_millis(sent.len() as u64), ethernet(&outer));
-                sent.push((port, payload));
+                mirror(&packet, &mut capture, &mut sent);
             }
         }
     }
@@ -273,6 +265,16 @@ fn tunnelled_ipv6_meets_too() {
     let file = dir.path().join("tunnels.pcap");
     capture.write(&file).unwrap();
     compare(&file, &sent);
+}
+
+/// A packet as AWS mirrors it, into the capture and among what is sent: from one of AWS's ports, a millisecond after the last.
+fn mirror(packet: &[u8], capture: &mut Capture, sent: &mut Vec<(u16, Vec<u8>)>) {
+    let payload = vxlan(9, &ethernet(packet));
+    let port = 65_408 + u16::try_from(sent.len() % 17).unwrap();
+    let from = format!("10.9.9.9:{port}").parse().unwrap();
+    let outer = udp(from, "10.8.8.8:4789".parse().unwrap(), &payload);
+    capture.push(std::time::Duration::from_millis(sent.len() as u64), ethernet(&outer));
+    sent.push((port, payload));
 }
 
 #[test]
@@ -295,15 +297,7 @@ fn flows_inside_an_overlay_meet_although_their_tunnels_have_other_ports_each_way
                 udp(source.parse().unwrap(), node(4789), &vxlan(77, &frame)),
                 udp(source.parse().unwrap(), node(6081), &geneve),
             ] {
-                let payload = vxlan(9, &ethernet(&packet));
-                let port = 65_408 + u16::try_from(sent.len() % 17).unwrap();
-                let outer = udp(
-                    format!("10.9.9.9:{port}").parse().unwrap(),
-                    "10.8.8.8:4789".parse().unwrap(),
-                    &payload,
-                );
-                capture.push(std::time::Duration::from_millis(sent.len() as u64), ethernet(&outer));
-                sent.push((port, payload));
+                mirror(&packet, &mut capture, &mut sent);
             }
         }
     }
