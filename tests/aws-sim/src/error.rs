@@ -32,6 +32,14 @@ impl ApiError {
         Self::new("InvalidParameterValue", message)
     }
 
+    /// The refusal of an id that names nothing: `.Malformed` where it has not the form of one of its kind, else `.NotFound`.
+    pub(crate) fn unknown_id((prefix, code): (&str, &str), kind: &str, id: &str) -> Self {
+        if crate::id::is_one(prefix, id) {
+            return Self::new(format!("{code}.NotFound"), format!("The {kind} ID '{id}' does not exist"));
+        }
+        Self::new(format!("{code}.Malformed"), format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")"))
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::new("MissingParameter", format!("The request must contain the parameter {parameter}"))
     }

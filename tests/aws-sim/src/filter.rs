@@ -7,7 +7,9 @@ use crate::error::ApiError;
 use crate::query::Params;
 use crate::tag::Tags;
 
-/// EC2 takes at most this many values over all filters of one request.
+/// EC2 takes at most this many filters in one request (EC2 user guide, "Filter your resources").
+const MAX_FILTERS: usize = 50;
+/// And this many values of a filter; here over all filters of one request.
 const MAX_VALUES: usize = 200;
 
 /// The filters of one request.
@@ -33,6 +35,11 @@ impl Filters {
                 return Err(ApiError::invalid(format!("The filter '{name}' has no values")));
             }
             filters.push((name, values));
+        }
+        if filters.len() > MAX_FILTERS {
+            let message =
+                format!("The maximum number of filters specified on a single call is {MAX_FILTERS}");
+            return Err(ApiError::new("FilterLimitExceeded", message));
         }
         if filters.iter().map(|(_, values)| values.len()).sum::<usize>() > MAX_VALUES {
             let message =

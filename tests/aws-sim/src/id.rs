@@ -9,6 +9,14 @@ pub(crate) fn derive(prefix: &str, seed: &str) -> String {
     format!("{prefix}-{}", hex(&Sha256::digest(format!("{prefix}/{seed}")), 17))
 }
 
+/// Whether an id has the form of those of a kind: its prefix, and 8 or 17 hexadecimal digits.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
+pub(crate) fn is_one(prefix: &str, id: &str) -> bool {
+    let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    digits.is_some_and(|digits| matches!(digits.len(), 8 | 17) && digits.bytes().all(is_digit))
+}
+
 /// The first `digits` hexadecimal digits of some bytes.
 pub(crate) fn hex(bytes: &[u8], digits: usize) -> String {
     let mut text = bytes.iter().fold(String::new(), |mut text, byte| {

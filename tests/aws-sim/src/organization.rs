@@ -24,7 +24,7 @@ pub(crate) struct Organization {
     pub(crate) delegated: BTreeSet<String>,
     /// Whether resource shares inside need no invitation (`EnableSharingWithAwsOrganization`).
     pub(crate) sharing: bool,
-    /// Whether every list begins with an empty page, which AWS says may happen at any time.
+    /// Whether every list of this service and of resource sharing begins with an empty page, which AWS says may happen at any time.
     pub(crate) empty_pages: bool,
     /// Unit id -> unit.
     pub(crate) units: BTreeMap<String, Unit>,
@@ -160,7 +160,8 @@ impl Listing<'_> {
                 "Arn": self.organization.arn(self.partition, "account", Some(id)),
                 "Email": account.email,
                 "Name": account.name,
-                "Status": account.status,
+                // `Status`, which said the same before, has been retired.
+                "State": account.status,
                 "JoinedMethod": "CREATED",
                 "JoinedTimestamp": epoch(account.joined),
             })
@@ -174,13 +175,10 @@ impl Listing<'_> {
         rows: Vec<(&String, &T)>,
         shape: impl Fn(&str, &T) -> Value,
     ) -> Result<Value, ApiError> {
-        let is_first = !params.pairs().contains_key("NextToken");
         let page = Page::read(&mut params, ORGANIZATIONS, &self.scope)?;
+        let page = page.after_an_empty_one(self.organization.empty_pages);
         params.text("ParentId");
         params.finish()?;
-        if self.organization.empty_pages && is_first {
-            return Ok(json!({set: [], "NextToken": page.token_before_all()}));
-        }
         let rows = rows.into_iter().map(|(id, row)| (id.clone(), row)).collect();
         let (rows, next) = page.cut(rows);
         let mut reply = json!({set: rows.iter().map(|(id, row)| shape(id, row)).collect::<Vec<_>>()});

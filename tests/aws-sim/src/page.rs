@@ -40,6 +40,7 @@ pub(crate) struct Page {
     size: Option<usize>,
     after: Option<String>,
     fingerprint: String,
+    begins_empty: bool,
 }
 
 impl Page {
@@ -70,17 +71,17 @@ impl Page {
                 )
             })?),
         };
-        Ok(Self { size, after, fingerprint })
+        Ok(Self { size, after, fingerprint, begins_empty: false })
+    }
+
+    /// The same, where an empty page with a token comes before all others, as some services say may happen at any time.
+    pub(crate) fn after_an_empty_one(self, begins_empty: bool) -> Self {
+        Self { begins_empty, ..self }
     }
 
     /// Whether the caller asked for pages at all.
     pub(crate) fn is_asked(params: &Params) -> bool {
         params.pairs().contains_key("MaxResults") || params.pairs().contains_key("NextToken")
-    }
-
-    /// A token that leads to the first page.
-    pub(crate) fn token_before_all(&self) -> String {
-        seal("", &self.fingerprint)
     }
 
     /// Whether an object comes on this page or on a later one.
@@ -90,6 +91,9 @@ impl Page {
 
     /// Cuts this page out of `(id, object)` pairs that are in id order.
     pub(crate) fn cut<T>(&self, rows: Vec<(String, T)>) -> (Vec<(String, T)>, Option<String>) {
+        if self.begins_empty && self.after.is_none() {
+            return (Vec::new(), Some(seal("", &self.fingerprint)));
+        }
         let rows: Vec<_> = rows.into_iter().filter(|(id, _)| self.is_ahead(id)).collect();
         let size = self.size.unwrap_or(usize::MAX);
         let next = (rows.len() > size).then(|| seal(&rows[size.saturating_sub(1)].0, &self.fingerprint));

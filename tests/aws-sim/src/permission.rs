@@ -1,7 +1,7 @@
 //! What a caller may do: policies of roles and of access keys, and lists of actions in IAM's `service:Action` spelling.
 //!
-//! Lists look at actions alone, policies also at resources and conditions; a caller with both needs both, and one with neither may
-//! do everything. What a call needs is worked out in [`needs`], what a policy says of it in [`crate::policy`].
+//! Lists look at actions alone, policies also at resources and conditions; a caller with both needs both, a session with a policy of
+//! its own needs that too, and one with none of them may do everything. What a call needs is worked out in [`needs`], what a policy says of it in [`crate::policy`].
 
 mod needs;
 
@@ -57,10 +57,15 @@ pub(crate) fn authorize(
     if let Some(missing) = [Some(action), tagging].into_iter().flatten().find(|action| !may(action)) {
         return Err(Service::of(service).denied(service, missing));
     }
-    let Some(policy) = policy.filter(|_| !is_free(action)) else { return Ok(Vec::new()) };
+    let narrowed = caller.session.as_ref().and_then(|session| session.policy.as_ref());
+    if is_free(action) || (policy.is_none() && narrowed.is_none()) {
+        return Ok(Vec::new());
+    }
     let mut granted = Vec::new();
     for need in needs::needs(state, caller, place, (service, action), params) {
-        let Some(sids) = policy.allows(&need) else {
+        let sids = policy.map_or_else(|| Some(Vec::new()), |policy| policy.allows(&need));
+        let sids = sids.filter(|_| narrowed.is_none_or(|policy| policy.allows(&need).is_some()));
+        let Some(sids) = sids else {
             let (_, action) = need.action.split_once(':').unwrap_or_default();
             let what = format!("{action} on resource: {}", need.resource);
             return Err(Service::of(service).denied(service, &what));

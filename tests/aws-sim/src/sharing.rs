@@ -22,6 +22,16 @@ pub(crate) const RESOURCE_TYPE: &str = "ec2:TrafficMirrorTarget";
 /// (RAM user guide, "Accepting and rejecting resource share invitations").
 const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// The calls that take a client token.
+const TAKES_TOKEN: [&str; 6] = [
+    "AcceptResourceShareInvitation",
+    "AssociateResourceShare",
+    "CreateResourceShare",
+    "DeleteResourceShare",
+    "DisassociateResourceShare",
+    "UpdateResourceShare",
+];
+
 /// A resource share.
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
@@ -238,7 +248,7 @@ pub(crate) fn answer(
     mut params: Params,
     now: Timestamp,
 ) -> Result<Value, ApiError> {
-    let token = params.text("clientToken");
+    let token = if TAKES_TOKEN.contains(&action) { params.text("clientToken") } else { None };
     let fingerprint = format!("{action} {:?}", params.pairs());
     let key = token.clone().map(|token| (place.clone(), token));
     if let Some((first, reply)) = key.as_ref().and_then(|key| state.share_tokens.get(key)) {

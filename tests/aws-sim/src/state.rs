@@ -52,7 +52,7 @@ pub(crate) struct Rules {
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) email: String,
-    /// `ACTIVE`, `SUSPENDED` or `PENDING_CLOSURE`.
+    /// What Organizations calls its state.
     pub(crate) status: String,
     /// Unit or root it stands in; `None` outside the organization.
     pub(crate) parent: Option<String>,
@@ -98,6 +98,8 @@ pub(crate) struct Session {
     pub(crate) token: String,
     pub(crate) role: String,
     pub(crate) expires: Timestamp,
+    /// What the session may do at most, beside what its role may.
+    pub(crate) policy: Option<Policy>,
 }
 
 /// One account in one Region.

@@ -1,16 +1,17 @@
 //! STS: GetCallerIdentity and AssumeRole. A temporary key belongs to the role's account.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>. A role may be
-//! assumed by the accounts it names and whom its trust policy names; session policies are not evaluated.
+//! assumed by the accounts it names and whom its trust policy names, while its account is active. A session policy narrows what the
+//! session may do; managed policies of a session (`PolicyArns`) are not known here and do not.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::ApiError;
-use crate::policy::Asked;
+use crate::policy::{Asked, Policy};
 use crate::query::Params;
-use crate::state::{Credential, Session, State};
+use crate::state::{Account, Credential, Session, State};
 use crate::xml::Element;
 
 const VERSION: &str = "2011-06-15";
@@ -71,8 +72,14 @@ fn assume_role(
     }
     let seconds = params.integer("DurationSeconds", 900..=43200).map_err(|error| invalid(error.message))?;
     let external_id = params.text("ExternalId");
-    // Accepted and without effect: nothing here evaluates policies or reads session tags.
-    for ignored in ["Policy", "SourceIdentity", "SerialNumber", "TokenCode"] {
+    let malformed = |error: crate::policy::PolicyError| {
+        ApiError::new("MalformedPolicyDocument", format!("The session policy cannot be used: {error}"))
+    };
+    let policy =
+        params.text("Policy").map(|text| Policy::of_identity(&text)).transpose().map_err(malformed)?;
+    let has_tags = params.has_members("Tags.member");
+    // Accepted and without effect: nothing here knows managed policies or reads session tags.
+    for ignored in ["SourceIdentity", "SerialNumber", "TokenCode"] {
         params.text(ignored);
     }
     for list in ["Tags.member", "TransitiveTagKeys.member", "PolicyArns.member"] {
@@ -98,8 +105,10 @@ fn assume_role(
     if partition != state.partition {
         return Err(denied());
     }
-    let role =
-        state.accounts.get(account).and_then(|account| account.roles.get(role_name)).ok_or_else(denied)?;
+    // Nobody gets into an account that is closed or suspended.
+    let is_open = |account: &&Account| matches!(account.status.as_str(), "ACTIVE" | "PENDING_CLOSURE");
+    let account_of_role = state.accounts.get(account).filter(is_open);
+    let role = account_of_role.and_then(|account| account.roles.get(role_name)).ok_or_else(denied)?;
     if role.external_id.is_some() && role.external_id != external_id {
         return Err(denied());
     }
@@ -108,9 +117,12 @@ fn assume_role(
     }
     let mut context = BTreeMap::new();
     context.extend(external_id.map(|id| ("sts:externalid".to_owned(), vec![id])));
-    let asked = Asked { action: "sts:AssumeRole".to_owned(), resource: arn.clone(), context };
-    if role.trust.as_ref().is_some_and(|trust| !trust.trusts(&caller.account, &caller.arn, &asked)) {
-        return Err(denied());
+    // Session tags take a permission of their own on both sides.
+    for action in ["sts:AssumeRole", "sts:TagSession"].into_iter().take(if has_tags { 2 } else { 1 }) {
+        let asked = Asked { action: action.to_owned(), resource: arn.clone(), context: context.clone() };
+        if role.trust.as_ref().is_some_and(|trust| !trust.trusts(&caller.account, &caller.arn, &asked)) {
+            return Err(denied());
+        }
     }
     let most = if caller.session.is_some() { CHAINED_SECONDS } else { role.max_duration };
     if seconds.is_some_and(|seconds| seconds > most) {
@@ -145,7 +157,7 @@ fn assume_role(
             account,
             arn: session_arn.clone(),
             user_id: user_id.clone(),
-            session: Some(Session { token: token.clone(), role: role_name, expires: ends }),
+            session: Some(Session { token: token.clone(), role: role_name, expires: ends, policy }),
         },
     );
     let credentials = Element::new("Credentials")

@@ -14,8 +14,7 @@ const NETWORK_SERVICES: [&str; 1] = ["amazon-dns"];
 const FILTERS: [&str; 2] = ["description", "traffic-mirror-filter-id"];
 
 pub(super) fn not_found(id: &str) -> ApiError {
-    let message = format!("The traffic mirror filter ID '{id}' does not exist");
-    ApiError::new("InvalidTrafficMirrorFilterId.NotFound", message)
+    ApiError::unknown_id(("tmf", "InvalidTrafficMirrorFilterId"), "traffic mirror filter", id)
 }
 
 pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
@@ -47,7 +46,7 @@ pub(super) fn modify_network_services(context: &mut Context<'_>, mut params: Par
     }
     context.ready(params)?;
     let moment = context.moment;
-    let mut filter = context.space().filters.get(&id).cloned().ok_or_else(|| not_found(&id))?;
+    let mut filter = context.space().filters.named(&id, moment).cloned().ok_or_else(|| not_found(&id))?;
     filter.network_services.extend(add);
     filter.network_services.retain(|service| !remove.contains(service));
     context.space_mut().filters.put(&id, filter.clone(), moment);

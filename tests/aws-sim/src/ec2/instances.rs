@@ -36,7 +36,7 @@ const FILTERS: [&str; 23] = [
 ];
 
 pub(super) fn not_found(id: &str) -> ApiError {
-    if !id.starts_with("i-") {
+    if !crate::id::is_one("i", id) {
         return ApiError::new("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\""));
     }
     ApiError::new("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"))

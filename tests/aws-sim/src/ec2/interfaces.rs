@@ -41,6 +41,9 @@ const FILTERS: [&str; 26] = [
 ];
 
 pub(super) fn not_found(id: &str) -> ApiError {
+    if !crate::id::is_one("eni", id) {
+        return ApiError::new("InvalidNetworkInterfaceId.Malformed", format!("Invalid id: \"{id}\""));
+    }
     let message = format!("The networkInterface ID '{id}' does not exist");
     ApiError::new("InvalidNetworkInterfaceID.NotFound", message)
 }

@@ -31,8 +31,7 @@ const FILTERS: [&str; 9] = [
 ];
 
 pub(super) fn not_found(id: &str) -> ApiError {
-    let message = format!("The traffic mirror filter rule ID '{id}' does not exist");
-    ApiError::new("InvalidTrafficMirrorFilterRuleId.NotFound", message)
+    ApiError::unknown_id(("tmfr", "InvalidTrafficMirrorFilterRuleId"), "traffic mirror filter rule", id)
 }
 
 pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
@@ -57,7 +56,7 @@ pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
         check_consistent(&rule)?;
         context.ready(params)?;
         let space = context.space();
-        space.filters.get(&rule.filter).ok_or_else(|| filters::not_found(&rule.filter))?;
+        space.filters.named(&rule.filter, context.moment).ok_or_else(|| filters::not_found(&rule.filter))?;
         check_number_free(space, None, &rule)?;
         let quota = context.state.quotas.rules_per_filter;
         if space.filter_rules.values().filter(|other| other.filter == rule.filter).count() >= quota {

@@ -34,8 +34,7 @@ const FILTERS: [&str; 9] = [
 ];
 
 pub(super) fn not_found(id: &str) -> ApiError {
-    let message = format!("The traffic mirror session ID '{id}' does not exist");
-    ApiError::new("InvalidTrafficMirrorSessionId.NotFound", message)
+    ApiError::unknown_id(("tms", "InvalidTrafficMirrorSessionId"), "traffic mirror session", id)
 }
 
 pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {
@@ -176,7 +175,7 @@ pub(super) fn describe(context: &mut Context<'_>, mut params: Params) -> Reply {
 
 /// Who owns a target that may be used: this account, or one that shares it.
 fn owner_of_target(context: &Context<'_>, target: &str) -> Result<String, ApiError> {
-    if context.space().targets.get(target).is_some() {
+    if context.space().targets.named(target, context.moment).is_some() {
         return Ok(context.account().to_owned());
     }
     let shared = context.shared_targets().into_iter().find(|(_, id, _)| id == target);
@@ -199,7 +198,10 @@ fn check(context: &Context<'_>, own: Option<&str>, session: &MirrorSession) -> R
     let space = context.space();
     let target = context.state.target_of_session(&context.place.1, session);
     let target = target.ok_or_else(|| targets::not_found(&session.target))?;
-    space.filters.get(&session.filter).ok_or_else(|| filters::not_found(&session.filter))?;
+    space
+        .filters
+        .named(&session.filter, context.moment)
+        .ok_or_else(|| filters::not_found(&session.filter))?;
     let taken = context
         .state
         .sessions_on(&context.place, &session.interface)

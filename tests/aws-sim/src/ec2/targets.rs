@@ -17,8 +17,7 @@ const FILTERS: [&str; 5] = [
 ];
 
 pub(super) fn not_found(id: &str) -> ApiError {
-    let message = format!("The traffic mirror target ID '{id}' does not exist");
-    ApiError::new("InvalidTrafficMirrorTargetId.NotFound", message)
+    ApiError::unknown_id(("tmt", "InvalidTrafficMirrorTargetId"), "traffic mirror target", id)
 }
 
 pub(super) fn create(context: &mut Context<'_>, params: Params) -> Reply {

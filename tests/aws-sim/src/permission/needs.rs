@@ -212,10 +212,14 @@ impl Call<'_> {
                 }
                 needs
             }
-            "AssociateResourceShare"
-            | "DeleteResourceShare"
-            | "DisassociateResourceShare"
-            | "UpdateResourceShare" => vec![share()],
+            "AssociateResourceShare" | "DeleteResourceShare" | "DisassociateResourceShare" => vec![share()],
+            "UpdateResourceShare" => {
+                let mut need = share();
+                if let Some(external) = given("allowExternalPrincipals") {
+                    add(&mut need, "ram:requestedallowsexternalprincipals", external);
+                }
+                vec![need]
+            }
             "TagResource" => {
                 let mut need = share();
                 add_request_tags(&mut need, &tags, true);
@@ -239,11 +243,17 @@ impl Call<'_> {
             "AssumeRole" => self.pairs.get("RoleArn").cloned().unwrap_or_default(),
             _ => EVERYTHING.to_owned(),
         };
-        let mut need = self.ask(self.action, resource);
-        if let Some(id) = self.pairs.get("ExternalId") {
-            add(&mut need, "sts:externalid", id);
+        let mut actions = vec![self.action];
+        // Session tags take a permission of their own.
+        if self.pairs.keys().any(|name| name.starts_with("Tags.member.")) {
+            actions.push("TagSession");
         }
-        vec![need]
+        let mut needs: Vec<Asked> =
+            actions.into_iter().map(|action| self.ask(action, resource.clone())).collect();
+        if let Some(id) = self.pairs.get("ExternalId") {
+            needs.iter_mut().for_each(|need| add(need, "sts:externalid", id));
+        }
+        needs
     }
 
     /// An action on a resource, with what holds of every call.

@@ -9,11 +9,26 @@ use crate::query::Params;
 use crate::service::epoch;
 use crate::state::{State, Target};
 
+/// Resources, or principals, of one call (RAM API reference, ResourceShareLimitExceededException: "up to 100 resources per call"; of
+/// principals it says nothing, so no more are taken).
+const MOST_PER_CALL: usize = 100;
 const TYPES: [&str; 2] = ["PRINCIPAL", "RESOURCE"];
 const STATUSES: [&str; 5] = ["ASSOCIATING", "ASSOCIATED", "FAILED", "DISASSOCIATING", "DISASSOCIATED"];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     refused("InvalidParameterException", message)
+}
+
+fn check_count(resources: &[String], principals: &[String]) -> Result<(), ApiError> {
+    for (what, count) in [("resources", resources.len()), ("principals", principals.len())] {
+        if count > MOST_PER_CALL {
+            let message = format!(
+                "{count} {what} in one call exceed the limit of {MOST_PER_CALL}. Divide them into several."
+            );
+            return Err(refused("ResourceShareLimitExceededException", message));
+        }
+    }
+    Ok(())
 }
 
 impl State {
@@ -35,6 +50,7 @@ impl Asked<'_> {
         resources: &[String],
         principals: &[String],
     ) -> Result<Vec<Association>, ApiError> {
+        check_count(resources, principals)?;
         let delay = self.delay();
         let mut added: Vec<Association> = Vec::new();
         for (entity, kind) in resources
@@ -141,6 +157,7 @@ impl Asked<'_> {
     pub(super) fn disassociate(&mut self, mut params: Params) -> Result<Value, ApiError> {
         let (arn, resources, principals) = self.named(&mut params)?;
         params.finish()?;
+        check_count(&resources, &principals)?;
         let mut share = self.own_share(&arn)?.clone();
         let (delay, now) = (self.delay(), self.now);
         let mut changed = Vec::new();

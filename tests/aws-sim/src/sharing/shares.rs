@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Kind, Share, refused};
+use super::{Asked, Association, Kind, Share, refused};
 use crate::error::ApiError;
 use crate::page::{Page, SHARING};
 use crate::query::Params;
@@ -26,7 +26,8 @@ impl Asked<'_> {
     /// Reads the parameters of a page.
     pub(super) fn page(&self, params: &mut Params) -> Result<Page, ApiError> {
         let scope = format!("{}/{}/{}", self.place.0, self.place.1, self.action);
-        Page::read(params, SHARING, &scope)
+        let begins_empty = self.state.organization.as_ref().is_some_and(|own| own.empty_pages);
+        Ok(Page::read(params, SHARING, &scope)?.after_an_empty_one(begins_empty))
     }
 
     pub(super) fn create(&mut self, mut params: Params) -> Result<Value, ApiError> {
@@ -61,11 +62,28 @@ impl Asked<'_> {
             params.word("allowExternalPrincipals", &["false", "true"])?.map(|flag| flag == "true");
         params.finish()?;
         let mut share = self.own_share(&arn)?.clone();
+        self.check_insiders(&share, allow_external)?;
         share.allow_external = allow_external.unwrap_or(share.allow_external);
         share.name = name.unwrap_or(share.name);
         share.updated = self.now;
         self.state.shares.insert(arn.clone(), share);
         Ok(json!({"resourceShare": self.shape(&arn, &self.state.shares[&arn], true)}))
+    }
+
+    /// What RAM makes of external principals in a share that is to forbid them is not on record; refusing is the strict side.
+    fn check_insiders(&self, share: &Share, allow_external: Option<bool>) -> Result<(), ApiError> {
+        let delay = self.delay();
+        let is_outside = |held: &&Association| held.external && held.is_held(delay, self.now);
+        match share.associations.iter().find(is_outside).filter(|_| allow_external == Some(false)) {
+            Some(held) => {
+                let message = format!(
+                    "Principal {} is external; disassociate it before external principals are forbidden.",
+                    held.entity
+                );
+                Err(refused("OperationNotPermittedException", message))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn delete(&mut self, mut params: Params) -> Result<Value, ApiError> {
@@ -82,9 +100,9 @@ impl Asked<'_> {
         Ok(json!({"returnValue": true}))
     }
 
+    /// The share to tag. `resourceArn` would be that of a managed permission, which nobody makes here.
     fn tagged(&mut self, params: &mut Params) -> Result<(String, Share), ApiError> {
-        let arn = params.text("resourceShareArn").or_else(|| params.text("resourceArn"));
-        let arn = arn.ok_or_else(|| ApiError::missing("resourceShareArn"))?;
+        let arn = params.required("resourceShareArn")?;
         let share = self.own_share(&arn)?.clone();
         Ok((arn, share))
     }
@@ -116,6 +134,7 @@ impl Asked<'_> {
         let status = params.word("resourceShareStatus", &STATUSES)?;
         let name = params.text("name");
         let mut tags = Vec::new();
+        // AWS says of a filter that its values are alternatives, and nothing of several filters: more comes back if they are, too.
         for index in params.indexes("tagFilters")? {
             let key = params.required(&format!("tagFilters.{index}.tagKey"))?;
             tags.push((key, params.list(&format!("tagFilters.{index}.tagValues"))?));
@@ -138,7 +157,7 @@ impl Asked<'_> {
                 && (arns.is_empty() || arns.contains(arn))
                 && status.as_ref().is_none_or(|status| status == share.status(delay, self.now))
                 && name.as_ref().is_none_or(|name| *name == share.name)
-                && tags.iter().all(has)
+                && (tags.is_empty() || tags.iter().any(has))
         };
         let rows = self.state.shares.iter().filter(passes).map(|(arn, share)| (arn.clone(), share)).collect();
         let (rows, next) = page.cut(rows);

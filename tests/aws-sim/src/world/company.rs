@@ -11,6 +11,9 @@ use crate::organization::{Organization, ROOT, Unit};
 use crate::policy::{Policy, PolicyError};
 use crate::state::{Account, Credential, Role, State};
 
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html>, `State`.
+const STATES: [&str; 5] = ["ACTIVE", "CLOSED", "PENDING_ACTIVATION", "PENDING_CLOSURE", "SUSPENDED"];
+
 /// Name of the root, for `unit` and `parent`.
 const ROOT_NAME: &str = "Root";
 
@@ -26,7 +29,7 @@ pub struct OrganizationEntry {
     pub delegated_accounts: Vec<String>,
     /// Whether resource sharing inside is enabled.
     pub sharing: bool,
-    /// Whether every list begins with an empty page and a token, as AWS may.
+    /// Whether every list of Organizations and of RAM begins with an empty page and a token, as AWS may.
     pub empty_pages: bool,
     /// Organizational units.
     pub units: Vec<UnitEntry>,
@@ -141,8 +144,8 @@ fn account(state: &State, entry: &AccountEntry, now: Timestamp) -> Result<Accoun
     };
     let or = |given: &str, default: String| if given.is_empty() { default } else { given.to_owned() };
     let status = or(&entry.status, "ACTIVE".to_owned());
-    if !matches!(status.as_str(), "ACTIVE" | "PENDING_CLOSURE" | "SUSPENDED") {
-        return Err(problem("account", &entry.id, "`status` is ACTIVE, PENDING_CLOSURE or SUSPENDED"));
+    if !STATES.contains(&status.as_str()) {
+        return Err(problem("account", &entry.id, format!("`status` is one of {}", STATES.join(", "))));
     }
     let unfit = |what: &str| {
         let what = what.to_owned();

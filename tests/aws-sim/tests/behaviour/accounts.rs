@@ -220,3 +220,53 @@ fn every_service_has_its_buckets_for_each_account() {
     other.sts("GetCallerIdentity", &[]).ok();
     other.ec2("DescribeVpcs", &[]).ok();
 }
+
+#[test]
+fn a_session_policy_narrows_and_session_tags_take_a_permission() {
+    let mut world = Scale { members: 1, ..Scale::default() }.world();
+    let trust = |actions: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": {actions},
+                "Principal": {{"AWS": "arn:aws:iam::{}:root"}}}}]}}"#,
+            Scale::HOME
+        )
+    };
+    world.accounts[2].roles[0].trust_policy = Some(trust(r#""sts:AssumeRole""#));
+    let role = format!("arn:aws:iam::{}:role/{}", Scale::member(1), Scale::ROLE);
+    let form = [("RoleArn", role.as_str()), ("RoleSessionName", "tests"), ("ExternalId", Scale::EXTERNAL_ID)];
+    let tag = [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "secops")];
+    let sim = Sim::start(world.clone()).unwrap();
+    let client = Client::new(&sim).with_key(Scale::KEY);
+    let refused = client.sts("AssumeRole", &[&form[..], &tag].concat());
+    assert_eq!((refused.status, refused.code().as_str()), (403, "AccessDenied"));
+    world.accounts[2].roles[0].trust_policy = Some(trust(r#"["sts:AssumeRole", "sts:TagSession"]"#));
+    let sim = Sim::start(world).unwrap();
+    let client = Client::new(&sim).with_key(Scale::KEY);
+    client.sts("AssumeRole", &[&form[..], &tag].concat()).ok();
+
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}"#;
+    let narrowed = client.sts("AssumeRole", &[&form[..], &[("Policy", policy)]].concat()).ok();
+    let narrowed = Client {
+        key: narrowed.one("AccessKeyId"),
+        token: Some(narrowed.one("SessionToken")),
+        ..client.clone()
+    };
+    narrowed.ec2("DescribeTrafficMirrorFilters", &[]).ok();
+    assert_eq!(narrowed.ec2("CreateTrafficMirrorFilter", &[]).code(), "UnauthorizedOperation");
+    let bad = client.sts("AssumeRole", &[&form[..], &[("Policy", "{}")]].concat());
+    assert_eq!(bad.code(), "MalformedPolicyDocument");
+}
+
+#[test]
+fn nobody_gets_into_an_account_that_is_closed() {
+    for (status, is_open) in [("CLOSED", false), ("SUSPENDED", false), ("PENDING_CLOSURE", true)] {
+        let mut world = Scale { members: 1, ..Scale::default() }.world();
+        status.clone_into(&mut world.accounts[2].status);
+        let sim = Sim::start(world).unwrap();
+        let role = format!("arn:aws:iam::{}:role/{}", Scale::member(1), Scale::ROLE);
+        let form =
+            [("RoleArn", role.as_str()), ("RoleSessionName", "tests"), ("ExternalId", Scale::EXTERNAL_ID)];
+        let reply = Client::new(&sim).with_key(Scale::KEY).sts("AssumeRole", &form);
+        assert_eq!(reply.status == 200, is_open, "{status}: {}", reply.body);
+    }
+}

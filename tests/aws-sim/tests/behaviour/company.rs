@@ -320,6 +320,17 @@ fn empty_pages_come_first_where_the_world_says_so() {
     let second = call(json!({"NextToken": first["NextToken"]}));
     assert_eq!(second["Accounts"][0]["Id"], "111111111111");
     assert_eq!(second.get("NextToken"), None);
+
+    // Those of resource sharing, too.
+    let client = Client::new(&sim);
+    let (status, _) = ram(&client, "createresourceshare", &json!({"name": "mirror"}));
+    assert_eq!(status, 200);
+    let body = |token: &Value| json!({"resourceOwner": "SELF", "nextToken": token});
+    let (_, first) = ram(&client, "getresourceshares", &body(&Value::Null));
+    assert_eq!(first["resourceShares"], json!([]));
+    let (_, second) = ram(&client, "getresourceshares", &body(&first["nextToken"]));
+    assert_eq!(second["resourceShares"][0]["name"], "mirror");
+    assert_eq!(second.get("nextToken"), None);
 }
 
 #[test]

@@ -87,6 +87,10 @@ fn stale_readers_miss_changes_until_the_window_ends() {
     let (sim, client) = start();
     sim.admin().staleness(Staleness { milliseconds: 1000, reads: 0 });
     let to = client.target_and_filter(&eni("probe"));
+    // A call that names them misses them as well.
+    let early = client.session(&eni("web-1"), &to, &[]);
+    assert_eq!(early.code(), "InvalidTrafficMirrorTargetId.NotFound");
+    sim.admin().clock().advance(Duration::from_millis(1000));
     let session = client.session(&eni("web-1"), &to, &[]).ok().one("trafficMirrorSessionId");
     let by_id = [("TrafficMirrorSessionId.1", session.as_str())];
     assert!(client.sessions().is_empty());

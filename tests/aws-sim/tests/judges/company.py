@@ -48,6 +48,7 @@ expect("management account", info["MasterAccountId"], "999999999999")
 root = org.list_roots()["Roots"][0]["Id"]
 pages = org.get_paginator("list_accounts").paginate(PaginationConfig={"PageSize": 2})
 members = [account["Id"] for page in pages for account in page["Accounts"]]
+expect("states", {account.get("State") for account in org.list_accounts()["Accounts"]}, {"ACTIVE"})
 expect("members", members, [COLLECTOR, PROD, SANDBOX, "999999999999"])
 units = {unit["Name"]: unit for unit in org.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]}
 expect("units", sorted(units), ["Sandbox", "Workloads"])
@@ -157,13 +158,23 @@ for kind, count in (("PRINCIPAL", 2), ("RESOURCE", 1)):
 ram.tag_resource(**share, tags=[{"key": "late", "value": "yes"}])
 mine = ram.get_resource_shares(resourceOwner="SELF", tagFilters=[{"tagKey": "late", "tagValues": ["yes"]}])["resourceShares"]
 expect("tags", mine[0]["tags"], [{"key": "fleet", "value": "prod"}, {"key": "late", "value": "yes"}])
+either = [{"tagKey": "late", "tagValues": ["yes"]}, {"tagKey": "fleet", "tagValues": ["other"]}]
+got = ram.get_resource_shares(resourceOwner="SELF", tagFilters=either)["resourceShares"]
+expect("one of two tag filters", len(got), 1)
+expect("none of two tag filters", ram.get_resource_shares(resourceOwner="SELF", tagFilters=either[1:])["resourceShares"], [])
 ram.untag_resource(**share, tagKeys=["late"])
-renamed = ram.update_resource_share(**share, name="renamed", allowExternalPrincipals=False)["resourceShare"]
-expect("renamed", (renamed["name"], renamed["allowExternalPrincipals"]), ("renamed", False))
+refused(ram, "tag_resource", "InvalidParameterException", resourceArn=made["resourceShareArn"], tags=tag)
+refused(ram, "update_resource_share", "OperationNotPermittedException", **share, allowExternalPrincipals=False)
+renamed = ram.update_resource_share(**share, name="renamed")["resourceShare"]
+expect("renamed", (renamed["name"], renamed["allowExternalPrincipals"]), ("renamed", True))
 
 associate = "associate_resource_share"
 refused(ram, associate, "InvalidStateTransitionException", **share, principals=[OUTSIDER])
 refused(ram, associate, "InvalidParameterException", **share)
+many = [f"{number:012}" for number in range(101)]
+refused(ram, associate, "ResourceShareLimitExceededException", **share, principals=many)
+refused(ram, "disassociate_resource_share", "ResourceShareLimitExceededException", **share, principals=many)
+refused(ram, "create_resource_share", "ResourceShareLimitExceededException", name="many", principals=many)
 refused(ram, associate, "InvalidParameterException", **share, principals=[f"arn:aws:iam::{PROD}:role/x"])
 refused(ram, associate, "InvalidParameterException", **share, principals=[COLLECTOR])
 refused(ram, associate, "UnknownResourceException", **share, principals=[prod_unit["Arn"] + "0"])
@@ -186,6 +197,8 @@ refused(client("ec2", "reader"), "create_traffic_mirror_filter", "UnauthorizedOp
 left = ram.disassociate_resource_share(**share, principals=[OUTSIDER])["resourceShareAssociations"]
 expect("leaving", [each["status"] for each in left], ["DISASSOCIATING"])
 expect("outsider at once", seen("outsider"), [])
+closed = ram.update_resource_share(**share, allowExternalPrincipals=False)["resourceShare"]
+expect("closed to outsiders", closed["allowExternalPrincipals"], False)
 expect("deleted", ram.delete_resource_share(**share)["returnValue"], True)
 refused(ram, "delete_resource_share", "InvalidStateTransitionException", **share)
 settle()

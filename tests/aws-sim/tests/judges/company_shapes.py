@@ -64,11 +64,10 @@ READ = {
         "Accounts[].Arn",
         "Accounts[].Email",
         "Accounts[].Name",
-        "Accounts[].Status",
         "Accounts[].JoinedMethod",
         "Accounts[].JoinedTimestamp",
     ],
-    "list_accounts_for_parent": ["Accounts[].Id", "Accounts[].Arn", "Accounts[].Status"],
+    "list_accounts_for_parent": ["Accounts[].Id", "Accounts[].Arn"],
     "list_organizational_units_for_parent": [
         "OrganizationalUnits[].Id",
         "OrganizationalUnits[].Arn",

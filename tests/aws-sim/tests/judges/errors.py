@@ -150,7 +150,15 @@ ec2.modify_traffic_mirror_filter_rule(**own, Protocol=6)
 refused("InvalidParameterValue", modify, contains="Protocol", **own, DestinationPortRange=ports)
 ec2.modify_traffic_mirror_filter_rule(**own, Protocol=6, DestinationPortRange=ports)
 refused("InvalidParameterValue", modify, **own, RemoveFields=["protocol"])
-refused("InvalidTrafficMirrorFilterRuleId.NotFound", "delete_traffic_mirror_filter_rule", TrafficMirrorFilterRuleId="tmfr-1")
+refused("InvalidTrafficMirrorFilterRuleId.NotFound", "delete_traffic_mirror_filter_rule", TrafficMirrorFilterRuleId="tmfr-0123456789abcdef1")
+for kind, method, parameter in (
+    ("Target", "delete_traffic_mirror_target", "TrafficMirrorTargetId"),
+    ("Filter", "delete_traffic_mirror_filter", "TrafficMirrorFilterId"),
+    ("FilterRule", "delete_traffic_mirror_filter_rule", "TrafficMirrorFilterRuleId"),
+    ("Session", "delete_traffic_mirror_session", "TrafficMirrorSessionId"),
+):
+    for bad in ("x", "tmx-0123456789abcdef0", "tms-0123456789ABCDEF0", "tmt-012345"):
+        refused(f"InvalidTrafficMirror{kind}Id.Malformed", method, **{parameter: bad})
 refused("TrafficMirrorFilterInUse", "delete_traffic_mirror_filter", TrafficMirrorFilterId=filter_id)
 
 # Sessions: the source.
@@ -229,12 +237,12 @@ refused("DryRunOperation", sessions, DryRun=True)
 for call, parameters, code in [
     ("describe_instances", {"InstanceIds": ["i-0123456789abcdef0"]}, "InvalidInstanceID.NotFound"),
     ("describe_instances", {"InstanceIds": ["web-1"]}, "InvalidInstanceID.Malformed"),
-    ("describe_network_interfaces", {"NetworkInterfaceIds": ["eni-0123"]}, "InvalidNetworkInterfaceID.NotFound"),
+    ("describe_network_interfaces", {"NetworkInterfaceIds": ["eni-0123456789abcdef1"]}, "InvalidNetworkInterfaceID.NotFound"),
     ("describe_subnets", {"SubnetIds": ["subnet-0123"]}, "InvalidSubnetID.NotFound"),
     ("describe_vpcs", {"VpcIds": ["vpc-0123"]}, "InvalidVpcID.NotFound"),
     ("describe_security_groups", {"GroupIds": ["sg-0123"]}, "InvalidGroup.NotFound"),
     ("create_tags", {"Resources": ["nothing-1"], "Tags": [{"Key": "a", "Value": "b"}]}, "InvalidID"),
-    ("create_tags", {"Resources": ["tms-1"], "Tags": [{"Key": "a", "Value": "b"}]}, "InvalidTrafficMirrorSessionId.NotFound"),
+    ("create_tags", {"Resources": ["tms-0123456789abcdef0"], "Tags": [{"Key": "a", "Value": "b"}]}, "InvalidTrafficMirrorSessionId.NotFound"),
 ]:
     refused(code, call, **parameters)
 
