@@ -259,6 +259,85 @@ fn ctrl_c_at_sampled_calls_leaves_a_state_that_is_true() {
 }
 
 #[test]
+fn ctrl_c_while_shares_come_and_go_stops_at_once_and_leaves_a_state_that_is_true() {
+    versions(|terraform| {
+        // As long as somebody waits for it, no share takes effect.
+        let slow = Duration::from_secs(600);
+        let company = Company::new(terraform, scale(), |world| world.sharing_milliseconds = 600_000)?;
+        let fleet = format!("{}\n  safety = {{ max_removals = \"100%\" }}", company.targets());
+        company.write(&company.organization(), RULES, &fleet)?;
+        let members: Vec<String> = (1..=MEMBERS).map(Scale::member).collect();
+        let done = |action: &str| {
+            let calls = company.sim.journal();
+            calls.iter().filter(|call| call.action == action && call.took_effect()).count()
+        };
+        let interrupted = |arguments: &[&str], what: &str, begun: &dyn Fn() -> bool| -> Result<()> {
+            let mut run = company.workspace.start(arguments)?;
+            wait::until(LIMIT, what, begun);
+            run.signal_group(Signal::INT)?;
+            // Far less than the time that it is ready to wait for a share.
+            ensure!(!run.wait(Duration::from_secs(60))?.success(), "an interrupted run is no success");
+            Ok(())
+        };
+
+        // In the middle of a create: targets and shares are made, and members wait until they see them.
+        interrupted(&["apply", "-auto-approve"], "members that wait for the share", &|| {
+            let calls = company.sim.journal();
+            let made =
+                calls.iter().rposition(|call| call.action == "CreateResourceShare" && call.took_effect());
+            let looks = |call: &enigma_aws_sim::Call| {
+                call.action == "DescribeTrafficMirrorTargets" && members.contains(&call.account)
+            };
+            done("CreateResourceShare") == 2 && made.is_some_and(|at| calls[at..].iter().any(looks))
+        })?;
+        ensure!(company.sessions()?.is_empty(), "nobody could send to a target yet");
+        let fleet = company.fleet()?;
+        ensure!(onlooker::stated(&fleet)?.is_empty(), "{}", fleet["sessions"]);
+        ensure!(fleet["pending_count"].as_u64() >= Some(MEMBERS as u64 * 4), "{}", fleet["pending_count"]);
+        ensure!(company.admin().shares().len() == 2);
+        company.sim.admin().clock().advance(slow);
+        company.workspace.apply()?.ok()?;
+        ensure!(done("CreateResourceShare") == 2, "no share is made twice");
+        company.expect_state_is_world()?;
+        company.workspace.expect_no_changes()?;
+
+        // In the middle of a withdrawal: an account leaves, its sessions are gone, and its share is on the way out.
+        let rules = format!(
+            "gone = {{ accounts = [\"{}\"], mirror = false, priority = 1 }}\n    {RULES}",
+            Scale::member(2)
+        );
+        company.write(
+            &company.organization(),
+            &rules,
+            &format!("{}\n  safety = {{ max_removals = \"100%\" }}", company.targets()),
+        )?;
+        company
+            .admin()
+            .fault(Fault::Delay { scope: Scope::action("DisassociateResourceShare"), milliseconds: 2_000 });
+        company.admin().clear_journal();
+        interrupted(&["apply", "-auto-approve"], "the first withdrawal", &|| {
+            done("DisassociateResourceShare") >= 1
+        })?;
+        company.admin().clear_faults();
+        company.expect_sessions()?;
+        company.workspace.apply()?.ok()?;
+        company.expect_state_is_world()?;
+        company.workspace.expect_no_changes()?;
+
+        // In the middle of a destroy.
+        company
+            .admin()
+            .fault(Fault::Delay { scope: Scope::action("DeleteResourceShare"), milliseconds: 2_000 });
+        interrupted(&["destroy", "-auto-approve"], "the first share deleted", &|| {
+            done("DeleteResourceShare") >= 1
+        })?;
+        company.admin().clear_faults();
+        company.workspace.destroy()?.ok()?;
+        company.expect_nothing()
+    });
+}
+
+#[test]
 fn lost_replies_stale_reads_and_throttling_are_not_seen_by_people() {
     versions(|terraform| {
         let lab = Lab::new(terraform)?;

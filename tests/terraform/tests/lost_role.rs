@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use enigma_aws_sim::{Fault, Scale, Scope};
-use enigma_terraform_tests::{Company, change, difference, names, versions};
+use enigma_terraform_tests::{Company, change, difference, names, onlooker, versions};
 
 const RULES: &str = "all = { tags = { env = [\"prod\"] } }";
 /// The sessions of the two accounts: half of the fleet each.
@@ -69,7 +69,7 @@ fn a_role_that_stops_working_keeps_its_sessions_and_says_why() {
         let id =
             company.walk()?[&format!("{}/us-east-1", Scale::member(1))].sessions[0]["trafficMirrorSessionId"]
                 .clone();
-        enigma_terraform_tests::onlooker::call(
+        onlooker::call(
             &company.admin(),
             (&Scale::member(1), "us-east-1"),
             "DeleteTrafficMirrorSession",
@@ -178,5 +178,71 @@ fn an_account_that_is_down_stops_nobody_else() {
         ensure!(company.sessions()?.len() == 6);
         company.expect_state_is_world()?;
         company.workspace.expect_no_changes()
+    });
+}
+
+#[test]
+fn an_account_that_is_gone_for_good_is_forgotten_when_a_person_says_so() {
+    versions(|terraform| {
+        let company = applied(terraform)?;
+        let before = company.fleet()?["sessions"].clone();
+        lose_role(&company);
+        let gone = Scale::member(2);
+        let fleet = format!("{}\n  safety = {{ forget_accounts = [\"{gone}\"] }}", company.targets());
+        company.write(&company.organization(), RULES, &fleet)?;
+
+        // Exactly its sessions leave the state, without a word about removals, and one warning says what goes on in AWS.
+        let plan = company.workspace.plan::<&str>(&[])?;
+        let (added, removed) = difference(&before, &change(&plan)?["after"]["sessions"]);
+        ensure!(added.is_empty() && removed.len() == EACH, "+{added:?} -{removed:?}");
+        ensure!(removed.iter().all(|key| key.starts_with(&gone)), "{removed:?}");
+        let told = company.workspace.run(&["plan"])?.ok()?.folded();
+        ensure!(
+            told.contains(&format!("{EACH} sessions are forgotten"))
+                && told.contains(&format!("{gone}/us-east-1: {EACH}")),
+            "how many, and where: {told}"
+        );
+        ensure!(told.contains("nothing is done in AWS") && told.contains("enigma:fleet = prod"), "{told}");
+        company.admin().clear_journal();
+        company.workspace.apply_plan()?.ok()?;
+        ensure!(of_second(&company)? == 0 && company.sessions()?.len() == 2 * EACH, "they go on in AWS");
+        let there = |call: &enigma_aws_sim::Call| call.is_write() && call.account == gone;
+        ensure!(!company.sim.journal().iter().any(there), "nothing was done there");
+        company.workspace.expect_no_changes()?;
+        // The share lets it go on: its sessions are still seen to send to the target.
+        ensure!(company.admin().shares()[0].principals.contains(&gone), "{:?}", company.admin().shares());
+
+        // AWS empties a closed account; then it leaves the share, and a destroy passes and leaves nothing.
+        let place = (gone.as_str(), "us-east-1");
+        let there = &company.walk()?[&format!("{gone}/us-east-1")];
+        let delete = |kind: &str, item: &onlooker::Item| {
+            let id = format!("trafficMirror{kind}Id");
+            let parameter = format!("TrafficMirror{kind}Id");
+            onlooker::call(
+                &company.admin(),
+                place,
+                &format!("DeleteTrafficMirror{kind}"),
+                &[(&parameter, &item[&id])],
+            )
+        };
+        for session in &there.sessions {
+            delete("Session", session)?;
+        }
+        for rule in onlooker::describe(
+            &company.admin(),
+            place,
+            "DescribeTrafficMirrorFilterRules",
+            "trafficMirrorFilterRuleSet",
+        )? {
+            delete("FilterRule", &rule)?;
+        }
+        for filter in &there.filters {
+            delete("Filter", filter)?;
+        }
+        company.workspace.apply()?.ok()?;
+        company.expect_state_is_world()?;
+        company.workspace.expect_no_changes()?;
+        company.workspace.destroy()?.ok()?;
+        company.expect_nothing()
     });
 }

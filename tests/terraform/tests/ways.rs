@@ -1,8 +1,9 @@
 //! Terraform's other ways in: refresh-only, no refresh, targets, generated configuration, provider settings not yet known.
 
 use anyhow::{Result, ensure};
-use enigma_aws_sim::Change;
+use enigma_aws_sim::{Change, World};
 use enigma_terraform_tests::{FLEET, Lab, NLB, interface_of, key, names, versions};
+use serde_json::{Value, json};
 
 const MACHINES: &str =
     "[[instances]]\nname = \"web-{n}\"\ncount = 3\ntype = \"m5.large\"\nsubnets = [\"a\", \"b\"]\n";
@@ -153,5 +154,67 @@ fn two_fleets_share_interfaces_without_touching_each_other() {
         lab.workspace.apply()?.ok()?;
         ensure!(lab.sessions()?.len() == 3 && names(&lab.fleet()?["sessions"]).len() == 3);
         lab.workspace.expect_no_changes()
+    });
+}
+
+#[test]
+fn chosen_tags_are_in_the_directory_change_with_a_plan_and_survive_an_import() {
+    versions(|terraform| {
+        let machines = "[[instances]]\nname = \"web-{n}\"\ncount = 2\ntype = \"m5.large\"\nsubnet = \"a\"\ntags = { team = \"shop\", secret = \"no\" }\ninterface_tags = { role = \"uplink\", team = \"network\" }\n";
+        let lab = Lab::new(terraform, machines)?;
+        lab.configure("", &targets())?;
+        let main = std::fs::read_to_string(lab.workspace.root().join("main.tf"))?;
+        let head = "data \"enigma_mirror_interfaces\" \"it\" {";
+        let chosen = main.replace(head, &format!("{head}\n  directory_tags = [\"team\", \"role\"]"));
+        lab.workspace.write("main.tf", &chosen)?;
+        lab.workspace.apply()?.ok()?;
+        let of = |instance: &str| -> Result<Value> {
+            let text = lab.fleet()?["directory_json"].as_str().unwrap_or_default().to_owned();
+            let directory: Value = serde_json::from_str(&text)?;
+            let entry = directory["sessions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|entry| entry["eni"] == interface_of(instance).as_str())
+                .cloned();
+            Ok(entry.unwrap_or_default()["tags"].clone())
+        };
+        // The instance's tag goes before the interface's, and what nobody chose stays out.
+        ensure!(of("web-1")? == json!({ "role": "uplink", "team": "shop" }), "{}", of("web-1")?);
+        lab.workspace.expect_no_changes()?;
+
+        // Another value of a chosen tag is a change of the fleet, that of any other is none; nothing in AWS changes for either.
+        let retag = |key: &str, value: &str| {
+            lab.admin().change(Change::Retag {
+                resource: World::id_of("i", "web-1"),
+                tags: [(key.to_owned(), Some(value.to_owned()))].into(),
+            })
+        };
+        retag("secret", "yes")?;
+        lab.workspace.expect_no_changes()?;
+        retag("team", "search")?;
+        lab.admin().clear_journal();
+        lab.workspace.apply()?.ok()?;
+        ensure!(of("web-1")?["team"] == "search" && of("web-2")?["team"] == "shop");
+        let writes: Vec<_> = lab.sim.journal().into_iter().filter(|call| call.is_write()).collect();
+        ensure!(writes.is_empty(), "{writes:?}");
+        lab.workspace.expect_no_changes()?;
+
+        // An import knows the sessions and nothing of sources' tags: these come with the next apply, which writes nothing in AWS.
+        std::fs::remove_file(lab.workspace.root().join("terraform.tfstate"))?;
+        lab.workspace.run(&["import", FLEET, "prod"])?.ok()?;
+        let change = Lab::change(&lab.workspace.plan::<&str>(&[])?)?;
+        let changed: Vec<String> = names(&change["after"])
+            .into_iter()
+            .filter(|name| name != "directory_json" && change["before"][name] != change["after"][name])
+            .collect();
+        ensure!(changed.is_empty(), "{changed:?}");
+        lab.admin().clear_journal();
+        lab.workspace.apply_plan()?.ok()?;
+        ensure!(of("web-1")?["team"] == "search" && of("web-2")?["team"] == "shop");
+        let writes: Vec<_> = lab.sim.journal().into_iter().filter(|call| call.is_write()).collect();
+        ensure!(writes.is_empty(), "{writes:?}");
+        lab.workspace.expect_no_changes()?;
+        lab.expect_state_is_world()
     });
 }
