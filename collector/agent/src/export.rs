@@ -10,8 +10,6 @@ pub(crate) mod writer;
 
 use enigma_engine::{Record, RecordBatch};
 
-use queue::Outbox;
-
 /// Records that wait and are written together: enough that the queue's cost vanishes beside their own.
 pub(crate) const BATCH: usize = 512;
 
@@ -23,19 +21,17 @@ pub(crate) type Batch = Vec<Record>;
 /// out some more.
 const ENTRY: usize = BATCH + BATCH / 8;
 
-/// Moves all of `out` into batches and hands each to `push`, in order.
-pub(crate) fn split(out: &mut RecordBatch, outbox: &Outbox<Batch>, mut push: impl FnMut(Batch)) {
+/// Moves all of `out` into batches and hands each to `push`, in order. `next` gives a batch to fill: an empty one, used
+/// before where there is one.
+pub(crate) fn split(out: &mut RecordBatch, next: impl Fn() -> Batch, mut push: impl FnMut(Batch)) {
     // The usual case: what was collected moves on with its memory, and used memory takes its place.
     if (1..=ENTRY).contains(&out.len()) {
-        return push(out.replace(outbox.spare().unwrap_or_default()));
+        return push(out.replace(next()));
     }
-    let mut records = out.drain();
-    loop {
-        let mut batch = outbox.spare().unwrap_or_default();
+    let mut records = out.drain().peekable();
+    while records.peek().is_some() {
+        let mut batch = next();
         batch.extend(records.by_ref().take(BATCH));
-        if batch.is_empty() {
-            return;
-        }
         push(batch);
     }
 }

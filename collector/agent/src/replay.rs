@@ -123,12 +123,16 @@ impl Feed {
     fn ship(&mut self) {
         let Self { outbox, out, view, .. } = self;
         view.records += out.len() as u64;
-        export::split(out, outbox, |batch| {
-            if let Err(lost) = outbox.push_waiting(batch, None) {
-                // Only a dead writer refuses; the join reports it.
-                view.queue_dropped += lost.len() as u64;
-            }
-        });
+        export::split(
+            out,
+            || outbox.spare().unwrap_or_default(),
+            |batch| {
+                if let Err(lost) = outbox.push_waiting(batch, None) {
+                    // Only a dead writer refuses; the join reports it.
+                    view.queue_dropped += lost.len() as u64;
+                }
+            },
+        );
     }
 
     fn finish(mut self) -> WorkerView {

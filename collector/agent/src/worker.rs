@@ -3,6 +3,7 @@
 //! timed: after a short one packets may gather for `batch_wait`, so that a wake-up is shared by many.
 
 mod door;
+mod shipping;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::receive::steer::{self, Wrapping};
 use crate::top::Searcher;
 use door::Door;
 pub(crate) use door::Source;
+use shipping::Shipping;
 
 /// Longest stay of a finished record with its worker, and longest sleep of an idle worker: a tenth of a second is
 /// at once for a reader of records, and ten wake-ups a second are no load.
@@ -40,9 +42,9 @@ const PATIENCE_WITH_OTHERS: Duration = Duration::from_millis(2);
 /// Pause after a failed receive call, so that a persistent fault does not take a whole CPU.
 const FAULT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a ring behind a closed gate is waited for: twenty times the millisecond after which the kernel hands over
-/// the block that it was filling.
-const LAST_BLOCK: Duration = Duration::from_millis(20);
+/// How long a ring behind a closed gate is waited for: some times as long as after which the kernel hands over the block
+/// that it was filling.
+const LAST_BLOCK: Duration = ring::PATIENCE.saturating_mul(8);
 
 /// A worker before it runs.
 pub(crate) struct Worker {
@@ -73,9 +75,9 @@ impl Worker {
     /// record and queues it.
     pub(crate) fn run(self) {
         let Self { index, sources, handover, pipeline, outbox, board, batch_wait } = self;
-        let out = RecordBatch::default();
-        let shipping = Shipping { outbox, out, since: None, view: WorkerView::default() };
-        let doors = sources.into_iter().map(Door::new).collect();
+        let shipping = Shipping::new(outbox);
+        let doors: Vec<Door> = sources.into_iter().map(Door::new).collect();
+        let batch_wait = doors.iter().filter_map(Door::longest_wait).fold(batch_wait, Duration::min);
         let mut searcher = Searcher::default();
         let mut admission = board.admission.load_full();
         let mut turn = Turn { doors, arena: Arena::new(), handover, pipeline, shipping, drops_read: None };
@@ -186,7 +188,7 @@ impl Turn {
         let now = clock();
         let patience = if self.handover.is_some() { PATIENCE_WITH_OTHERS } else { PATIENCE };
         let due = self.pipeline.next_deadline().map_or(PATIENCE, |deadline| deadline.since(now));
-        let shipping = self.shipping.since.map_or(PATIENCE, |since| since.after(PATIENCE).since(now));
+        let shipping = self.shipping.due().map_or(PATIENCE, |due| due.since(now));
         // At least a millisecond, poll's own unit, or a deadline nearer than that would be waited for by spinning.
         let limit = due.min(shipping).clamp(Duration::from_millis(1), patience);
         let readable = batch::wait_readable(self.doors.iter().map(Door::fd), limit);
@@ -321,42 +323,6 @@ fn feed(pipeline: &mut Pipeline, handed: &Handed<'_>, out: &mut RecordBatch) {
             let (length, mode) = (handed.payload.len() as u32, FrameMode::Vxlan);
             pipeline.frame(datagram.at, LinkType::RawIp, handed.payload, length, mode, out);
         }
-    }
-}
-
-/// Finished records on their way to the queue.
-struct Shipping {
-    outbox: Outbox<Batch>,
-    out: RecordBatch,
-    /// When the oldest record in `out` was first seen here.
-    since: Option<Timestamp>,
-    view: WorkerView,
-}
-
-impl Shipping {
-    fn ship_due(&mut self, now: Timestamp) {
-        if self.out.is_empty() {
-            return;
-        }
-        let since = *self.since.get_or_insert(now);
-        if self.out.len() >= export::BATCH || now.since(since) >= PATIENCE {
-            let Self { outbox, out, view, .. } = self;
-            view.records += out.len() as u64;
-            let dropped = &mut view.queue_dropped;
-            export::split(out, outbox, |batch| outbox.push(batch, |oldest| *dropped += oldest.len() as u64));
-            self.since = None;
-        }
-    }
-
-    /// What must not be dropped for newer records, there being none: each batch waits for room until the write limit.
-    fn ship_last(&mut self, deadline: Option<Instant>) {
-        let Self { outbox, out, view, .. } = self;
-        view.records += out.len() as u64;
-        export::split(out, outbox, |batch| {
-            if let Err(late) = outbox.push_waiting(batch, deadline) {
-                view.queue_dropped += late.len() as u64;
-            }
-        });
     }
 }
 

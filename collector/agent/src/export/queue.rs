@@ -69,6 +69,15 @@ impl<T> Outbox<T> {
         self.spare.try_recv().ok()
     }
 
+    /// The same, waiting for one until `deadline` (`None`: as long as it takes). None when the time is over or the other
+    /// end is gone; for ever only where the other end never gives back what it has.
+    pub(crate) fn used(&self, deadline: Option<Instant>) -> Option<T> {
+        match deadline {
+            None => self.spare.recv().ok(),
+            Some(deadline) => self.spare.recv_deadline(deadline).ok(),
+        }
+    }
+
     /// Entries waiting now.
     pub(crate) fn len(&self) -> usize {
         self.sender.len()
@@ -117,6 +126,15 @@ mod tests {
         inbox.recycle(7);
         inbox.recycle(8);
         assert_eq!((outbox.spare(), outbox.spare()), (Some(7), None));
+        assert_eq!(
+            outbox.used(Some(Instant::now() + Duration::from_millis(1))),
+            None,
+            "nothing has come back"
+        );
+        inbox.recycle(9);
+        assert_eq!(outbox.used(None), Some(9));
+        drop(inbox);
+        assert_eq!(outbox.used(None), None, "nothing ever will");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::mem;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Where `block_status` lies in a block: behind version and offset of private data (`struct tpacket_block_desc`).
 const STATUS: usize = 8;
@@ -30,12 +31,12 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     /// Gives `socket` a ring of `blocks` blocks of `block` bytes (a multiple of the page size) and maps it. The kernel
-    /// hands a block over when it is full, or `patience` milliseconds after its first packet.
+    /// hands a block over when it is full, or `patience` (in whole milliseconds) after its first packet.
     pub(super) fn new(
         socket: BorrowedFd<'_>,
         block: usize,
         blocks: usize,
-        patience: u32,
+        patience: Duration,
     ) -> io::Result<Self> {
         let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
         set(socket, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as libc::c_int))?;
@@ -51,7 +52,7 @@ impl Mapping {
                 tp_block_nr: count,
                 tp_frame_size: frame_size,
                 tp_frame_nr: block_size / frame_size * count,
-                tp_retire_blk_tov: patience,
+                tp_retire_blk_tov: libc::c_uint::try_from(patience.as_millis()).unwrap_or(libc::c_uint::MAX),
                 tp_sizeof_priv: 0,
                 tp_feature_req_word: 0,
             },

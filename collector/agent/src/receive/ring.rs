@@ -11,6 +11,7 @@ mod tests;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Duration;
 
 use enigma_wire::{geneve, vxlan};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
@@ -24,6 +25,12 @@ const BLOCK: usize = 1 << 20;
 
 /// Least bytes of a block, for small budgets: an offloaded packet of 64 KiB and its headers must fit.
 const SMALLEST_BLOCK: usize = 128 << 10;
+
+/// After how long the kernel hands over a block that is not full: four milliseconds, because a worker that wakes for each
+/// of a thousand blocks a second spends more on waking than on the packets, because kernels that count in ticks of 250 a
+/// second wait that long anyway, and because a ring whose blocks are handed over nearly empty is soon full. Times of packets
+/// are the kernel's, so no record is the worse for it.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(4);
 
 /// Blocks taken in a row before a worker looks after its timers and counters.
 const BLOCKS_AT_ONCE: usize = 4;
@@ -137,9 +144,9 @@ impl PacketRing {
                 },
             )?;
         let block = (buffer / 64).next_power_of_two().clamp(SMALLEST_BLOCK, BLOCK);
-        // At least two: one is read while the other is filled. The kernel hands a block over after a millisecond, the
-        // least it can count; records are not late for that, and ten packets share a wake-up at ten thousand a second.
-        let mapping = Mapping::new(socket.as_fd(), block, (buffer / block).max(2), 1).map_err(refused(
+        // At least two: one is read while the other is filled.
+        let blocks = (buffer / block).max(2);
+        let mapping = Mapping::new(socket.as_fd(), block, blocks, PATIENCE).map_err(refused(
             "a ring of that size (TPACKET_V3): make receive.buffer smaller, or free memory",
         ))?;
         let ring = Self { mapping, socket, next: 0, drops: 0 };
@@ -153,7 +160,7 @@ impl PacketRing {
     }
 
     /// Has the kernel pass by everything from now on. What is in the ring already stays readable, and the block that is
-    /// being filled is handed over within its millisecond.
+    /// being filled is handed over within [`PATIENCE`].
     pub(crate) fn close_gate(&self) -> io::Result<()> {
         self.attach(&[filter::REFUSE])
     }

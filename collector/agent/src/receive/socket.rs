@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
@@ -23,6 +24,15 @@ pub(crate) enum BindError {
     Bind { address: SocketAddr, source: io::Error },
     #[error("cannot create a UDP socket")]
     Create { source: io::Error },
+}
+
+/// Bytes a second that a socket must expect, in the kernel's accounting: a quarter of a million packets of 1,500 bytes,
+/// which it charges 2,304 bytes each. That is 3 Gbit/s for one worker.
+const FASTEST: f64 = 250_000.0 * 2_304.0;
+
+/// How long packets may gather in a buffer of so many bytes: until half of it is full at the fastest.
+fn longest_wait(buffer: usize) -> Duration {
+    Duration::from_secs_f64(buffer as f64 / 2.0 / FASTEST)
 }
 
 /// Something the kernel did not grant; the collector works without, and a person should know.
@@ -93,6 +103,11 @@ impl ReceiveSocket {
     /// What is around the packets that come here.
     pub(crate) fn wrapping(&self) -> Wrapping {
         self.wrapping
+    }
+
+    /// How long it may be left alone: a small buffer would overflow in a wait that a large one does not notice.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        longest_wait(self.socket.recv_buffer_size().unwrap_or(0))
     }
 
     /// Takes a batch: see [`batch::Arena::receive`].

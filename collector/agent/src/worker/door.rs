@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use crate::board::DoorView;
 use crate::receive::batch;
@@ -87,6 +88,14 @@ impl Door {
         match &self.source {
             Source::Socket(socket) => socket.close_gate(),
             Source::Ring(ring) => ring.close_gate(),
+        }
+    }
+
+    /// How long packets may gather without danger, where that is for the worker to see to.
+    pub(super) fn longest_wait(&self) -> Option<Duration> {
+        match &self.source {
+            Source::Socket(socket) => Some(socket.longest_wait()),
+            Source::Ring(_) => None,
         }
     }
 

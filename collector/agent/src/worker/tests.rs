@@ -38,13 +38,12 @@ fn flood() {
 /// A worker's turn with these doors, and the end of its queue, which keeps that open.
 fn turn(sources: Vec<Source>) -> (Turn, Inbox<Batch>) {
     let (outbox, inbox) = queue(4);
-    let (out, view) = (RecordBatch::default(), WorkerView::default());
     let turn = Turn {
         doors: sources.into_iter().map(Door::new).collect(),
         arena: Arena::new(),
         handover: None,
         pipeline: Pipeline::new(EngineConfig::default()),
-        shipping: Shipping { outbox, out, since: None, view },
+        shipping: Shipping::new(outbox),
         drops_read: None,
     };
     (turn, inbox)

@@ -1,5 +1,6 @@
 //! A running collector and what a test asks of it, over its real interfaces.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
@@ -158,6 +159,16 @@ pub(crate) fn number(said: &str, word: &str) -> u64 {
 
 /// All `conn` records in a directory, files in the order of their names (which is that of time).
 pub(crate) fn records(directory: &Path) -> Vec<Value> {
+    // A file that is rotated between the look at the directory and the look into it has another name now: once more.
+    loop {
+        match try_records(directory) {
+            Ok(all) => return all,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+        }
+    }
+}
+
+fn try_records(directory: &Path) -> io::Result<Vec<Value>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -166,9 +177,9 @@ pub(crate) fn records(directory: &Path) -> Vec<Value> {
     files.sort();
     let mut all = Vec::new();
     for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = std::fs::read_to_string(&file)?;
         assert!(text.is_empty() || text.ends_with('\n'), "{} ends in half a line", file.display());
         all.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
     }
-    all
+    Ok(all)
 }

@@ -230,3 +230,15 @@ fn joined_datagrams_are_told_apart_again() {
     assert_eq!(datagrams, expected);
     assert_eq!(slots, 2, "five datagrams came in one slot, and the empty one in another");
 }
+
+#[test]
+fn packets_gather_as_long_as_the_buffer_has_room_for_them() {
+    // What is granted without a privilege, what overloads are tested with, and the default.
+    for (buffer, expected) in [(212_992, 184), (2 << 20, 1_820), (64 << 20, 58_254)] {
+        assert_eq!(longest_wait(buffer).as_micros(), expected, "{buffer}");
+    }
+    assert_eq!(longest_wait(0), Duration::ZERO);
+    let wishes = Wishes { buffer: 64 << 10, steer: false, gro: false };
+    let (sockets, _, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes).unwrap();
+    assert!(sockets[0].longest_wait() < Duration::from_micros(60), "{:?}", sockets[0].longest_wait());
+}
