@@ -109,6 +109,16 @@ fn a_strangers_session_on_the_same_interface_is_left_alone_and_its_number_avoide
         let fleet = lab.fleet()?;
         ensure!(fleet["sessions"][key(&interface_of("web-1"))]["session_number"] == 101, "{fleet}");
         ensure!(fleet["sessions"][key(&interface_of("web-2"))]["session_number"] == 100);
+        // Another's filter is not taken for ours, wherever AWS lists it.
+        let ours: Vec<_> = lab
+            .sessions()?
+            .into_iter()
+            .filter(|session| session["trafficMirrorSessionId"] != stranger)
+            .collect();
+        ensure!(
+            ours.len() == 3 && ours.iter().all(|session| session["trafficMirrorFilterId"] != filter),
+            "{ours:?}"
+        );
         lab.workspace.expect_no_changes()?;
         lab.workspace.destroy()?.ok()?;
         let left = lab.sessions()?;

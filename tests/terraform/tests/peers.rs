@@ -1,4 +1,4 @@
-//! What goes wrong in other tools, tried here. The README's table says which defect is tried where.
+//! What goes wrong in other tools, tried here. `docs/reference/peers.md` says which defect is tried where.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use enigma_aws_sim::{Change, Scale, World};
 use enigma_terraform_tests::{
     Company, Lab, NLB, REGION, change, interface_of, key, names, onlooker, versions,
 };
+use enigma_test_support::places;
 use enigma_test_support::terraform::Workspace;
 
 fn targets() -> String {
@@ -280,4 +281,27 @@ fn what_uses_a_filter_of_ours_is_neither_broken_nor_in_the_way_of_destroy() {
         ensure!(lab.objects()? == [1, 1, 1], "{:?}", lab.objects()?);
         Ok(())
     });
+}
+
+#[test]
+fn every_test_that_the_page_of_other_tools_names_exists() {
+    let root = places::workspace_root();
+    let page = std::fs::read_to_string(root.join("docs/reference/peers.md")).unwrap();
+    let named: Vec<(&str, &str)> = page.split('`').filter_map(|word| word.split_once("::")).collect();
+    assert!(!named.is_empty(), "the page names no test");
+    for (file, test) in &named {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let (before, after) =
+            text.split_once(&format!("fn {test}(")).unwrap_or_else(|| panic!("{file} has no {test}"));
+        // An attribute of a test stands above it, and no other function between them.
+        let attributes = before.rsplit_once("fn ").map_or(before, |(_, rest)| rest);
+        let is_test = ["#[test]", "#[tokio::test"].iter().any(|one| attributes.contains(one));
+        assert!(is_test && !after.is_empty(), "{file}: {test} is no test");
+    }
+    // Every line of a table is held by one: nothing is only claimed.
+    let is_row =
+        |line: &&str| line.starts_with("| ") && !line.starts_with("| Tool") && !line.contains("| Tried in |");
+    for row in page.lines().filter(is_row) {
+        assert!(row.contains("::"), "no test: {row}");
+    }
 }
