@@ -1,8 +1,7 @@
 //! RAM in one place: the port [`SharePlace`]. <https://docs.aws.amazon.com/ram/latest/APIReference/>
 //!
-//! RAM names everything by ARN and is regional. Every write carries a client token, so that one which the SDK repeats after a lost
-//! reply is one write: creates the caller's, the others one of their own for each call. Knows nothing of what is shared beyond
-//! mirror targets.
+//! RAM names everything by ARN and is regional. Each write is tried once. What would not end in the same state when it is repeated carries
+//! the caller's client token: creates and additions. Knows nothing of what is shared beyond mirror targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +10,11 @@ use aws_sdk_ram::types::{
     self as sdk, ResourceOwner, ResourceShareAssociationStatus as SdkStatus, ResourceShareAssociationType,
     ResourceShareInvitationStatus, ResourceShareStatus,
 };
-use aws_smithy_types::retry::RetryConfig;
 use enigma_fleet::ids::{Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{AssociationStatus, ResourceShare, Tags};
 use enigma_fleet::partition::Partition;
 use enigma_reconcile::ports::{
-    AwsError, ErrorKind, Invitation, MirrorScope, NewShare, ShareParts, SharePlace,
+    AwsError, ClientToken, ErrorKind, Invitation, MirrorScope, NewShare, ShareParts, SharePlace,
 };
 use tracing::warn;
 
@@ -34,24 +32,17 @@ pub(crate) struct RamPlace {
     place: Place,
     /// Retries throttled calls by itself.
     reads: aws_sdk_ram::Client,
-    /// Tries a few times, and gives throttled calls back.
+    /// Tries once.
     writes: aws_sdk_ram::Client,
 }
 
 impl RamPlace {
-    /// `config` carries credentials, Region, endpoint, retries and timeouts; `configured` are its retries.
-    pub(crate) fn new(
-        place: Place,
-        config: aws_sdk_ram::config::Builder,
-        configured: Option<&RetryConfig>,
-    ) -> Self {
+    /// `config` carries credentials, Region, endpoint, retries and timeouts.
+    pub(crate) fn new(place: Place, config: aws_sdk_ram::config::Builder) -> Self {
         let patient = config.clone().interceptor(retry::GivesUpOnSilence);
         let reads = aws_sdk_ram::Client::from_conf(patient.build());
-        let config = config
-            .retry_config(retry::few(configured))
-            .timeout_config(retry::write_timeouts())
-            .retry_classifier(retry::SurfaceThrottling);
-        let writes = aws_sdk_ram::Client::from_conf(config.build());
+        let once = config.retry_config(retry::once()).timeout_config(retry::write_timeouts());
+        let writes = aws_sdk_ram::Client::from_conf(once.build());
         Self { place, reads, writes }
     }
 
@@ -101,28 +92,15 @@ impl RamPlace {
         Ok(found)
     }
 
-    /// Whether a share is gone, or about to go.
+    /// Whether a share is gone, or about to go. Part of a write, so that it is tried once as well.
     async fn is_deleted(&self, share: &ShareArn) -> Result<bool, AwsError> {
-        let call = self.reads.get_resource_shares().resource_owner(ResourceOwner::SelfValue);
+        let call = self.writes.get_resource_shares().resource_owner(ResourceOwner::SelfValue);
         let reply = call.resource_share_arns(share.as_str()).send().await;
         match reply.map_err(|e| translate(Some(&self.place), "GetResourceShares", &e)) {
             Ok(reply) => Ok(reply.resource_shares().iter().all(is_over)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(true),
             Err(error) => Err(error),
         }
-    }
-
-    async fn drop_parts(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
-        self.writes
-            .disassociate_resource_share()
-            .resource_share_arn(share.as_str())
-            .set_principals(principals(parts))
-            .set_resource_arns(self.target_arns(&parts.targets))
-            .client_token(once())
-            .send()
-            .await
-            .map(drop)
-            .map_err(|e| translate(Some(&self.place), "DisassociateResourceShare", &e))
     }
 }
 
@@ -153,13 +131,6 @@ fn principals(parts: &ShareParts) -> Option<Vec<String>> {
 
 fn sdk_tags(tags: &Tags) -> Vec<sdk::Tag> {
     tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect()
-}
-
-/// A token for one call and its repetitions: random, since the same change may be meant again later.
-fn once() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    let random = || RandomState::new().hash_one(std::time::SystemTime::now());
-    format!("{:016x}{:016x}", random(), random())
 }
 
 #[async_trait]
@@ -281,7 +252,6 @@ impl SharePlace for RamPlace {
             .update_resource_share()
             .resource_share_arn(share.as_str())
             .allow_external_principals(allowed)
-            .client_token(once())
             .send()
             .await
             .map(drop)
@@ -303,50 +273,38 @@ impl SharePlace for RamPlace {
         Ok(())
     }
 
-    async fn associate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
+    async fn associate(
+        &self,
+        share: &ShareArn,
+        parts: &ShareParts,
+        token: &ClientToken,
+    ) -> Result<(), AwsError> {
         self.writes
             .associate_resource_share()
             .resource_share_arn(share.as_str())
             .set_principals(principals(parts))
             .set_resource_arns(self.target_arns(&parts.targets))
-            .client_token(once())
+            .client_token(&token.0)
             .send()
             .await
             .map(drop)
             .map_err(|e| translate(Some(&self.place), "AssociateResourceShare", &e))
     }
 
-    /// RAM refuses the whole call where one part is gone already; then the parts that are left are taken out by a second one.
     async fn disassociate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
-        match self.drop_parts(share, parts).await {
-            Err(error) if error.kind == ErrorKind::NotFound => {}
-            other => return other,
-        }
-        let held = self.shares(&MirrorScope::All).await?.into_iter().find(|one| one.arn == *share);
-        let Some(held) = held else { return Ok(()) };
-        let left = ShareParts {
-            principals: parts
-                .principals
-                .iter()
-                .filter(|one| held.principals.get(*one).is_some_and(|status| status.is_held()))
-                .cloned()
-                .collect(),
-            targets: parts
-                .targets
-                .iter()
-                .filter(|one| held.targets.get(*one).is_some_and(|status| status.is_held()))
-                .cloned()
-                .collect(),
-        };
-        if left == ShareParts::default() {
-            return Ok(());
-        }
-        self.drop_parts(share, &left).await
+        self.writes
+            .disassociate_resource_share()
+            .resource_share_arn(share.as_str())
+            .set_principals(principals(parts))
+            .set_resource_arns(self.target_arns(&parts.targets))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| translate(Some(&self.place), "DisassociateResourceShare", &e))
     }
 
     async fn delete_share(&self, share: &ShareArn) -> Result<(), AwsError> {
-        let call =
-            self.writes.delete_resource_share().resource_share_arn(share.as_str()).client_token(once());
+        let call = self.writes.delete_resource_share().resource_share_arn(share.as_str());
         let deleted = gone_is_done(async {
             call.send().await.map(drop).map_err(|e| translate(Some(&self.place), "DeleteResourceShare", &e))
         });
@@ -359,7 +317,7 @@ impl SharePlace for RamPlace {
 
     async fn accept(&self, invitation: &Invitation) -> Result<(), AwsError> {
         let call = self.writes.accept_resource_share_invitation();
-        let call = call.resource_share_invitation_arn(&invitation.arn).client_token(once());
+        let call = call.resource_share_invitation_arn(&invitation.arn);
         match call.send().await {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -391,17 +349,10 @@ mod tests {
         ] {
             let place = Place { account: "111111111111".parse().unwrap(), region: place.parse().unwrap() };
             let target: TargetId = "tmt-0123456789abcdef0".parse().unwrap();
-            assert_eq!(RamPlace::new(place, http.clone(), None).target_arn(&target), arn);
+            assert_eq!(RamPlace::new(place, http.clone()).target_arn(&target), arn);
             assert_eq!(target_of(arn), Some(target));
         }
         assert_eq!(target_of("arn:aws:ec2:us-east-1:111111111111:subnet/subnet-0123456789abcdef0"), None);
         assert_eq!(target_of("tmt-0123456789abcdef0"), None);
-    }
-
-    #[test]
-    fn tokens_of_calls_differ_and_fit() {
-        let (one, other) = (once(), once());
-        assert_ne!(one, other);
-        assert!(one.len() <= 64 && one.is_ascii());
     }
 }

@@ -142,8 +142,13 @@ impl<P: SharePlace> SharePlace for Renewing<P> {
     async fn retag_share(&self, share: &ShareArn, set: &Tags, remove: &[String]) -> Result<(), AwsError> {
         self.credentials.renewing(|| self.place.retag_share(share, set, remove)).await
     }
-    async fn associate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
-        self.credentials.renewing(|| self.place.associate(share, parts)).await
+    async fn associate(
+        &self,
+        share: &ShareArn,
+        parts: &ShareParts,
+        token: &ClientToken,
+    ) -> Result<(), AwsError> {
+        self.credentials.renewing(|| self.place.associate(share, parts, token)).await
     }
     async fn disassociate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
         self.credentials.renewing(|| self.place.disassociate(share, parts)).await

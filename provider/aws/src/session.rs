@@ -216,6 +216,7 @@ impl AwsCloud {
     fn mirroring(&self, place: &Place, clients: &Clients) -> Arc<dyn MirrorPlace> {
         let opened = clients.ec2.get_or_init(|| {
             let mut config = aws_sdk_ec2::config::Builder::from(&clients.config);
+            config.set_retry_partition(Some(retry::partition("ec2", place)));
             if let Some(endpoint) = &self.config.endpoints.ec2 {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }
@@ -256,10 +257,11 @@ impl Cloud for AwsCloud {
         let clients = self.clients(place, None).await?;
         let opened = clients.ram.get_or_init(|| {
             let mut config = aws_sdk_ram::config::Builder::from(&clients.config);
+            config.set_retry_partition(Some(retry::partition("ram", place)));
             if let Some(endpoint) = &self.config.endpoints.ram {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }
-            let ram = RamPlace::new(place.clone(), config, clients.config.retry_config());
+            let ram = RamPlace::new(place.clone(), config);
             Arc::new(Renewing::new(ram, clients.credentials.clone()))
         });
         Ok(Arc::clone(opened))
@@ -269,6 +271,7 @@ impl Cloud for AwsCloud {
         let clients = self.clients(place, None).await?;
         let opened = clients.elbv2.get_or_init(|| {
             let mut config = aws_sdk_elasticloadbalancingv2::config::Builder::from(&clients.config);
+            config.set_retry_partition(Some(retry::partition("elbv2", place)));
             if let Some(endpoint) = &self.config.endpoints.elbv2 {
                 config.set_endpoint_url(Some(endpoint.clone()));
             }

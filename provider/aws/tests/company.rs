@@ -363,13 +363,24 @@ async fn parts_that_left_already_keep_no_other_in() {
     let sim = sim("");
     let cloud = cloud_of(&sim, "home").await;
     let (ram, _, arn) = target_and_share(&cloud, &["222222222222"]).await;
-    let error = ram.associate(&arn, &parts(&["222222222222"])).await.unwrap_err();
+    let token = ClientToken("a".to_owned());
+    let error = ram.associate(&arn, &parts(&["222222222222"]), &token).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Changing, "{error}");
     // RAM refuses the whole call for the second account; the first must go all the same.
-    ram.disassociate(&arn, &parts(&["222222222222", "444444444444"])).await.unwrap();
-    let held = ram.shares(&MirrorScope::All).await.unwrap();
-    assert!(!held[0].principals["222222222222"].is_held(), "{held:?}");
-    ram.disassociate(&arn, &parts(&["222222222222"])).await.unwrap();
+    let remove = plan(vec![(
+        Stage::WithdrawnShares,
+        vec![Action::RemoveFromShare {
+            place: home(),
+            share: arn.clone(),
+            principals: BTreeSet::from(["222222222222".to_owned(), "444444444444".to_owned()]),
+            targets: BTreeSet::new(),
+        }],
+    )]);
+    for _ in 0..2 {
+        assert!(run(&cloud, &remove).await.is_complete());
+        let held = ram.shares(&MirrorScope::All).await.unwrap();
+        assert!(!held[0].principals["222222222222"].is_held(), "{held:?}");
+    }
 
     let set = Tags::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
     ram.retag_share(&arn, &set, &[]).await.unwrap();
@@ -377,35 +388,48 @@ async fn parts_that_left_already_keep_no_other_in() {
     ram.set_allows_external(&arn, false).await.unwrap();
     let share = ram.shares(&MirrorScope::All).await.unwrap().remove(0);
     assert_eq!((share.allows_external, share.tags), (false, Tags::from([("b".to_owned(), "2".to_owned())])));
-    let error = ram.associate(&arn, &parts(&["444444444444"])).await.unwrap_err();
+    let error = ram.associate(&arn, &parts(&["444444444444"]), &token).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Invalid, "external accounts are not allowed: {error}");
 
     ram.delete_share(&arn).await.unwrap();
     let unknown: ShareArn = "arn:aws:ram:us-east-1:111111111111:resource-share/none".parse().unwrap();
     ram.delete_share(&unknown).await.unwrap();
-    ram.disassociate(&unknown, &parts(&["222222222222"])).await.unwrap();
+    let error = ram.disassociate(&unknown, &parts(&["222222222222"])).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotFound, "{error}");
 }
 
 #[tokio::test]
 async fn a_lost_reply_of_ram_is_one_share() {
     let sim = sim("");
     let cloud = cloud_of(&sim, "home").await;
-    sim.admin().fault(Fault::Lose {
-        scope: Scope::action("CreateResourceShare"),
-        times: 1,
-        effect: true,
-        skip: 0,
-    });
-    let (ram, _, arn) = target_and_share(&cloud, &["222222222222"]).await;
-    sim.admin().fault(Fault::Lose {
-        scope: Scope::action("DeleteResourceShare"),
-        times: 1,
-        effect: true,
-        skip: 0,
-    });
-    assert_eq!(ram.shares(&MirrorScope::All).await.unwrap().len(), 1);
-    ram.delete_share(&arn).await.unwrap();
-    assert_eq!(ram.shares(&MirrorScope::All).await.unwrap(), []);
+    let operations =
+        ["CreateResourceShare", "AssociateResourceShare", "DisassociateResourceShare", "DeleteResourceShare"];
+    for action in operations {
+        sim.admin().fault(Fault::Lose { scope: Scope::action(action), times: 1, effect: true, skip: 0 });
+    }
+    let ram = cloud.shares(&home()).await.unwrap();
+    let seen = async || ram.shares(&MirrorScope::All).await.unwrap();
+    let carry_out =
+        async |stage, action| assert!(run(&cloud, &plan(vec![(stage, vec![action])])).await.is_complete());
+    let mut first = shared(&[]);
+    first.waves.truncate(2);
+    assert!(run(&cloud, &first).await.is_complete());
+    let [share] = &seen().await[..] else { panic!("one share") };
+    let (place, share) = (home(), share.arn.clone());
+    let principals = BTreeSet::from(["222222222222".parse().unwrap()]);
+    let add = Action::AddToShare { place, share: share.clone(), principals, targets: Vec::new() };
+    carry_out(Stage::Shares, add).await;
+    assert!(seen().await[0].principals["222222222222"].is_held());
+    let (place, principals) = (home(), BTreeSet::from(["222222222222".to_owned()]));
+    let remove =
+        Action::RemoveFromShare { place, share: share.clone(), principals, targets: BTreeSet::new() };
+    carry_out(Stage::WithdrawnShares, remove).await;
+    assert!(!seen().await[0].principals["222222222222"].is_held());
+    carry_out(Stage::WithdrawnShares, Action::DeleteShare { place: home(), share }).await;
+    assert_eq!(seen().await, []);
+    for action in operations {
+        assert_eq!(calls(&sim, action).len(), 2, "{action}");
+    }
 }
 
 #[tokio::test]

@@ -246,19 +246,101 @@ async fn the_home_credentials_may_be_a_role_too() {
     assert_eq!(cloud.home().await.unwrap(), place("222222222222/us-east-1"));
 }
 
-/// The kernel takes the connections, and nobody answers. Time is paused: the SDK's limits and back-off pass at once.
+/// A port that takes connections, and the address.
+fn listener() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+fn seconds_since(began: tokio::time::Instant) -> u64 {
+    began.elapsed().as_secs()
+}
+
+/// The kernel takes the connections, and nobody answers. Once time is paused, the SDK's limits and back-off pass at once.
+#[tokio::test]
+async fn an_endpoint_that_says_nothing_is_given_up_within_a_minute_and_a_write_after_one_try() {
+    let (silent, endpoint) = listener();
+    let tries = || std::iter::from_fn(|| silent.accept().ok()).count();
+    let sim = sim(1);
+    let mut config = AwsConfig { max_retries: None, ..config(&sim) };
+    config.endpoints.ec2 = Some(endpoint.clone());
+    config.endpoints.ram = Some(endpoint);
+    let cloud = AwsCloud::new(config).await.unwrap();
+    let home = cloud.home().await.unwrap();
+    let (ec2, ram) = (cloud.open(&home).await.unwrap(), cloud.shares(&home).await.unwrap());
+    tokio::time::pause();
+
+    let began = tokio::time::Instant::now();
+    let error = ec2.targets(&MirrorScope::All).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NoReply, "{error}");
+    assert!(error.message.starts_with("no reply came in 2 tries within 5"), "{error}");
+    assert_eq!(tries(), 2);
+    assert!((50..60).contains(&seconds_since(began)), "{:?}", began.elapsed());
+
+    let share = "arn:aws:ram:us-east-1:111111111111:resource-share/none".parse().unwrap();
+    for write in [ec2.delete_target(&"tmt-0123456789abcdef0".parse().unwrap()), ram.delete_share(&share)] {
+        let began = tokio::time::Instant::now();
+        assert_eq!(write.await.unwrap_err().kind, ErrorKind::NoReply);
+        assert_eq!((tries(), seconds_since(began)), (1, 30));
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_says_nothing_is_given_up_early() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    silent.set_nonblocking(true).unwrap();
-    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+async fn an_endpoint_where_nothing_listens_is_given_up_within_a_minute() {
+    let (closed, endpoint) = listener();
+    drop(closed);
     let sim = sim(1);
     let mut config = AwsConfig { max_retries: None, ..config(&sim) };
     config.endpoints.sts = Some(endpoint);
+    let began = tokio::time::Instant::now();
     let error = AwsCloud::new(config).await.unwrap().home().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::NoReply, "{error}");
-    let tries = std::iter::from_fn(|| silent.accept().ok()).count();
-    assert_eq!(tries, 5);
+    assert!(error.message.starts_with("no reply came in 5 tries"), "{error}");
+    assert!(seconds_since(began) < 20, "{:?}", began.elapsed());
+}
+
+/// Refusals are no silence: a connection that breaks after five of them is the first, and the call goes on.
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_before_does_not_count_as_silence() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", server.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let namespace = "https://sts.amazonaws.com/doc/2011-06-15/";
+        let known = "<GetCallerIdentityResult><Account>111111111111</Account></GetCallerIdentityResult>";
+        for number in 1..=7 {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut request = vec![0; 8192];
+            let _read = stream.read(&mut request).await.unwrap();
+            let (status, body) = match number {
+                1..=5 => (
+                    "400 Bad Request",
+                    "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>".to_owned(),
+                ),
+                6 => continue,
+                _ => (
+                    "200 OK",
+                    format!(
+                        "<GetCallerIdentityResponse xmlns=\"{namespace}\">{known}</GetCallerIdentityResponse>"
+                    ),
+                ),
+            };
+            let reply = format!(
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    let sim = sim(1);
+    let mut config = AwsConfig { max_retries: None, ..config(&sim) };
+    config.endpoints.sts = Some(endpoint);
+    let home = AwsCloud::new(config).await.unwrap().home().await;
+    assert_eq!(home.unwrap(), place("111111111111/us-east-1"));
+    served.await.unwrap();
 }
 
 #[tokio::test]

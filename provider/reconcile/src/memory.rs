@@ -234,6 +234,11 @@ impl MemoryAws {
         self.lock().faults.delay(place.clone(), operation, by);
     }
 
+    /// Every call in `place` gets no reply, and whoever calls finds that out after so long.
+    pub fn silence(&self, place: &Place, after: Duration) {
+        self.lock().faults.silence(place.clone(), after);
+    }
+
     /// Throttles as AWS does: one bucket per action, account and Region.
     pub fn throttle(&self, mutating: Bucket, tagging: Bucket) {
         self.lock().faults.throttle(mutating, tagging);

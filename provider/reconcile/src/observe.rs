@@ -1,14 +1,17 @@
 //! Builds an inventory: every place at once, every kind of object at once, failures recorded beside what was seen.
 //!
 //! The number of calls depends on how much there is (one per 1,000 objects of a kind), never on how many sessions a fleet has.
-//! A place that cannot be read completely is not read at all: half an account would look like a deletion. Resource shares are looked for
+//! A place that cannot be read completely is not read at all: half an account would look like a deletion. How long silence is borne is the
+//! adapter's to say; a Region whose EC2 gave one account no reply, and none to any other, is not asked for the accounts that were still
+//! waiting for their turn. Resource shares are looked for
 //! where targets may be shared from: in the home account, and only if there are other accounts. Knows nothing of what the
 //! inventory is for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use enigma_fleet::ids::{AccountId, FleetName, InterfaceId, Place};
+use enigma_fleet::ids::{AccountId, FleetName, InterfaceId, Place, Region};
 use enigma_fleet::inventory::{Inventory, PlaceInventory, ResourceShare};
 use enigma_fleet::ownership::FLEET_TAG;
 use futures::StreamExt;
@@ -45,12 +48,16 @@ pub enum Scope {
 /// Dropping the future is safe: it only reads.
 pub async fn observe(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope) -> Inventory {
     let sharing = sharing_account(cloud, places, scope).await;
-    let sharing = sharing.as_ref();
+    let (sharing, endpoints) = (sharing.as_ref(), &Endpoints::default());
     let reads: Vec<_> = places
         .iter()
         .map(|place| async move {
             let with_shares = sharing == Some(&place.account);
-            (place, read_place(cloud, place, scope, with_shares).await)
+            let read = match endpoints.silence(place) {
+                Some(silent) => Err(silent),
+                None => read_place(cloud, place, scope, with_shares, endpoints).await,
+            };
+            (place, read)
         })
         .collect();
     let read = stream::iter(reads).buffer_unordered(PLACES_AT_ONCE).collect::<Vec<_>>().await;
@@ -156,17 +163,66 @@ async fn read_place(
     place: &Place,
     scope: &Scope,
     with_shares: bool,
+    endpoints: &Endpoints,
 ) -> Result<PlaceInventory, AwsError> {
+    let objects = async {
+        let read = read_objects(cloud, place, scope).await;
+        endpoints.note(place, read.as_ref().err());
+        read
+    };
     if with_shares {
         let shared = match scope {
             Scope::Owned { fleet } => owned_by(fleet),
             _ => of_fleets(),
         };
-        let rest = read_objects(cloud, place, scope);
-        let (shares, seen) = futures::try_join!(read_shares(cloud, place, &shared), rest)?;
+        let (shares, seen) = futures::try_join!(read_shares(cloud, place, &shared), objects)?;
         return Ok(PlaceInventory { shares, ..seen });
     }
-    read_objects(cloud, place, scope).await
+    objects.await
+}
+
+/// EC2's endpoints as this observation found them: each serves all accounts of its Region, so that five hundred accounts behind one that
+/// a firewall swallows need not wait for it in sixteen rounds. Empty at first; one entry a Region.
+#[derive(Default)]
+struct Endpoints(Mutex<BTreeMap<Region, Heard>>);
+
+enum Heard {
+    /// It answered somebody, whatever it said.
+    Answer,
+    /// It gave this account no reply, and nobody another one.
+    Silence(AwsError),
+}
+
+impl Endpoints {
+    fn regions(&self) -> MutexGuard<'_, BTreeMap<Region, Heard>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is said of a place that has not been asked yet and need not be.
+    fn silence(&self, place: &Place) -> Option<AwsError> {
+        let regions = self.regions();
+        let Some(Heard::Silence(error)) = regions.get(&place.region) else { return None };
+        let asked = error.place.as_ref().map_or_else(|| "another account".to_owned(), ToString::to_string);
+        Some(AwsError {
+            place: Some(place.clone()),
+            code: "(not asked)".to_owned(),
+            message: format!("EC2 had just given no reply in {asked}: {}", error.message),
+            request_id: None,
+            ..error.clone()
+        })
+    }
+
+    /// A place was asked; `error` is what went wrong, if anything did. Credentials are another service's.
+    fn note(&self, place: &Place, error: Option<&AwsError>) {
+        let mut regions = self.regions();
+        match error {
+            Some(error) if error.kind == ErrorKind::Credentials => {}
+            Some(error) if error.kind == ErrorKind::NoReply => {
+                regions.entry(place.region.clone()).or_insert_with(|| Heard::Silence(error.clone()));
+            }
+            _ => drop(regions.insert(place.region.clone(), Heard::Answer)),
+        }
+    }
 }
 
 fn owned_by(fleet: &FleetName) -> MirrorScope {

@@ -1,8 +1,8 @@
 //! Reads remembered for the length of one plan: a data source, a refresh and a plan that look at the same places ask AWS once.
 //!
-//! Only whole reads are kept, per place and kind, each made once however many ask at the same time. Any write through the same
-//! [`Recall`] forgets everything, before and after it, and so does time. It changes no answer but its age, and knows
-//! nothing of who asks.
+//! Only whole reads are kept, per place and kind, each made once however many ask at the same time, and that a place gave no reply, so that
+//! one plan waits for that once. Any write through the same [`Recall`] forgets everything, before and after it, and so does time. It
+//! changes no answer but its age, and knows nothing of who asks.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,9 +20,9 @@ use enigma_fleet::ownership::FLEET_TAG;
 use tokio::time::Instant;
 
 use crate::ports::{
-    AwsError, Balancer, BalancerPlace, ClientToken, Cloud, DryRun, InterfaceScope, Invitation, MirrorPlace,
-    MirrorScope, NewSession, NewShare, OrganizationAccount, Refusal, Role, SessionPatch, ShareParts,
-    SharePlace, UnitId,
+    AwsError, Balancer, BalancerPlace, ClientToken, Cloud, DryRun, ErrorKind, InterfaceScope, Invitation,
+    MirrorPlace, MirrorScope, NewSession, NewShare, OrganizationAccount, Refusal, Role, SessionPatch,
+    ShareParts, SharePlace, UnitId,
 };
 
 /// How long a read answers for those that ask later. Terraform reads data sources, refreshes and plans in one process within seconds to
@@ -67,7 +67,7 @@ impl<T> Default for Cell<T> {
 }
 
 impl<T> Cell<T> {
-    /// The remembered value, or a new one. Failures are not remembered.
+    /// The remembered value, or a new one. Failures are not remembered here; see [`Silence`].
     async fn get(
         &self,
         epoch: &Epoch,
@@ -99,10 +99,40 @@ impl<T> Kept<T> {
     }
 }
 
+/// That a service in a place gave no reply. What waits a minute for a silence in one step of a plan would wait for it in each: a data
+/// source, a refresh and a preflight read the same places.
+#[derive(Default)]
+struct Silence(Mutex<Option<Kept<AwsError>>>);
+
+impl Silence {
+    /// Reads, unless nobody answered a moment ago. Refusals are answers, and are asked for again.
+    async fn or<T>(
+        &self,
+        epoch: &Epoch,
+        read: impl Future<Output = Result<T, AwsError>>,
+    ) -> Result<T, AwsError> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = lock().as_ref().filter(|kept| kept.is_good(epoch)) {
+            return Err((*kept.value).clone());
+        }
+        let started = epoch.now();
+        let answer = read.await;
+        if let Err(error) = &answer
+            && error.kind == ErrorKind::NoReply
+        {
+            let value = Arc::new(error.clone());
+            *lock() = Some(Kept { value, epoch: started, at: Instant::now() });
+        }
+        answer
+    }
+}
+
 type Accounts = Cell<Vec<OrganizationAccount>>;
 
 #[derive(Default)]
 struct PlaceMemory {
+    ec2: Silence,
+    ram: Silence,
     interfaces: Cell<Vec<Interface>>,
     instances: Cell<Vec<Instance>>,
     subnets: Cell<Vec<Subnet>>,
@@ -178,15 +208,16 @@ fn pick<T: Clone>(all: &[T], scope: &MirrorScope, tags: impl Fn(&T) -> &Tags) ->
 
 /// A read by scope: of everything through the cell; of a part from the cell where everything is known, else from AWS.
 macro_rules! scoped {
-    ($self:ident, $cell:ident, $read:ident, $scope:ident) => {{
+    ($self:ident, $service:ident, $cell:ident, $read:ident, $scope:ident) => {{
         let cell = &$self.memory.$cell;
+        let ask = || $self.memory.$service.or(&$self.epoch, $self.inner.$read($scope));
         let whole = match $scope {
-            MirrorScope::All => Some(cell.get(&$self.epoch, $self.inner.$read($scope)).await?),
+            MirrorScope::All => Some(cell.get(&$self.epoch, ask()).await?),
             MirrorScope::HasTag { .. } | MirrorScope::Tagged { .. } => cell.peek(&$self.epoch).await,
         };
         match whole {
             Some(all) => Ok(pick(&all, $scope, |one| &one.tags)),
-            None => $self.inner.$read($scope).await,
+            None => ask().await,
         }
     }};
 }
@@ -232,14 +263,15 @@ impl MirrorPlace for Remembered<dyn MirrorPlace> {
 
     async fn interfaces(&self, scope: &InterfaceScope) -> Result<Vec<Interface>, AwsError> {
         let cell = &self.memory.interfaces;
+        let ask = self.memory.ec2.or(&self.epoch, self.inner.interfaces(scope));
         match scope {
-            InterfaceScope::All => Ok(cell.get(&self.epoch, self.inner.interfaces(scope)).await?.to_vec()),
+            InterfaceScope::All => Ok(cell.get(&self.epoch, ask).await?.to_vec()),
             InterfaceScope::Ids(ids) => match cell.peek(&self.epoch).await {
                 Some(all) => {
                     let ids: BTreeSet<_> = ids.iter().collect();
                     Ok(all.iter().filter(|one| ids.contains(&one.id)).cloned().collect())
                 }
-                None => self.inner.interfaces(scope).await,
+                None => ask.await,
             },
         }
     }
@@ -247,22 +279,24 @@ impl MirrorPlace for Remembered<dyn MirrorPlace> {
         self.memory.interfaces.peek(&self.epoch).await
     }
     async fn instances(&self) -> Result<Vec<Instance>, AwsError> {
-        Ok(self.memory.instances.get(&self.epoch, self.inner.instances()).await?.to_vec())
+        let ask = self.memory.ec2.or(&self.epoch, self.inner.instances());
+        Ok(self.memory.instances.get(&self.epoch, ask).await?.to_vec())
     }
     async fn subnets(&self) -> Result<Vec<Subnet>, AwsError> {
-        Ok(self.memory.subnets.get(&self.epoch, self.inner.subnets()).await?.to_vec())
+        let ask = self.memory.ec2.or(&self.epoch, self.inner.subnets());
+        Ok(self.memory.subnets.get(&self.epoch, ask).await?.to_vec())
     }
     async fn targets(&self, scope: &MirrorScope) -> Result<Vec<MirrorTarget>, AwsError> {
-        scoped!(self, targets, targets, scope)
+        scoped!(self, ec2, targets, targets, scope)
     }
     async fn visible_targets(&self, ids: &BTreeSet<TargetId>) -> Result<BTreeSet<TargetId>, AwsError> {
         self.inner.visible_targets(ids).await
     }
     async fn filters(&self, scope: &MirrorScope) -> Result<Vec<MirrorFilter>, AwsError> {
-        scoped!(self, filters, filters, scope)
+        scoped!(self, ec2, filters, filters, scope)
     }
     async fn sessions(&self, scope: &MirrorScope) -> Result<Vec<MirrorSession>, AwsError> {
-        scoped!(self, sessions, sessions, scope)
+        scoped!(self, ec2, sessions, sessions, scope)
     }
     async fn try_out(&self, write: &DryRun) -> Result<Option<Refusal>, AwsError> {
         self.inner.try_out(write).await
@@ -338,13 +372,14 @@ impl SharePlace for Remembered<dyn SharePlace> {
         let cell = &self.memory.fleet_shares;
         match scope {
             MirrorScope::HasTag { key } if key == FLEET_TAG => {
-                Ok(cell.get(&self.epoch, self.inner.shares(scope)).await?.to_vec())
+                let ask = self.memory.ram.or(&self.epoch, self.inner.shares(scope));
+                Ok(cell.get(&self.epoch, ask).await?.to_vec())
             }
             MirrorScope::Tagged { key, .. } if key == FLEET_TAG => match cell.peek(&self.epoch).await {
                 Some(all) => Ok(pick(&all, scope, |one| &one.tags)),
-                None => scoped!(self, shares, shares, scope),
+                None => scoped!(self, ram, shares, shares, scope),
             },
-            _ => scoped!(self, shares, shares, scope),
+            _ => scoped!(self, ram, shares, shares, scope),
         }
     }
     async fn invitations(&self) -> Result<Vec<Invitation>, AwsError> {
@@ -359,8 +394,13 @@ impl SharePlace for Remembered<dyn SharePlace> {
     async fn retag_share(&self, share: &ShareArn, set: &Tags, remove: &[String]) -> Result<(), AwsError> {
         self.write(self.inner.retag_share(share, set, remove)).await
     }
-    async fn associate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
-        self.write(self.inner.associate(share, parts)).await
+    async fn associate(
+        &self,
+        share: &ShareArn,
+        parts: &ShareParts,
+        token: &ClientToken,
+    ) -> Result<(), AwsError> {
+        self.write(self.inner.associate(share, parts, token)).await
     }
     async fn disassociate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
         self.write(self.inner.disassociate(share, parts)).await

@@ -4,11 +4,11 @@
 //! every parameter with references resolved. In hexadecimal that is exactly the 64 ASCII characters AWS allows
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>. Knows nothing of when or how often it is sent.
 
-use enigma_fleet::ids::{FilterId, FleetName, ObjectKey, Place, TargetId};
+use enigma_fleet::ids::{FilterId, FleetName, ObjectKey, Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{Destination, FilterRule, Tags};
 use sha2::{Digest, Sha256};
 
-use crate::ports::{ClientToken, NewSession, NewShare};
+use crate::ports::{ClientToken, NewSession, NewShare, ShareParts};
 
 /// What all tokens of one execution share.
 #[derive(Clone, Debug)]
@@ -74,14 +74,21 @@ impl Tokens {
 
     /// The token that `share` holds already is ignored.
     pub(crate) fn share(&self, place: &Place, share: &NewShare) -> ClientToken {
-        let list = |hash: Parts, items: Vec<&str>| {
-            let counted = hash.text(&items.len().to_string());
-            items.into_iter().fold(counted, Parts::text)
-        };
         let hash = self.begin("share", place).text(&share.name).text(&share.allows_external.to_string());
-        let hash = list(hash, share.parts.principals.iter().map(String::as_str).collect());
-        let hash = list(hash, share.parts.targets.iter().map(TargetId::as_str).collect());
-        hash.tags(&share.tags).end()
+        hash.parts(&share.parts).tags(&share.tags).end()
+    }
+
+    /// For what is added to a share. `answers` counts those to earlier calls: what RAM refused is asked anew, and what got no reply is
+    /// the same call.
+    pub(crate) fn addition(
+        &self,
+        place: &Place,
+        share: &ShareArn,
+        parts: &ShareParts,
+        answers: u32,
+    ) -> ClientToken {
+        let hash = self.begin("addition", place).text(share.as_str()).text(&answers.to_string());
+        hash.parts(parts).end()
     }
 
     /// The token that `session` holds already is ignored.
@@ -118,6 +125,16 @@ impl Parts {
         self.0.update((part.len() as u64).to_be_bytes());
         self.0.update(part.as_bytes());
         self
+    }
+
+    fn list<'a>(self, items: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        let counted = self.text(&items.len().to_string());
+        items.fold(counted, Self::text)
+    }
+
+    fn parts(self, parts: &ShareParts) -> Self {
+        let principals = parts.principals.iter().map(String::as_str);
+        self.list(principals).list(parts.targets.iter().map(TargetId::as_str))
     }
 
     fn tags(self, tags: &Tags) -> Self {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use enigma_fleet::actions::{Action, Ref, Resource};
 use enigma_fleet::ids::{AccountId, FilterId, MemberKey, ObjectKey, Place, SessionId, ShareArn, TargetId};
+use enigma_fleet::inventory::Destination;
 use enigma_fleet::plan::{Lane, Plan, Stage};
 
 use crate::outcome::{Because, Created, Outcome, Outcomes, Step};
@@ -75,7 +76,7 @@ impl Ledger {
         }
         let freeing = entries
             .iter()
-            .filter(|(wave, _)| plan.waves[*wave].stage == Stage::FreedSources)
+            .filter(|(wave, _)| matches!(plan.waves[*wave].stage, Stage::FreedInterfaces | Stage::FreedSources))
             .map(|(wave, action)| (*wave, action.place().clone()))
             .collect();
         let outcomes = Mutex::new(vec![None; entries.len()]);
@@ -333,7 +334,8 @@ fn is_withdrawal(action: &Action) -> bool {
 /// Whether an action sends to a target from where nothing was sent to it before.
 fn takes_room(action: &Action) -> bool {
     match action {
-        Action::CreateSession { .. } => true,
+        // An interface is no target while it is a source, and whoever owns its subnet may have made that session.
+        Action::CreateTarget { destination: Destination::Interface(_), .. } | Action::CreateSession { .. } => true,
         Action::ModifySession { change, .. } => change.target.is_some(),
         _ => false,
     }

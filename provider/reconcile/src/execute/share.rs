@@ -2,8 +2,7 @@
 //!
 //! RAM answers before its associations are in effect, and a consumer sees a target only once they are. So joining is the one
 //! action that waits for something it does not make itself, with a limit and words for what it waited for. A part that is in a share
-//! cannot be added again, so that a change of a share without a reply is not made again here: the adapter repeats it, with a token of
-//! RAM's.
+//! cannot be added again, so an addition without a reply is made again with its token.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +16,9 @@ use tracing::{debug, info};
 use super::schedule::Run;
 use super::tries::{FIRST_LOOK, Stop};
 use crate::outcome::{Because, Created};
-use crate::ports::{AwsError, ClientToken, ErrorKind, MirrorPlace, NewShare, ShareParts, SharePlace};
+use crate::ports::{
+    AwsError, ClientToken, ErrorKind, MirrorPlace, MirrorScope, NewShare, ShareParts, SharePlace,
+};
 
 /// The longest wait between two looks for a shared target. RAM takes seconds as a rule; a look is one call of a bucket of 100, so
 /// every ten seconds costs other tools nothing.
@@ -45,23 +46,27 @@ impl Run {
             Action::ModifyShare { share, allows_external, set, remove, .. } => {
                 if let Some(allowed) = *allows_external {
                     let call = || ram.set_allows_external(share, allowed);
-                    self.paced_once(here, "UpdateResourceShare", false, call).await?;
+                    self.paced(here, "UpdateResourceShare", false, call).await?;
                 }
                 // Two calls, as with the tags of EC2's objects.
                 if !set.is_empty() {
-                    self.paced_once(here, "TagResource", false, || ram.retag_share(share, set, &[])).await?;
+                    self.paced(here, "TagResource", false, || ram.retag_share(share, set, &[])).await?;
                 }
                 if !remove.is_empty() {
                     let nothing = enigma_fleet::inventory::Tags::new();
                     let call = || ram.retag_share(share, &nothing, remove);
-                    self.paced_once(here, "UntagResource", false, call).await?;
+                    self.paced(here, "UntagResource", false, call).await?;
                 }
                 Ok(None)
             }
             Action::AddToShare { share, principals, targets, .. } => {
                 let parts = self.parts(principals, targets)?;
-                self.paced_once(here, "AssociateResourceShare", true, || ram.associate(share, &parts))
-                    .await?;
+                let (ram, parts) = (ram.as_ref(), &parts);
+                let call = |answers| {
+                    let token = self.tokens.addition(here, share, parts, answers);
+                    async move { ram.associate(share, parts, &token).await }
+                };
+                self.paced_by_answers(here, "AssociateResourceShare", true, call).await?;
                 Ok(None)
             }
             Action::JoinShare { share, sender, targets, .. } => {
@@ -79,12 +84,11 @@ impl Run {
             }
             Action::RemoveFromShare { share, principals, targets, .. } => {
                 let parts = ShareParts { principals: principals.clone(), targets: targets.clone() };
-                let call = || ram.disassociate(share, &parts);
-                self.paced_once(here, "DisassociateResourceShare", false, call).await?;
+                self.take_out(here, ram.as_ref(), share, parts).await?;
                 Ok(None)
             }
             Action::DeleteShare { share, .. } => {
-                self.paced_once(here, "DeleteResourceShare", false, || ram.delete_share(share)).await?;
+                self.paced(here, "DeleteResourceShare", false, || ram.delete_share(share)).await?;
                 Ok(None)
             }
             _ => Ok(None),
@@ -101,6 +105,33 @@ impl Run {
             principals: principals.iter().map(ToString::to_string).collect(),
             targets: ids.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Takes parts out of a share. RAM refuses the whole call where one of them, or the share, is gone already: then those that are left
+    /// are taken out by a second one.
+    async fn take_out(
+        &self,
+        here: &Place,
+        ram: &dyn SharePlace,
+        share: &ShareArn,
+        parts: ShareParts,
+    ) -> Result<(), Stop> {
+        let operation = "DisassociateResourceShare";
+        match self.paced(here, operation, false, || ram.disassociate(share, &parts)).await {
+            Err(Stop::Failed(error)) if error.kind == ErrorKind::NotFound => {}
+            done => return done,
+        }
+        // By no tag, which somebody may have taken off: a share that is not seen counts as gone.
+        let seen = self.read(ram.shares(&MirrorScope::All)).await?;
+        let Some(held) = seen.into_iter().find(|one| one.arn == *share) else { return Ok(()) };
+        let is_held = |status: Option<&AssociationStatus>| status.is_some_and(|status| status.is_held());
+        let mut left = parts;
+        left.principals.retain(|one| is_held(held.principals.get(one)));
+        left.targets.retain(|one| is_held(held.targets.get(one)));
+        if left == ShareParts::default() {
+            return Ok(());
+        }
+        self.paced(here, operation, false, || ram.disassociate(share, &left)).await
     }
 
     /// Accepts the invitation to the share, if one is there or comes, until the targets can be used.
@@ -167,7 +198,7 @@ impl Run {
             Err(stop) => return Err(stop),
         };
         for one in pending.iter().filter(|one| one.share == *share && one.sender == *sender) {
-            self.paced_once(here, "AcceptResourceShareInvitation", false, || ram.accept(one)).await?;
+            self.paced(here, "AcceptResourceShareInvitation", false, || ram.accept(one)).await?;
             info!(place = %here, %share, %sender, "accepted the invitation to a resource share");
             invited.is_accepted = true;
         }

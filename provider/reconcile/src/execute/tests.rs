@@ -237,21 +237,6 @@ async fn a_target_is_deleted_after_the_sessions_of_every_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_creates_go_as_fast_as_aws_allows_and_are_never_throttled() {
-    let (aws, interfaces) = aws_with(1000);
-    aws.throttle(MUTATING.into(), TAGGING.into());
-    let began = Instant::now();
-    let outcomes = run(&aws, &whole(&interfaces)).await;
-    assert!(outcomes.is_complete());
-    let throttled = aws.journal().iter().filter(|call| call.error == Some(ErrorKind::Throttled)).count();
-    assert_eq!(throttled, 0);
-    let bound = (1000.0 - Bucket::from(MUTATING).burst) / Bucket::from(MUTATING).per_second;
-    let took = began.elapsed().as_secs_f64();
-    assert!(took <= bound * 1.1, "{took} s, the bound is {bound} s");
-    assert!(took >= bound, "{took} s is faster than AWS allows");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_bucket_that_somebody_else_drains_slows_us_down_but_fails_nothing() {
     let (aws, interfaces) = aws_with(60);
     // Half the rate and hardly any burst: what another tool in the account leaves of AWS's bucket.

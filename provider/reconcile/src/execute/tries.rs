@@ -58,7 +58,7 @@ impl Run {
 
     /// Waits for its turn and calls; again after throttling, and, where the call refers to an object that this run made, while
     /// AWS says that there is no such object, or that it is still changing. A call without a reply may have had its effect, and is made
-    /// again all the same: creates carry a client token, and everything else of EC2 ends in the same state however often it is done.
+    /// again all the same: creates carry a client token, and everything else ends in the same state however often it is done.
     pub(super) async fn paced<T, F>(
         &self,
         place: &Place,
@@ -69,39 +69,27 @@ impl Run {
     where
         F: Future<Output = Result<T, AwsError>>,
     {
-        self.tried(place, operation, refers_to_new, &AGAIN_AFTER, call).await
+        self.paced_by_answers(place, operation, refers_to_new, |_| call()).await
     }
 
-    /// The same for calls that must not be made again without a reply.
-    pub(super) async fn paced_once<T, F>(
+    /// The same for a call that AWS takes for a new one by its token alone: it learns how often AWS has answered, and takes another
+    /// token after each answer, for nobody says whether a refusal would be given again for the same one.
+    pub(super) async fn paced_by_answers<T, F>(
         &self,
         place: &Place,
         operation: &'static str,
         refers_to_new: bool,
-        call: impl Fn() -> F,
+        call: impl Fn(u32) -> F,
     ) -> Result<T, Stop>
     where
         F: Future<Output = Result<T, AwsError>>,
     {
-        self.tried(place, operation, refers_to_new, &[], call).await
-    }
-
-    async fn tried<T, F>(
-        &self,
-        place: &Place,
-        operation: &'static str,
-        refers_to_new: bool,
-        again_after: &[Duration],
-        call: impl Fn() -> F,
-    ) -> Result<T, Stop>
-    where
-        F: Future<Output = Result<T, AwsError>>,
-    {
+        let mut answers = 0;
         let bucket = self.options.pacer.bucket(place, operation);
         let mut throttled_since: Option<Instant> = None;
         let mut unseen_since: Option<Instant> = None;
         let mut look = FIRST_LOOK;
-        let mut again = again_after.iter();
+        let mut again = AGAIN_AFTER.iter();
         // Once a try may have had its effect, nobody may say that the action was not tried.
         let mut unknown: Option<AwsError> = None;
         loop {
@@ -110,10 +98,11 @@ impl Run {
                 () = self.stop.cancelled() => return Err(unknown.map_or(Stop::Cancelled, Stop::Failed)),
                 token = bucket.acquire() => token,
             };
-            let answer = call().await;
+            let answer = call(answers).await;
             let is_silence = matches!(&answer, Err(error) if is_silent(error.kind));
             if !is_silence {
                 self.silence.ended(place);
+                answers += 1;
             }
             let error = match answer {
                 Ok(done) => {

@@ -53,6 +53,8 @@ pub(super) struct Faults {
     /// Cancelled when the call with this index is made.
     cancel: Option<(usize, CancellationToken)>,
     delays: HashMap<(Place, &'static str), Duration>,
+    /// Places where every call gets no reply, after so long.
+    silent: HashMap<Place, Duration>,
     buckets: Option<Buckets>,
 }
 
@@ -97,12 +99,15 @@ impl Faults {
     pub(super) fn delay(&mut self, place: Place, operation: &'static str, by: Duration) {
         self.delays.insert((place, operation), by);
     }
+    pub(super) fn silence(&mut self, place: Place, after: Duration) {
+        self.silent.insert(place, after);
+    }
     pub(super) fn throttle(&mut self, mutating: Bucket, tagging: Bucket) {
         self.buckets = Some(Buckets { mutating, tagging, levels: HashMap::new() });
     }
 
     pub(super) fn delay_of(&self, place: &Place, operation: &'static str) -> Option<Duration> {
-        self.delays.get(&(place.clone(), operation)).copied()
+        self.silent.get(place).or_else(|| self.delays.get(&(place.clone(), operation))).copied()
     }
 
     /// Whether the call with this index may take effect.
@@ -115,6 +120,9 @@ impl Faults {
     ) -> Result<(), Refusal> {
         if self.kill.is_some_and(|(at, when)| index > at || (index == at && when == When::Before)) {
             return Err(Refusal::new(ErrorKind::NoReply, "(killed)", "the caller is dead"));
+        }
+        if self.silent.contains_key(place) {
+            return Err(Refusal::of_kind(ErrorKind::NoReply));
         }
         if let Some((_, token)) = self.cancel.as_ref().filter(|(at, _)| index == *at) {
             token.cancel();

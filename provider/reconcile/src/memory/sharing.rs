@@ -15,7 +15,9 @@ use tokio::time::Instant;
 use super::place::{MemoryPlace, checks, gone_is_done, in_scope};
 use super::refusal::Refusal;
 use super::world::{Company, PlaceState, Places, World};
-use crate::ports::{AwsError, ErrorKind, Invitation, MirrorScope, NewShare, ShareParts, SharePlace};
+use crate::ports::{
+    AwsError, ClientToken, ErrorKind, Invitation, MirrorScope, NewShare, ShareParts, SharePlace,
+};
 
 /// One resource share.
 #[derive(Clone)]
@@ -311,23 +313,38 @@ impl SharePlace for MemoryPlace {
         Ok(())
     }
 
-    async fn associate(&self, arn: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
-        self.on_share("AssociateResourceShare", arn, format!("{parts:?}"), |world, place, share| {
-            add(world, place, share, parts, Instant::now())
-        })
-        .await
+    async fn associate(
+        &self,
+        arn: &ShareArn,
+        parts: &ShareParts,
+        token: &ClientToken,
+    ) -> Result<(), AwsError> {
+        let parameters = format!("{arn} {parts:?}");
+        let done = self.create("AssociateResourceShare", token, parameters, |world, place| {
+            let mut share = world.at(place).shares.get(arn).cloned().ok_or_else(|| unknown(arn))?;
+            add(world, place, &mut share, parts, Instant::now())?;
+            world.at(place).shares.insert(arn.clone(), share);
+            Ok(String::new())
+        });
+        done.await.map(drop)
     }
 
     async fn disassociate(&self, arn: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
-        let call = self.on_share("DisassociateResourceShare", arn, format!("{parts:?}"), |_, _, share| {
+        self.on_share("DisassociateResourceShare", arn, format!("{parts:?}"), |_, _, share| {
+            let stranger = parts.principals.iter().find(|id| !share.principals.contains_key(*id));
+            let unknown = parts.targets.iter().find(|id| !share.targets.contains_key(*id));
+            if let Some(gone) = stranger.cloned().or_else(|| unknown.map(ToString::to_string)) {
+                let message = format!("{gone} is not associated with the share.");
+                return Err(Refusal::new(ErrorKind::NotFound, "UnknownResourceException", message));
+            }
             let now = Instant::now();
             let leaving = share.principals.keys().filter(|id| parts.principals.contains(*id)).cloned();
             share.left.extend(leaving.map(|id| (id, now)));
             share.principals.retain(|id, _| !parts.principals.contains(id));
             share.targets.retain(|id, _| !parts.targets.contains(id));
             Ok(())
-        });
-        gone_is_done(call).await
+        })
+        .await
     }
 
     async fn delete_share(&self, arn: &ShareArn) -> Result<(), AwsError> {

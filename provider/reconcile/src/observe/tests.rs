@@ -98,6 +98,44 @@ async fn a_place_that_fails_in_any_part_is_unread_and_the_others_are_complete() 
     assert_eq!((seen.places.len(), seen.unread.len()), (2, 1));
 }
 
+/// What a network that swallows one Region's endpoint does to a company of two hundred accounts.
+#[tokio::test(start_paused = true)]
+async fn a_region_that_says_nothing_is_waited_for_once_and_holds_nobody_up() {
+    let aws = filled().await;
+    let given_up = Duration::from_secs(51);
+    let mut places = BTreeSet::from([home()]);
+    for number in 0..200_u64 {
+        for region in ["eu-west-1", "us-east-1"] {
+            let place = place(&format!("{:012}/{region}", 300_000_000_000 + number));
+            aws.add_place(&place);
+            if region == "eu-west-1" {
+                aws.silence(&place, given_up);
+            }
+            places.insert(place);
+        }
+    }
+    let began = tokio::time::Instant::now();
+    let seen = observe(&aws, &places, &Scope::Discovery).await;
+    assert_eq!(began.elapsed(), given_up);
+    assert_eq!((seen.places.len(), seen.unread.len()), (201, 200));
+    let asked: BTreeSet<Place> = aws.journal().into_iter().map(|call| call.place).collect();
+    let silent: Vec<&Place> = asked.iter().filter(|place| place.region.as_str() == "eu-west-1").collect();
+    assert_eq!(silent.len(), PLACES_AT_ONCE);
+    for (place, why) in &seen.unread {
+        assert!(why.contains(&format!("in {place} failed")), "{why}");
+        assert_eq!(why.contains("not asked"), !silent.contains(&place), "{why}");
+    }
+
+    // An endpoint that answered somebody is there: who gets no reply from it is alone with that.
+    let (first, last) = (place("300000000000/us-east-1"), place("300000000199/us-east-1"));
+    aws.silence(&first, given_up);
+    aws.forget_calls();
+    places.retain(|place| place.region.as_str() == "us-east-1");
+    let seen = observe(&aws, &places, &Scope::Discovery).await;
+    assert_eq!(seen.unread.keys().collect::<Vec<_>>(), [&first]);
+    assert!(seen.places.contains_key(&last));
+}
+
 #[tokio::test(start_paused = true)]
 async fn shares_are_read_at_home_once_there_are_other_accounts() {
     let aws = filled().await;

@@ -65,9 +65,16 @@ pub trait SharePlace: Send + Sync {
     async fn set_allows_external(&self, share: &ShareArn, allowed: bool) -> Result<(), AwsError>;
     /// `TagResource`, then `UntagResource`; either only with something to do.
     async fn retag_share(&self, share: &ShareArn, set: &Tags, remove: &[String]) -> Result<(), AwsError>;
-    /// `AssociateResourceShare`. AWS refuses the whole call where one part is in the share already or still leaving it.
-    async fn associate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError>;
-    /// `DisassociateResourceShare`. Parts, or a share, that are gone already are success.
+    /// `AssociateResourceShare`. AWS refuses the whole call where one part is in the share already or still leaving it; the same call
+    /// with the same token is the same call.
+    async fn associate(
+        &self,
+        share: &ShareArn,
+        parts: &ShareParts,
+        token: &ClientToken,
+    ) -> Result<(), AwsError>;
+    /// `DisassociateResourceShare`. AWS refuses the whole call where one part, or the share, is gone already:
+    /// [`NotFound`](super::ErrorKind::NotFound).
     async fn disassociate(&self, share: &ShareArn, parts: &ShareParts) -> Result<(), AwsError>;
     /// `DeleteResourceShare`. A share that is gone already is success.
     async fn delete_share(&self, share: &ShareArn) -> Result<(), AwsError>;

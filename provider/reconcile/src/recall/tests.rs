@@ -98,6 +98,35 @@ async fn failures_are_not_remembered_and_balancers_are() {
     assert_eq!(calls(&aws)["DescribeLoadBalancers"], 1);
 }
 
+/// A data source, a refresh and a preflight read the same places; a plan that waited for a silence in each would take minutes.
+#[tokio::test(start_paused = true)]
+async fn a_silence_is_waited_for_once_until_somebody_writes_or_time_passes() {
+    let (aws, recall) = recalled(1);
+    let (away, given_up) = (crate::kit::place("222222222222/us-east-1"), Duration::from_secs(51));
+    aws.add_place(&away);
+    aws.silence(&away, given_up);
+    let places = BTreeSet::from([home(), away.clone()]);
+    let mirroring = Scope::Mirroring { interfaces: BTreeMap::new() };
+    let look = async |scope: &Scope| {
+        let began = Instant::now();
+        let seen = observe(recall.as_ref(), &places, scope).await;
+        assert_eq!(seen.unread.keys().collect::<Vec<_>>(), [&away]);
+        assert!(seen.unread[&away].contains("222222222222/us-east-1"), "{:?}", seen.unread);
+        began.elapsed()
+    };
+    assert_eq!(look(&Scope::Discovery).await, given_up);
+    for scope in [&mirroring, &Scope::Discovery, &mirroring] {
+        assert_eq!(look(scope).await, Duration::ZERO);
+    }
+    tokio::time::sleep(KEPT).await;
+    assert_eq!(look(&mirroring).await, given_up);
+    recall.forget();
+    assert_eq!(look(&mirroring).await, given_up);
+    aws.heal();
+    recall.forget();
+    assert_eq!(observe(recall.as_ref(), &places, &mirroring).await.unread, BTreeMap::new());
+}
+
 /// The goal of a plan over a company: at most 350 reads for fifty accounts, whoever asks how often.
 #[tokio::test(start_paused = true)]
 async fn fifty_accounts_take_six_reads_each_and_one_for_shares() {

@@ -44,6 +44,12 @@ pub(crate) enum Do {
         principals: Names,
         targets: Names,
     },
+    /// The addition before once more.
+    AddAgain {
+        share: &'static str,
+        principals: Names,
+        targets: Names,
+    },
     Remove {
         share: &'static str,
         principals: Names,
@@ -96,6 +102,7 @@ pub(crate) struct Player {
     filters: BTreeMap<&'static str, FilterId>,
     sessions: BTreeMap<&'static str, SessionId>,
     accepted: BTreeMap<&'static str, enigma_reconcile::ports::Invitation>,
+    additions: usize,
     last_error: Option<AwsError>,
 }
 
@@ -112,6 +119,7 @@ impl Player {
             filters: BTreeMap::new(),
             sessions: BTreeMap::new(),
             accepted: BTreeMap::new(),
+            additions: 0,
             last_error: None,
         }
     }
@@ -179,7 +187,13 @@ impl Player {
                 ram.retag_share(&self.share(share), &tags(set), &remove).await?;
             }
             Do::Add { share, principals, targets } => {
-                ram.associate(&self.share(share), &self.parts(principals, targets)).await?;
+                self.additions += 1;
+                let token = token(&format!("addition-{}", self.additions));
+                ram.associate(&self.share(share), &self.parts(principals, targets), &token).await?;
+            }
+            Do::AddAgain { share, principals, targets } => {
+                let token = token(&format!("addition-{}", self.additions));
+                ram.associate(&self.share(share), &self.parts(principals, targets), &token).await?;
             }
             Do::Remove { share, principals, targets } => {
                 ram.disassociate(&self.share(share), &self.parts(principals, targets)).await?;

@@ -74,9 +74,9 @@ fn shares() -> Vec<Step> {
         ),
         step("nor changed", Do::AllowExternal("never", true), Refused(NotFound)),
         step(
-            "and whoever leaves it has left",
+            "nor is anybody in it who could leave",
             Do::Remove { share: "never", principals: &["inside"], targets: &[] },
-            Done,
+            Refused(NotFound),
         ),
     ]
 }
@@ -122,6 +122,16 @@ fn outside() -> Vec<Step> {
     vec![
         step("people outside may be let in", Do::AllowExternal("s", true), Done),
         step("one is", Do::Add { share: "s", principals: &["outside"], targets: &[] }, Done),
+        step(
+            "the same addition again is the same",
+            Do::AddAgain { share: "s", principals: &["outside"], targets: &[] },
+            Done,
+        ),
+        step(
+            "its token for another",
+            Do::AddAgain { share: "s", principals: &["inside"], targets: &[] },
+            Refused(IdempotencyMismatch),
+        ),
         step("before it accepts it can use nothing", Do::CanUse("outside", &["nlb"]), Counted(0)),
         step(
             "and make nothing",
@@ -147,7 +157,16 @@ fn withdrawal() -> Vec<Step> {
             Refused(NotFound),
         ),
         step("its session stays", Do::DeleteTarget("nlb"), Refused(InUse)),
-        step("it has left already", Do::Remove { share: "s", principals: &["outside"], targets: &[] }, Done),
+        step(
+            "it has left already",
+            Do::Remove { share: "s", principals: &["outside"], targets: &[] },
+            Refused(NotFound),
+        ),
+        step(
+            "and keeps others in",
+            Do::Remove { share: "s", principals: &["inside", "outside"], targets: &[] },
+            Refused(NotFound),
+        ),
         step("and is asked anew", Do::Add { share: "s", principals: &["outside"], targets: &[] }, Done),
         step("with another invitation", Do::CanUse("outside", &["nlb"]), Counted(0)),
         step("which it accepts", Do::Accept("outside"), Counted(1)),

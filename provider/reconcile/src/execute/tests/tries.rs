@@ -47,6 +47,85 @@ async fn stopping_waits_for_the_try_under_way_and_for_no_other() {
     assert_eq!(aws.contents(&home()).sessions.len(), 1);
 }
 
+/// One call of RAM of each kind, with the operation: of a share that exists, but for the first.
+async fn share_actions(aws: &MemoryAws) -> Vec<(&'static str, Action)> {
+    let create = |name: &str| Action::CreateShare {
+        place: home(),
+        name: name.to_owned(),
+        principals: ["222222222222".parse().unwrap()].into(),
+        targets: Vec::new(),
+        allows_external: true,
+        tags: Tags::new(),
+    };
+    assert!(run(aws, &plan(vec![(Stage::Shares, vec![create("known")])])).await.is_complete());
+    let share = aws.contents(&home()).shares[0].arn.clone();
+    let account = |id: &str| id.parse().unwrap();
+    let modify = |allows_external, set: Tags, remove: &[&str]| Action::ModifyShare {
+        place: home(),
+        share: share.clone(),
+        allows_external,
+        set,
+        remove: remove.iter().map(ToString::to_string).collect(),
+    };
+    let add = Action::AddToShare {
+        place: home(),
+        share: share.clone(),
+        principals: [account("333333333333")].into(),
+        targets: Vec::new(),
+    };
+    let remove = Action::RemoveFromShare {
+        place: home(),
+        share: share.clone(),
+        principals: ["333333333333".to_owned()].into(),
+        targets: [].into(),
+    };
+    let tags = Tags::from([("team".to_owned(), "blue".to_owned())]);
+    vec![
+        ("CreateResourceShare", create("another")),
+        ("UpdateResourceShare", modify(Some(true), Tags::new(), &[])),
+        ("TagResource", modify(None, tags, &[])),
+        ("UntagResource", modify(None, Tags::new(), &["team"])),
+        ("AssociateResourceShare", add),
+        ("DisassociateResourceShare", remove),
+        ("DeleteResourceShare", Action::DeleteShare { place: home(), share }),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_waits_for_one_try_of_a_share_as_well() {
+    let aws = aws();
+    for (operation, action) in share_actions(&aws).await {
+        aws.lose_replies(operation, usize::MAX);
+        aws.delay(&home(), operation, Duration::from_secs(30));
+        aws.forget_calls();
+        let cancel = CancellationToken::new();
+        let (plan, options) = (plan(vec![(Stage::Shares, vec![action])]), options());
+        let run = execute(&plan, Arc::new(aws.clone()), &options, &cancel);
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            cancel.cancel();
+        };
+        let began = Instant::now();
+        let (outcomes, ()) = tokio::join!(run, stop);
+        assert_eq!((began.elapsed().as_secs(), aws.journal().len()), (30, 1), "{operation}");
+        assert_eq!(outcomes.counts().failed, 1, "{operation}: it may have been done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_share_without_a_reply_is_made_again_and_done_once() {
+    let aws = aws();
+    for (operation, action) in share_actions(&aws).await {
+        aws.lose_replies(operation, 1);
+        aws.forget_calls();
+        let outcomes = run(&aws, &plan(vec![(Stage::Shares, vec![action])])).await;
+        assert!(outcomes.is_complete(), "{operation}: {outcomes:#?}");
+        assert_eq!(calls(&aws, operation), 2, "{operation}");
+    }
+    let left = aws.contents(&home()).shares;
+    assert_eq!(left.iter().map(|share| share.name.as_str()).collect::<Vec<_>>(), ["another"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deadline_ends_between_two_tries() {
     let (aws, interfaces) = aws_with(1);
