@@ -36,7 +36,7 @@ resource "enigma_mirror_fleet" "prod" {
   lifecycle {
     postcondition {
       condition     = self.pending_count == 0
-      error_message = self.summary
+      error_message = "${self.pending_count} of ${self.session_count} sessions are not made; the diagnostics above say why. Apply again."
     }
   }
 }
