@@ -26,6 +26,8 @@ use crate::problem::Path;
 pub enum Flaw {
     /// Two sessions of the fleet have one VNI afterwards.
     DuplicateVni { vni: u32, sessions: Vec<String> },
+    /// An interface is made a target that is one already, or that is mirrored by then.
+    InterfaceTaken { target: String, by: String },
     /// A number is taken on the interface, or two rules of a filter and direction have one number.
     NumberTaken { object: String, number: u16 },
     /// A target is used from a place that it is not shared with by then, or from another Region.
@@ -51,6 +53,9 @@ impl fmt::Display for Flaw {
         match self {
             Self::DuplicateVni { vni, sessions } => {
                 write!(f, "sessions {} would have the same VNI {vni}", sessions.join(", "))
+            }
+            Self::InterfaceTaken { target, by } => {
+                write!(f, "target {target} would be made on an interface that {by} uses")
             }
             Self::NumberTaken { object, number } => write!(f, "number {number} is taken on {object}"),
             Self::NotShared { object, target } => {

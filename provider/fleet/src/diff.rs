@@ -17,7 +17,7 @@ use crate::diff::room::Room;
 use crate::expand::Expansion;
 use crate::finding::{Finding, FindingKind};
 use crate::given::Given;
-use crate::ids::{FilterId, MemberKey, ObjectKey, TargetId};
+use crate::ids::{FilterId, InterfaceId, MemberKey, ObjectKey, TargetId};
 use crate::inventory::{MirrorFilter, MirrorTarget};
 use crate::ownership::Owned;
 use crate::plan::{HeldBack, Plan, Stage, Wave};
@@ -41,10 +41,22 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
         with_adopted = owned.with_adopted(&desired.adopted);
         &with_adopted
     };
+    let labels = desired.labels();
+    let relabelled;
+    let owned = if owned.is_labelled(&labels) {
+        owned
+    } else {
+        let mut copy = owned.clone();
+        copy.relabel(&labels);
+        relabelled = copy;
+        &relabelled
+    };
     let mut draft = Draft::default();
     draft.report_unknown(desired);
     if draft.findings.is_empty() {
         draft.targets(desired, owned, around);
+    }
+    if draft.findings.is_empty() {
         match Room::of(&draft, desired, owned) {
             Ok(room) => {
                 draft.share_out(desired, owned, around, &room);
@@ -55,6 +67,8 @@ pub fn diff(desired: &Expansion, owned: &Owned, around: &Circumstances) -> Plan 
             }
             Err(finding) => draft = Draft { findings: vec![*finding], ..Draft::default() },
         }
+    } else {
+        draft.stages.clear();
     }
     let waves = draft.stages.into_iter().map(|((stage, _), actions)| Wave { stage, actions }).collect();
     Plan {
@@ -77,6 +91,8 @@ struct Draft<'a> {
     /// The existing target or filter that serves each wanted one.
     serving_targets: BTreeMap<&'a ObjectKey, &'a MirrorTarget>,
     serving_filters: BTreeMap<&'a ObjectKey, &'a MirrorFilter>,
+    /// Interfaces that become targets: AWS refuses that while they are sources.
+    new_receivers: BTreeSet<&'a InterfaceId>,
     /// What sessions that stay use once the plan is carried out.
     used_targets: BTreeSet<TargetId>,
     used_filters: BTreeSet<FilterId>,

@@ -152,6 +152,12 @@ impl Expansion {
         }
     }
 
+    /// The label of each destination that is known, for [`Owned::relabel`](crate::ownership::Owned::relabel).
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<&Destination, &Label> {
+        self.targets.iter().filter_map(|(key, one)| Some((one.destination.known()?, &key.label))).collect()
+    }
+
     /// Whether some finding forbids going on.
     #[must_use]
     pub fn has_errors(&self) -> bool {
@@ -180,7 +186,7 @@ pub fn expand(
         with_adopted = adopt::members_with(&spec.name, members, &plan.adopted);
         &with_adopted
     };
-    let mut known = prior.with_observed(&spec.name, members, facts);
+    let mut known = prior.with_observed(spec, members, facts);
     known.stranger_vnis.extend(&facts.stranger_vnis);
     adopt::remember(&mut known, &plan.adopted, &strange_vnis(spec, members, facts));
     let receivers = Receivers::of(spec, home, members, facts);

@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::check::{Flaw, PathKind};
 use crate::filter::IpVersion;
 use crate::ids::{
-    AccountId, InstanceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn, Vni, ZoneName,
+    AccountId, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn,
+    TargetId, Vni, ZoneName,
 };
 use crate::inventory::Direction;
+use crate::plan::Holder;
 use crate::problem::Path;
 use crate::spec::MaxRemovals;
 
@@ -91,6 +93,10 @@ pub enum FindingKind {
     FilterOneVersion { filter: Label, version: IpVersion },
     /// The fleet's members could not be mirrored, and a person asked for that to be an error.
     Ineligible { sources: Sources },
+    /// An interface that shall be a target is one already, of a target that is not the fleet's.
+    InterfaceHasTarget { target: Label, interface: InterfaceId, by: TargetId },
+    /// An interface that shall be a target is a source of sessions that are not the fleet's.
+    InterfaceMirrored { target: Label, interface: InterfaceId, sessions: Vec<Holder> },
     /// The selection left nobody to mirror.
     NothingSelected,
     /// Session numbers up to AWS's largest are taken on these sources.
@@ -182,6 +188,8 @@ impl Finding {
             | Kind::DestinationElsewhere { .. }
             | Kind::DestinationOfAnotherAccount { .. }
             | Kind::Ineligible { .. }
+            | Kind::InterfaceHasTarget { .. }
+            | Kind::InterfaceMirrored { .. }
             | Kind::NumbersExhausted { .. }
             | Kind::OverlappingRules { .. }
             | Kind::PacketLengthOverNlb { .. }

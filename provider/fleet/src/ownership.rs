@@ -10,6 +10,7 @@ use crate::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, Place, Target
 use crate::inventory::{
     Destination, MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, ResourceShare, Tags,
 };
+use crate::spec::FleetSpec;
 
 /// The fleet an object belongs to.
 pub const FLEET_TAG: &str = "enigma:fleet";
@@ -93,6 +94,50 @@ impl Owned {
         owned
     }
 
+    /// Targets by the labels they serve: one that sends where label `x` shall send is `x`'s, whatever its key tag says, unless another of
+    /// that place is tagged so already. A person who renames a label means the same target, and AWS lets an interface have no second one
+    /// (`InvalidNetworkInterface.InUse`), so making another instead could never succeed. The tags themselves stay, so that a plan sets them.
+    pub fn relabel(&mut self, labels: &BTreeMap<&Destination, &Label>) {
+        let wanted = |place: &Place, target: &MirrorTarget| {
+            let label = (*labels.get(&target.destination)?).clone();
+            Some(ObjectKey { place: place.clone(), label })
+        };
+        let serves = |key: &ObjectKey, destination: &Destination| {
+            self.targets.get(key).is_some_and(|list| list.iter().any(|one| one.destination == *destination))
+        };
+        let keyed = self.targets.iter().flat_map(|(key, list)| list.iter().map(move |one| (&key.place, one)));
+        let unkeyed = self.unkeyed_targets.iter().map(|(place, one)| (place, one));
+        let mut moves: BTreeMap<ObjectKey, TargetId> = BTreeMap::new();
+        for (place, target) in keyed.chain(unkeyed) {
+            if let Some(key) = wanted(place, target).filter(|key| !serves(key, &target.destination)) {
+                moves.entry(key).or_insert_with(|| target.id.clone());
+            }
+        }
+        for (key, id) in moves {
+            let from = self.targets.values_mut().find_map(|list| {
+                let position = list.iter().position(|one| one.id == id)?;
+                Some(list.remove(position))
+            });
+            let target = from.or_else(|| {
+                let position = self.unkeyed_targets.iter().position(|(_, one)| one.id == id)?;
+                Some(self.unkeyed_targets.remove(position).1)
+            });
+            let list = self.targets.entry(key).or_default();
+            list.extend(target);
+            list.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        self.targets.retain(|_, list| !list.is_empty());
+    }
+
+    /// Whether [`relabel`](Self::relabel) would change anything.
+    pub(crate) fn is_labelled(&self, labels: &BTreeMap<&Destination, &Label>) -> bool {
+        let is_right = |key: &ObjectKey, target: &MirrorTarget| {
+            labels.get(&target.destination).is_none_or(|label| **label == key.label)
+        };
+        self.unkeyed_targets.iter().all(|(_, target)| !labels.contains_key(&target.destination))
+            && self.targets.iter().all(|(key, list)| list.iter().all(|target| is_right(key, target)))
+    }
+
     /// A session of the fleet may have been seen from its target's account too, where it looks like a stranger's; what its own
     /// account says counts. What strangers use is what those left use.
     fn settle(&mut self) {
@@ -112,6 +157,12 @@ impl Owned {
     pub fn stranger_vnis(&self) -> BTreeSet<u32> {
         self.strangers.values().flatten().filter_map(|session| session.vni).collect()
     }
+}
+
+/// The label of each destination that a specification names, for [`Owned::relabel`].
+#[must_use]
+pub fn labels(spec: &FleetSpec) -> BTreeMap<&Destination, &Label> {
+    spec.targets.iter().filter_map(|(label, one)| Some((one.destination.known()?, label))).collect()
 }
 
 /// Sorts everything that was seen into the fleet's and strangers'.

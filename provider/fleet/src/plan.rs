@@ -19,6 +19,8 @@ pub use held_back::{HeldBack, Holder};
 /// What a wave is for, in the order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Stage {
+    /// Sessions that leave an interface which becomes a target: AWS makes none of a source.
+    FreedInterfaces,
     /// New targets.
     NewTargets,
     /// Shares of targets with other accounts: made, changed, widened.

@@ -21,10 +21,15 @@ fn known(text: &str) -> Given<String> {
 }
 
 fn fleet(target: RawTarget, tags: &[(&str, &str)]) -> FleetSpec {
+    fleet_of(vec![("main", target)], tags)
+}
+
+fn fleet_of(targets: Vec<(&str, RawTarget)>, tags: &[(&str, &str)]) -> FleetSpec {
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), known(value))).collect();
+    let targets = targets.into_iter().map(|(label, target)| (label.to_owned(), Given::Known(target)));
     let raw = RawFleet {
         name: known("prod"),
-        targets: Given::Known([("main".to_owned(), Given::Known(target))].into()),
+        targets: Given::Known(targets.collect()),
         safety: Given::Known(RawSafety { max_removals: known("100%"), ..RawSafety::default() }),
         tags: Given::Known(tags),
         ..RawFleet::default()
@@ -73,6 +78,108 @@ fn with_instances(numbers: impl IntoIterator<Item = u32>) -> World {
         world.launch(number, "m5.large", 0, &[]);
     }
     world
+}
+
+/// The keys of everything that the only wave of a plan tags, and with what.
+fn retagged(plan: &Plan) -> Vec<(Resource, String)> {
+    assert_eq!(stages(plan).len(), 1, "{plan:#?}");
+    let one = |action: &Action| match action {
+        Action::Retag { resource, set, .. } => (resource.clone(), set["enigma:key"].clone()),
+        other => panic!("{other:?}"),
+    };
+    plan.actions().map(one).collect()
+}
+
+#[test]
+fn a_target_keeps_its_sessions_under_another_label() {
+    for target in [interface(900), nlb()] {
+        let mut world = with_instances(1..=3);
+        apply(&mut world, &fleet(target.clone(), &[]));
+        let before = (world.seen.sessions.clone(), world.seen.targets[0].id.clone());
+        let renamed = fleet_of(vec![("collectors", target)], &[]);
+        let told = plan(&world, &renamed, &Circumstances::default());
+        assert_eq!(retagged(&told), [(Resource::Target(before.1.clone()), "collectors".to_owned())]);
+        world.apply(&told, usize::MAX);
+        assert_eq!((world.seen.sessions.clone(), world.seen.targets[0].id.clone()), before);
+        assert_eq!(world.seen.targets[0].tags["Name"], "prod collectors");
+        assert!(plan(&world, &renamed, &Circumstances::default()).is_empty());
+    }
+}
+
+#[test]
+fn two_labels_of_interfaces_may_be_exchanged() {
+    let mut world = with_instances(1..=4);
+    let both = |a, b| fleet_of(vec![("a", interface(a)), ("b", interface(b))], &[]);
+    apply(&mut world, &both(900, 901));
+    let sends =
+        |world: &World| -> Vec<_> { world.seen.sessions.iter().map(|one| one.target.clone()).collect() };
+    let before = sends(&world);
+    apply(&mut world, &both(901, 900));
+    assert_eq!(world.seen.targets.len(), 2);
+    // A label says where its sources go.
+    let after = sends(&world);
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after));
+    assert!(plan(&world, &both(901, 900), &Circumstances::default()).is_empty());
+}
+
+#[test]
+fn a_target_without_its_key_is_taken_for_what_it_is() {
+    let mut world = with_instances(1..=2);
+    let spec = fleet(interface(900), &[]);
+    apply(&mut world, &spec);
+    let id = world.seen.targets[0].id.clone();
+    for lost in [None, Some("somebody's")] {
+        let tags = &mut world.seen.targets[0].tags;
+        match lost {
+            None => drop(tags.remove("enigma:key")),
+            Some(other) => drop(tags.insert("enigma:key".to_owned(), other.to_owned())),
+        }
+        let told = plan(&world, &spec, &Circumstances::default());
+        assert_eq!(retagged(&told), [(Resource::Target(id.clone()), "main".to_owned())]);
+        world.apply(&told, usize::MAX);
+    }
+    assert_eq!(world.seen.targets.len(), 1);
+}
+
+#[test]
+fn a_source_stops_being_one_before_it_becomes_a_target() {
+    let mut world = with_instances(1..=3);
+    apply(&mut world, &fleet(nlb(), &[]));
+    let spec = fleet_of(vec![("main", nlb()), ("probe", interface(2))], &[]);
+    let told = plan(&world, &spec, &Circumstances::default());
+    assert_eq!(
+        stages(&told),
+        [(Stage::FreedInterfaces, 1), (Stage::NewTargets, 1)],
+        "the session on the interface goes first"
+    );
+    world.apply(&told, usize::MAX);
+    assert!(plan(&world, &spec, &Circumstances::default()).is_empty());
+}
+
+#[test]
+fn an_interface_that_others_use_becomes_no_target() {
+    let findings = |world: &World| {
+        let spec = fleet(interface(2), &[]);
+        let told = plan(world, &spec, &Circumstances::default());
+        assert!(told.is_empty(), "nothing is done");
+        let lines = told.findings.iter().map(ToString::to_string);
+        lines.collect::<Vec<_>>()
+    };
+    let mut world = with_instances(1..=2);
+    let session = world.stranger(2, 5, 7);
+    let told = findings(&world);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let words = ["error: ", "targets[\"main\"].network_interface_id", "target main", session.as_str()];
+    assert!(words.iter().all(|word| told[0].contains(word)), "{told:#?}");
+
+    let mut world = with_instances(1..=2);
+    let target = world.add_target(enigma_fleet::inventory::Destination::Interface(eni(2)), BTreeMap::new());
+    let told = findings(&world);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        ["error: ", "target main", target.as_str()].iter().all(|word| told[0].contains(word)),
+        "{told:#?}"
+    );
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
+use enigma_fleet::drift::refresh;
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
+use enigma_fleet::ownership;
 use enigma_fleet::selection::{self, RawRule, RawSelection, Selection, select};
 use enigma_fleet::spec::{
     self, FleetSpec, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange,
@@ -35,7 +37,7 @@ struct Shape {
 fn shape() -> impl Strategy<Value = Shape> {
     (
         0..4_usize,
-        0..4_usize,
+        0..7_usize,
         1..5_i64,
         prop_oneof![Just(24_i64), Just(40), Just(1000)],
         prop::option::of(60..70_i64),
@@ -60,6 +62,10 @@ fn rule(action: &str, local_ports: &[&str]) -> Given<RawFilterRule> {
     })
 }
 
+/// An instance that is a source while it is no target, and the shape in which it is one.
+const RECEIVER: u32 = 30;
+const RECEIVING: usize = 5;
+
 fn fleet(shape: &Shape) -> FleetSpec {
     let rules = match shape.filter {
         0 => vec![rule("accept", &[])],
@@ -82,6 +88,10 @@ fn fleet(shape: &Shape) -> FleetSpec {
         0 => vec![("main", nlb)],
         1 => vec![("a", interface(900, "eu-west-1a")), ("b", interface(901, "eu-west-1b"))],
         2 => vec![("a", interface(900, "eu-west-1a")), ("main", nlb)],
+        // The same receivers under other labels.
+        3 => vec![("b", interface(900, "eu-west-1b")), ("a", interface(901, "eu-west-1a"))],
+        4 => vec![("left", interface(900, "eu-west-1a")), ("right", nlb)],
+        RECEIVING => vec![("a", interface(RECEIVER, "eu-west-1a")), ("main", nlb)],
         _ => vec![("a", interface(901, "eu-west-1b"))],
     };
     let raw = RawFleet {
@@ -115,6 +125,7 @@ enum Event {
     DuplicateSession(Index),
     DeleteRule(Index),
     StrangerUsesOurs(u32, i64),
+    UntagTarget(Index),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -126,6 +137,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (any::<Index>(), 1..50_i64).prop_map(|(index, number)| Event::ChangeSession(index, number)),
         1 => any::<Index>().prop_map(Event::DuplicateSession),
         1 => any::<Index>().prop_map(Event::DeleteRule),
+        1 => any::<Index>().prop_map(Event::UntagTarget),
         1 => (1..30_u32, 1..6_i64).prop_map(|(number, session)| Event::StrangerUsesOurs(number, session)),
     ]
 }
@@ -194,6 +206,14 @@ fn happen(world: &mut World, event: &Event) {
                 }
             }
         }
+        Event::UntagTarget(index) => {
+            let mut ours: Vec<_> =
+                world.seen.targets.iter_mut().filter(|one| one.tags.contains_key("enigma:fleet")).collect();
+            if !ours.is_empty() {
+                let position = index.index(ours.len());
+                ours[position].tags.remove("enigma:key");
+            }
+        }
         Event::DeleteRule(index) => {
             let mut rules: Vec<_> = world
                 .seen
@@ -224,7 +244,9 @@ fn attempt(
     prior: &mut Prior,
     most: usize,
 ) -> Result<(Expansion, usize), TestCaseError> {
-    *prior = world.refresh(prior, &spec.name).prior;
+    let mut seen = world.owned(&spec.name);
+    seen.relabel(&ownership::labels(spec));
+    *prior = refresh(prior, &seen, &world.gone(prior.sessions.keys())).prior;
     let selection = everybody(world);
     let wanted = expand(spec, &home(), &selection.members, prior, &Facts::default());
     // Terraform asks twice and demands one answer.
@@ -282,7 +304,9 @@ proptest! {
         for number in launched {
             world.launch(number, "m5.large", usize::from(number.is_multiple_of(2)), &[]);
         }
+        world.launch(RECEIVER, "m5.large", 0, &[]);
         let mut prior = Prior::default();
+        let mut received = false;
         for (shape, events, cut) in &steps {
             let spec = fleet(shape);
             for event in events {
@@ -294,6 +318,11 @@ proptest! {
             let _cut_off = attempt(&mut world, &spec, &mut prior, cut.index(all + 1))?;
             let (wanted, _) = attempt(&mut world, &spec, &mut prior, usize::MAX)?;
             is_converged(&world, &spec, &wanted)?;
+            let receives = shape.targets == RECEIVING;
+            if std::mem::replace(&mut received, receives) && !receives {
+                // What is no target any more is a source from the next look on.
+                let _joined = attempt(&mut world, &spec, &mut prior, usize::MAX)?;
+            }
             let (again, left) = attempt(&mut world, &spec, &mut prior, usize::MAX)?;
             prop_assert_eq!(left, 0, "the second plan is not empty");
             prop_assert!(again.changes.is_empty(), "the second plan shows {}", again.changes);

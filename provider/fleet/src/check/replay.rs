@@ -127,6 +127,8 @@ impl Model {
     fn apply(&mut self, action: &Action) {
         match action {
             Action::CreateTarget { key, destination, .. } => {
+                self.need_free(key, destination);
+                self.seen.insert(planned(key), destination.clone());
                 self.destinations.insert(destination.clone());
                 self.targets.insert(planned(key));
                 self.shares.put_target(planned(key), &key.place);
@@ -207,6 +209,7 @@ impl Model {
                     self.not_ours(id);
                 }
                 self.need_unused(id.as_str(), |session| &session.target);
+                self.seen.remove(id.as_str());
             }
             Action::CreateShare { .. }
             | Action::ModifyShare { .. }
@@ -236,6 +239,17 @@ impl Model {
             self.flaws.push(Flaw::ReferenceMissing { object: format!("session {key}"), reference });
         }
         self.need_reach(key, target);
+    }
+
+    /// AWS makes an interface a target once, and not while it is a source, whosever target or session that is.
+    fn need_free(&mut self, key: &ObjectKey, destination: &Destination) {
+        let Destination::Interface(interface) = destination else { return };
+        let target = self.seen.iter().find(|(_, other)| *other == destination).map(|(name, _)| name.clone());
+        let is_source =
+            |(key, list): &(&MemberKey, &Vec<Session>)| key.interface == *interface && !list.is_empty();
+        let source = self.sessions.iter().find(is_source).map(|(key, _)| format!("the session of {key}"));
+        let flaw = |by| Flaw::InterfaceTaken { target: key.to_string(), by };
+        self.flaws.extend(target.map(|name| format!("target {name}")).into_iter().chain(source).map(flaw));
     }
 
     fn need_unused(&mut self, id: &str, used: impl Fn(&Session) -> &Name) {

@@ -324,3 +324,25 @@ fn sessions_of_nobody_are_taken_over_only_with_their_own_key_and_on_the_way_to_t
     let found = flaws(vec![(Stage::Adoptions, vec![unclaimed])]);
     assert!(matches!(found.as_slice(), [Flaw::NotOurs { .. }]), "{found:?}");
 }
+
+#[test]
+fn an_interface_becomes_a_target_only_while_nothing_uses_it() {
+    let target = |number: u32| Action::CreateTarget {
+        key: object("new"),
+        destination: Destination::Interface(member(number).interface),
+        description: String::new(),
+        tags: ours("new"),
+    };
+    let why = |waves| match flaws(waves).as_slice() {
+        [Flaw::InterfaceTaken { by, .. }] => by.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(vec![(Stage::NewTargets, vec![target(2)])]), format!("the session of {}", member(2)));
+    assert_eq!(
+        flaws(vec![(Stage::FreedInterfaces, vec![delete(2)]), (Stage::NewTargets, vec![target(2)])]),
+        []
+    );
+    assert_eq!(flaws(vec![(Stage::NewTargets, vec![target(3)])]), []);
+    let twice = why(vec![(Stage::NewTargets, vec![target(3), target(3)])]);
+    assert_eq!(twice, format!("target new {}", object("new")));
+}

@@ -8,14 +8,15 @@ use crate::expand::{DesiredFilter, Expansion};
 use crate::filter::{RuleStep, transition};
 use crate::finding::{Finding, FindingKind};
 use crate::given::Given;
-use crate::ids::{FilterId, Label, ObjectKey, Place};
-use crate::inventory::{MirrorFilter, Tags};
+use crate::ids::{FilterId, InterfaceId, Label, ObjectKey, Place};
+use crate::inventory::{Destination, MirrorFilter, Tags};
 use crate::ownership::Owned;
-use crate::plan::Stage;
+use crate::plan::{Holder, Stage};
 use crate::problem::Path;
 
 impl<'a> Draft<'a> {
-    /// Finds or makes the wanted targets. A destination cannot be changed, so another destination is another target.
+    /// Finds or makes the wanted targets. A destination cannot be changed, so another destination is another target. An interface that
+    /// others use already can be made none, which is said before anything is done.
     pub(super) fn targets(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
         for (key, wanted) in &desired.targets {
             let (Given::Known(destination), Given::Known(tags)) = (&wanted.destination, &wanted.tags) else {
@@ -26,6 +27,10 @@ impl<'a> Draft<'a> {
                 self.serving_targets.insert(key, target);
                 self.retag(&key.place, Resource::Target(target.id.clone()), &target.tags, tags, around);
             } else {
+                if let Destination::Interface(interface) = destination {
+                    self.new_receivers.insert(interface);
+                    self.receiver_taken(key, interface, owned);
+                }
                 let action = Action::CreateTarget {
                     key: key.clone(),
                     destination: destination.clone(),
@@ -34,6 +39,30 @@ impl<'a> Draft<'a> {
                 };
                 self.push(Stage::NewTargets, action);
             }
+        }
+    }
+
+    /// AWS lets an interface have one target, and none while it is a source (`InvalidNetworkInterface.InUse`). Sessions of the fleet
+    /// itself leave before.
+    fn receiver_taken(&mut self, key: &ObjectKey, interface: &InterfaceId, owned: &Owned) {
+        let at = Path::root().attr("targets").key(key.label.as_str()).attr("network_interface_id");
+        let target = || key.label.clone();
+        let here =
+            owned.destinations.iter().find(|(_, to)| **to == Destination::Interface(interface.clone()));
+        if let Some((id, _)) = here {
+            let kind = FindingKind::InterfaceHasTarget {
+                target: target(),
+                interface: interface.clone(),
+                by: id.clone(),
+            };
+            self.findings.push(Finding::at(at.clone(), kind));
+        }
+        let strange = owned.strangers.iter().filter(|(source, _)| source.interface == *interface);
+        let sessions: Vec<Holder> = strange.flat_map(|(_, list)| list).map(Holder::of).collect();
+        if !sessions.is_empty() {
+            let kind =
+                FindingKind::InterfaceMirrored { target: target(), interface: interface.clone(), sessions };
+            self.findings.push(Finding::at(at, kind));
         }
     }
 

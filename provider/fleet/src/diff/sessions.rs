@@ -54,8 +54,13 @@ impl<'a> Draft<'a> {
                     self.used_filters.insert(session.filter.clone());
                     continue;
                 }
-                let goes_first = room.goes_first(key, session);
-                let stage = if goes_first { Stage::FreedSources } else { Stage::RemovedSessions };
+                let stage = if self.new_receivers.contains(&key.interface) {
+                    Stage::FreedInterfaces
+                } else if room.goes_first(key, session) {
+                    Stage::FreedSources
+                } else {
+                    Stage::RemovedSessions
+                };
                 self.delete(stage, key, session);
             }
         }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expand::Facts;
-use crate::ids::{FleetName, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
-use crate::selection::Member;
+use crate::ids::{Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
+use crate::selection::{HeldSession, Member};
+use crate::spec::FleetSpec;
 
 /// Everything a plan remembers: state, not observation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,13 +87,20 @@ impl Prior {
     /// or state was lost). What lives keeps its target, number and VNI either way.
     pub(super) fn with_observed(
         &self,
-        fleet: &FleetName,
+        spec: &FleetSpec,
         members: &BTreeMap<MemberKey, Member>,
         facts: &Facts,
     ) -> Self {
+        let fleet = &spec.name;
+        let label = |held: &HeldSession| held.target.as_ref().and_then(|id| facts.labels.get(id)).cloned();
         let mut known = self.clone();
         for (key, member) in members {
-            if known.sessions.contains_key(key) {
+            if let Some(session) = known.sessions.get_mut(key) {
+                // A label that is gone may have been renamed: then the session stays where it sends.
+                if session.target.as_ref().is_some_and(|target| !spec.targets.contains_key(target)) {
+                    let it = member.held.iter().find(|held| Some(&held.session) == session.session.as_ref());
+                    session.target = it.and_then(label).or(session.target.take());
+                }
                 continue;
             }
             let ours = member.held.iter().filter(|held| held.fleet.as_deref() == Some(fleet.as_str()));
@@ -101,7 +109,7 @@ impl Prior {
                 let vni = held.vni.and_then(|vni| Vni::try_from(i64::from(vni)).ok());
                 let session = PriorSession {
                     session: Some(held.session.clone()),
-                    target: held.target.as_ref().and_then(|id| facts.labels.get(id)).cloned(),
+                    target: label(held),
                     filter: None,
                     number: held.number,
                     vni,

@@ -120,6 +120,21 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("{} cannot be mirrored", interfaces(sources)),
             format!("safety.on_ineligible is \"fail\", so nothing is done: {}. Make room for them, leave them out with a rule, or set it to \"skip\".", list(sources)),
         ),
+        Kind::InterfaceHasTarget { target, interface, by } => (
+            format!("The interface of target {target} is a mirror target already"),
+            format!(
+                "{by}, which carries no tag of this fleet, is a target of {interface}, and AWS lets an interface have one, so target {target} \
+                 cannot be made. Write another interface, or remove {by} first: its sessions end with it, or must send elsewhere before."
+            ),
+        ),
+        Kind::InterfaceMirrored { target, interface, sessions } => (
+            format!("The interface of target {target} is mirrored itself"),
+            format!(
+                "{interface} is the source of {}, and AWS makes no target of a source. Write another interface, or have what \
+                 mirrors it removed by its owner first.",
+                join(sessions)
+            ),
+        ),
         Kind::NothingSelected => (
             "Nothing would be mirrored".to_owned(),
             "The selection has no members. Look at the selection's rules, and at what it skipped and why.".to_owned(),

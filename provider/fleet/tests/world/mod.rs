@@ -235,7 +235,7 @@ impl World {
         self.next
     }
 
-    fn add_target(&mut self, destination: Destination, tags: Tags) -> TargetId {
+    pub(crate) fn add_target(&mut self, destination: Destination, tags: Tags) -> TargetId {
         let id: TargetId = format!("tmt-{:08x}", self.count()).parse().unwrap();
         let target = MirrorTarget {
             id: id.clone(),
@@ -266,6 +266,7 @@ impl World {
     pub(crate) fn act(&mut self, action: &Action) {
         match action {
             Action::CreateTarget { key, destination, tags, .. } => {
+                self.check_receiver(destination);
                 let id = self.add_target(destination.clone(), tags.clone());
                 self.made_targets.insert(key.clone(), id);
             }
@@ -401,6 +402,14 @@ impl World {
             }
             Resource::Session(id) => &mut seen.sessions.iter_mut().find(|one| one.id == *id).unwrap().tags,
         }
+    }
+
+    /// An interface is a target once, and not while it is a source.
+    fn check_receiver(&self, destination: &Destination) {
+        let Destination::Interface(id) = destination else { return };
+        let is_target = self.seen.targets.iter().any(|one| one.destination == *destination);
+        let is_source = self.seen.sessions.iter().any(|one| one.interface == *id);
+        assert!(!is_target && !is_source, "InvalidNetworkInterface.InUse {id}");
     }
 
     fn check_sessions(&self, interface: &InterfaceId) {

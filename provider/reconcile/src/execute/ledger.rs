@@ -76,7 +76,9 @@ impl Ledger {
         }
         let freeing = entries
             .iter()
-            .filter(|(wave, _)| matches!(plan.waves[*wave].stage, Stage::FreedInterfaces | Stage::FreedSources))
+            .filter(|(wave, _)| {
+                matches!(plan.waves[*wave].stage, Stage::FreedInterfaces | Stage::FreedSources)
+            })
             .map(|(wave, action)| (*wave, action.place().clone()))
             .collect();
         let outcomes = Mutex::new(vec![None; entries.len()]);
@@ -335,7 +337,8 @@ fn is_withdrawal(action: &Action) -> bool {
 fn takes_room(action: &Action) -> bool {
     match action {
         // An interface is no target while it is a source, and whoever owns its subnet may have made that session.
-        Action::CreateTarget { destination: Destination::Interface(_), .. } | Action::CreateSession { .. } => true,
+        Action::CreateTarget { destination: Destination::Interface(_), .. }
+        | Action::CreateSession { .. } => true,
         Action::ModifySession { change, .. } => change.target.is_some(),
         _ => false,
     }

@@ -62,9 +62,10 @@ impl Rooms {
         for (key, target) in &desired.targets {
             let Some(limit) = target.limit else { continue };
             limits.insert(planned(key), limit);
-            let existing = owned.targets.get(key).into_iter().flatten();
-            let serving = existing.filter(|one| target.destination.known() == Some(&one.destination));
-            limits.extend(serving.map(|one| (one.id.to_string(), limit)));
+            // AWS limits what an interface takes, whatever its target is called.
+            let existing =
+                owned.destinations.iter().filter(|(_, to)| target.destination.known() == Some(*to));
+            limits.extend(existing.map(|(id, _)| (id.to_string(), limit)));
         }
         let mut rooms = Self {
             limits,
