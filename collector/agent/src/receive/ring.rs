@@ -18,6 +18,7 @@ use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::mapping::{self, Mapping};
 use super::steer::{self, Wrapping};
+pub(crate) use filter::is_fragment;
 
 /// Bytes of a block: large enough that handing one over is nothing beside the packets in it, small enough that it is
 /// handed over while its packets are still in the cache.
@@ -190,11 +191,6 @@ impl PacketRing {
         self.drops += u64::from(mapping::drops(self.socket.as_fd()).unwrap_or(0));
         self.drops
     }
-}
-
-/// Whether a packet that passed the filter is the first fragment of an IPv6 datagram.
-pub(crate) fn is_fragment(packet: &[u8]) -> bool {
-    packet.get(6) == Some(&filter::FRAGMENT) && packet.first().is_some_and(|first| first >> 4 == 6)
 }
 
 /// Reads a block that nobody promises anything of.

@@ -5,8 +5,8 @@
 //! left out on purpose: two copies of a packet, from two mirrored interfaces, meet.
 //!
 //! By addresses alone go fragments, heads too (only the head names the ports, and its tails must find it); tunnels whose
-//! source port is made of what is inside ([`tunnel::ONE_WAY_PORTS`]), and so differs by direction; and packets with IPv6
-//! extension headers, which are not walked. What is not IP behind at most two VLAN tags goes by its Ethernet addresses.
+//! source port is made of what is inside ([`tunnel::ONE_WAY_PORTS`]), and so differs by direction; and mirrored
+//! packets with IPv6 extension headers, which are not walked. What is not IP behind at most two VLAN tags goes by its Ethernet addresses.
 
 use enigma_wire::{geneve, tunnel};
 use libc::sock_filter as Instruction;
@@ -57,6 +57,13 @@ const MIX: [(u32, u32); 3] = [(16, 0x85eb_ca6b), (13, 0xc2b2_ae35), (16, 1)];
 /// VLAN tags that are stepped over: one, or two of a provider's stack (IEEE 802.1Q).
 const TAGS: usize = 2;
 
+/// Extension headers of an outer IPv6 packet that are stepped over (RFC 8200 section 4): hop-by-hop options, routing,
+/// destination options. AWS sends none; somebody else's tunnel might.
+pub(super) const EXTENSIONS: [u8; 3] = [0, 43, 60];
+
+/// How many of them: one of each.
+pub(super) const MOST_EXTENSIONS: usize = 3;
+
 /// Protocols with ports (IANA).
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -106,6 +113,8 @@ enum Place {
     Frame,
     /// The tag of this number is stepped over.
     Tag(usize),
+    /// The same for an extension header.
+    Extension(usize),
     EtherType,
     Ipv6,
     /// An IPv4 packet of TCP or UDP that is whole.
@@ -116,13 +125,16 @@ enum Place {
     Mix,
     /// The payload ends too early.
     NoChoice,
+    /// The same, for those who cannot jump as far as that.
+    NoChoiceFromAfar,
     Nowhere,
 }
 
 /// A program with named places.
-#[derive(Default)]
 struct Assembly {
     program: Vec<Instruction>,
+    /// Where a payload that ends too early goes, from the part that is being written.
+    too_short: Place,
     /// Instructions whose jumps are still open, each with where it goes when true and when false.
     jumps: Vec<(usize, Place, Place)>,
     places: Vec<(Place, usize)>,
@@ -149,7 +161,7 @@ impl Assembly {
         self.add(LD_CELL, AT);
         self.add(ADD, bytes);
         self.add(LDX_CELL, LENGTH);
-        self.jump(IF_MORE_X, 0, Place::NoChoice, Place::Next);
+        self.jump(IF_MORE_X, 0, self.too_short, Place::Next);
         self.add(LDX_CELL, AT);
     }
 
@@ -196,8 +208,12 @@ impl Assembly {
             if u32::from(instruction.code) == ALWAYS {
                 instruction.k = distance(yes) as u32;
             } else {
-                // The whole program is far below the 255 instructions a conditional jump can reach.
-                (instruction.jt, instruction.jf) = (distance(yes) as u8, distance(no) as u8);
+                // A conditional jump reaches 255 instructions; the parts are laid out so that each does.
+                let near = |place| {
+                    debug_assert!(distance(place) <= 255, "instruction {at} jumps by {}", distance(place));
+                    distance(place) as u8
+                };
+                (instruction.jt, instruction.jf) = (near(yes), near(no));
             }
         }
         self.program
@@ -207,7 +223,8 @@ impl Assembly {
 /// The program for a group of `workers` sockets or rings, at least one. It runs on the UDP payload (of a ring, on the
 /// whole packet) and answers the number of a worker, in the order in which they joined the group.
 pub(crate) fn program(wrapping: Wrapping, workers: u32) -> Vec<Instruction> {
-    let mut code = Assembly::default();
+    let mut code =
+        Assembly { program: Vec::new(), too_short: Place::NoChoice, jumps: Vec::new(), places: Vec::new() };
     code.add(LD_LENGTH, 0);
     code.add(STORE, LENGTH);
     match wrapping {
@@ -301,14 +318,34 @@ fn unwrap_geneve(code: &mut Assembly) {
 /// Steps over the outer IP header and UDP. The filter in front has let through UDP to one of two ports only, so that
 /// what is not GENEVE's is VXLAN's.
 fn unwrap_packet(code: &mut Assembly) {
+    code.too_short = Place::NoChoiceFromAfar;
     code.add(LD_VALUE, 0);
     code.add(STORE, AT);
     code.need(20);
     code.add(LD_BYTE, 0);
     code.add(RIGHT, 4);
     code.jump(IF_EQUAL, 4, Place::PacketIpv4, Place::Next);
-    code.jump(IF_EQUAL, 6, Place::Next, Place::NoChoice);
+    code.jump(IF_EQUAL, 6, Place::Next, Place::NoChoiceFromAfar);
+    code.add(LD_BYTE, 6);
+    code.add(STORE, ASIDE);
     code.skip(40);
+    for number in 0..MOST_EXTENSIONS {
+        let over = Place::Extension(number);
+        code.add(LD_CELL, ASIDE);
+        let [first, second, third] = EXTENSIONS.map(u32::from);
+        code.jump(IF_EQUAL, first, over, Place::Next);
+        code.jump(IF_EQUAL, second, over, Place::Next);
+        code.jump(IF_EQUAL, third, over, Place::PacketUdp);
+        code.place(over);
+        code.need(8);
+        code.add(LD_BYTE, 0);
+        code.add(STORE, ASIDE);
+        code.add(LD_BYTE, 1);
+        code.add(ADD, 1);
+        code.add(LEFT, 3);
+        code.add(ADD_X, 0);
+        code.add(STORE, AT);
+    }
     code.jump(ALWAYS, 0, Place::PacketUdp, Place::Next);
     code.place(Place::PacketIpv4);
     header_length(code, 0);
@@ -322,6 +359,9 @@ fn unwrap_packet(code: &mut Assembly) {
     code.jump(IF_EQUAL, u32::from(geneve::PORT), Place::Geneve, Place::Next);
     code.skip(8);
     code.jump(ALWAYS, 0, Place::Frame, Place::Next);
+    code.place(Place::NoChoiceFromAfar);
+    code.jump(ALWAYS, 0, Place::NoChoice, Place::Next);
+    code.too_short = Place::NoChoice;
 }
 
 /// Leaves in A where the IPv4 header that begins `offset` behind X ends, less that offset.

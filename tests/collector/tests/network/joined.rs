@@ -116,3 +116,38 @@ fn datagrams_that_the_kernel_joined_count_one_by_one() {
     let ended = collector.stop();
     assert_eq!((ended.code, read(&ended.records())["conn"].len()), (Some(0), 4_000), "{}", ended.said);
 }
+
+#[test]
+fn extension_headers_around_ipv6_mirror_traffic_part_no_flow() {
+    let topology = match Topology::quiet() {
+        Ok(topology) => topology,
+        Err(why) => return skip(why),
+    };
+    topology.stop_before_udp();
+    let config = "shutdown.drain = \"0s\"\nreceive.listen = \"[::]:4789\"\nreceive.mode = \"ring\"\nreceive.workers = 2\n";
+    let collector = Collector::start(&topology, 4789, config);
+    // Both directions of a hundred flows, behind destination options, hop-by-hop options, both and none.
+    let script = "import socket, struct\n\
+        HOP, DST = 54, 59\n\
+        pad = lambda units: bytes([0, units, 1, units * 8 + 4]) + bytes(units * 8 + 4)\n\
+        def inner(n, back):\n\
+        \x20   ends = [(b'\\x0a\\1\\0\\1', 1024 + n), (b'\\x0a\\1\\0\\2', 53)][::-1 if back else 1]\n\
+        \x20   ip = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 28, 0, 0, 64, 17, 0, ends[0][0], ends[1][0])\n\
+        \x20   return b'\\x08\\0\\0\\0\\0\\0\\7\\0' + bytes(12) + b'\\x08\\0' + ip + struct.pack('>4H', ends[0][1], ends[1][1], 8, 0)\n\
+        for options in [[], [(DST, pad(0))], [(HOP, pad(2))], [(HOP, pad(0)), (DST, pad(1))]]:\n\
+        \x20   s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(('fd67:1::1', 0))\n\
+        \x20   for option, value in options: s.setsockopt(socket.IPPROTO_IPV6, option, value)\n\
+        \x20   for n in range(100):\n\
+        \x20       for back in [False, True]: s.sendto(inner(n, back), ('fd67::10', 4789))\n";
+    let script = script.replace("fd67::10", Outer::V6.collector());
+    topology.run(Host::A, "python3", &["-c", &script]);
+    let status = collector.wait_status("all datagrams", |status| status["packets"]["received"] == 800);
+    assert_eq!(status["packets"]["decoded"], 800, "{status}");
+    let ended = collector.stop();
+    let conn = &read(&ended.records())["conn"];
+    // A flow whose packets went to two workers would be two records.
+    assert_eq!(
+        (ended.code, conn.len(), sum(conn, "orig_pkts"), sum(conn, "resp_pkts")),
+        (Some(0), 100, 400, 400)
+    );
+}

@@ -1,12 +1,13 @@
 //! The program that decides which packets a ring takes (classic BPF, Linux Documentation/networking/filter.rst): UDP
 //! datagrams from elsewhere to the ports and the address asked for. It runs on the packet from its IP header on, and
 //! behind the kernel's putting together of IPv4 fragments. Of a datagram in IPv6 fragments it takes the first one,
-//! which names the ports, so that it can be counted. IPv6 packets with other extension headers in front of UDP are left
-//! out.
+//! which names the ports, so that it can be counted. Other extension headers in front of UDP are stepped over, up to three.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use libc::sock_filter as Instruction;
+
+use super::super::steer::{EXTENSIONS, MOST_EXTENSIONS};
 
 /// Takes nothing.
 pub(super) const REFUSE: Instruction = Instruction { code: RETURN, jt: 0, jf: 0, k: 0 };
@@ -18,8 +19,16 @@ const WHOLE: u32 = 0x4_0000;
 const LD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
 const LD_HALF: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
 const LD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const LD_BYTE_X: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_IND) as u16;
 const LD_HALF_X: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_IND) as u16;
 const LDX_HEADER: u16 = (libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH) as u16;
+const LDX_VALUE: u16 = (libc::BPF_LDX | libc::BPF_IMM) as u16;
+const LD_CELL: u16 = (libc::BPF_LD | libc::BPF_MEM) as u16;
+const STORE: u16 = libc::BPF_ST as u16;
+const TO_X: u16 = (libc::BPF_MISC | libc::BPF_TAX) as u16;
+const ADD: u16 = (libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K) as u16;
+const ADD_X: u16 = (libc::BPF_ALU | libc::BPF_ADD | libc::BPF_X) as u16;
+const LEFT: u16 = (libc::BPF_ALU | libc::BPF_LSH | libc::BPF_K) as u16;
 const RIGHT: u16 = (libc::BPF_ALU | libc::BPF_RSH | libc::BPF_K) as u16;
 const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const IF_BITS: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
@@ -37,8 +46,11 @@ pub(super) const FRAGMENT: u8 = 44;
 #[derive(Clone, Copy)]
 enum To {
     Next,
+    /// Past so many more instructions.
+    Past(u8),
     Ipv6,
     Fragment,
+    Ports,
     Refuse,
     Take,
 }
@@ -72,36 +84,28 @@ pub(super) fn program(address: IpAddr, ports: &[u16]) -> Vec<Instruction> {
     }
     add(RETURN, 0, To::Next, To::Next);
     let ipv6 = steps.len();
-    let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
     if let IpAddr::V6(address) = address {
-        add(IF_EQUAL, 6, To::Next, To::Refuse);
-        if !address.is_unspecified() {
-            for (offset, shift) in (24..).step_by(4).zip([96, 64, 32, 0]) {
-                add(LD_WORD, offset, To::Next, To::Next);
-                add(IF_EQUAL, (address.to_bits() >> shift) as u32, To::Next, To::Refuse);
-            }
-        }
-        add(LD_BYTE, 6, To::Next, To::Next);
-        add(IF_EQUAL, UDP, To::Next, To::Fragment);
-        add(LD_HALF, 40 + 2, To::Next, To::Next);
-        for port in ports {
-            add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
-        }
+        find_udp(&mut steps, address);
     }
+    let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
     add(RETURN, 0, To::Next, To::Next);
     let fragment = steps.len();
     let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
-    if address.is_ipv6() {
-        add(IF_EQUAL, u32::from(FRAGMENT), To::Next, To::Refuse);
-        add(LD_BYTE, 40, To::Next, To::Next);
-        add(IF_EQUAL, UDP, To::Next, To::Refuse);
-        // The upper 13 bits are the offset.
-        add(LD_HALF, 40 + 2, To::Next, To::Next);
-        add(IF_BITS, 0xfff8, To::Refuse, To::Next);
-        add(LD_HALF, 48 + 2, To::Next, To::Next);
-        for port in ports {
-            add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
-        }
+    add(LD_BYTE_X, 0, To::Next, To::Next);
+    add(IF_EQUAL, UDP, To::Next, To::Refuse);
+    // The upper 13 bits are the offset.
+    add(LD_HALF_X, 2, To::Next, To::Next);
+    add(IF_BITS, 0xfff8, To::Refuse, To::Next);
+    add(LD_HALF_X, 8 + 2, To::Next, To::Next);
+    for port in ports {
+        add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
+    }
+    add(RETURN, 0, To::Next, To::Next);
+    let behind = steps.len();
+    let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
+    add(LD_HALF_X, 2, To::Next, To::Next);
+    for port in ports {
+        add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
     }
     add(RETURN, 0, To::Next, To::Next);
     add(RETURN, WHOLE, To::Next, To::Next);
@@ -110,15 +114,74 @@ pub(super) fn program(address: IpAddr, ports: &[u16]) -> Vec<Instruction> {
         .iter()
         .enumerate()
         .map(|(at, (code, operand, yes, no))| {
-            let distance = |to: &To| match to {
-                To::Next => 0,
+            let distance = |to: &To| {
+                let target = match to {
+                    To::Next => at + 1,
+                    To::Past(more) => at + 1 + usize::from(*more),
+                    To::Ipv6 => ipv6,
+                    To::Fragment => fragment,
+                    To::Ports => behind,
+                    To::Refuse => refuse,
+                    To::Take => take,
+                };
                 // The whole program is far below the 255 instructions a jump can reach.
-                To::Ipv6 => (ipv6 - at - 1) as u8,
-                To::Fragment => (fragment - at - 1) as u8,
-                To::Refuse => (refuse - at - 1) as u8,
-                To::Take => (take - at - 1) as u8,
+                (target - at - 1) as u8
             };
             Instruction { code: *code, jt: distance(yes), jf: distance(no), k: *operand }
         })
         .collect()
+}
+
+/// With the version in A: goes where UDP, or a fragment of it, begins at X. Refuses packets to others than `address` and
+/// those whose UDP header lies behind more extension headers than are stepped over.
+fn find_udp(steps: &mut Vec<(u16, u32, To, To)>, address: Ipv6Addr) {
+    let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
+    add(IF_EQUAL, 6, To::Next, To::Refuse);
+    if !address.is_unspecified() {
+        for (offset, shift) in (24..).step_by(4).zip([96, 64, 32, 0]) {
+            add(LD_WORD, offset, To::Next, To::Next);
+            add(IF_EQUAL, (address.to_bits() >> shift) as u32, To::Next, To::Refuse);
+        }
+    }
+    add(LDX_VALUE, 40, To::Next, To::Next);
+    add(LD_BYTE, 6, To::Next, To::Next);
+    let [first, second, third] = EXTENSIONS.map(u32::from);
+    for _ in 0..MOST_EXTENSIONS {
+        add(IF_EQUAL, UDP, To::Ports, To::Next);
+        add(IF_EQUAL, u32::from(FRAGMENT), To::Fragment, To::Next);
+        add(IF_EQUAL, first, To::Past(2), To::Next);
+        add(IF_EQUAL, second, To::Past(1), To::Next);
+        add(IF_EQUAL, third, To::Next, To::Refuse);
+        // What comes next, and the length in units of eight bytes, the first not counted (RFC 8200 section 4.3).
+        add(LD_BYTE_X, 0, To::Next, To::Next);
+        add(STORE, 0, To::Next, To::Next);
+        add(LD_BYTE_X, 1, To::Next, To::Next);
+        add(ADD, 1, To::Next, To::Next);
+        add(LEFT, 3, To::Next, To::Next);
+        add(ADD_X, 0, To::Next, To::Next);
+        add(TO_X, 0, To::Next, To::Next);
+        add(LD_CELL, 0, To::Next, To::Next);
+    }
+    add(IF_EQUAL, UDP, To::Ports, To::Next);
+    add(IF_EQUAL, u32::from(FRAGMENT), To::Fragment, To::Next);
+}
+
+/// Whether a packet that passed the filter is the first fragment of an IPv6 datagram.
+pub(crate) fn is_fragment(packet: &[u8]) -> bool {
+    if packet.first().is_none_or(|first| first >> 4 != 6) {
+        return false;
+    }
+    let (mut next, mut at) = (packet.get(6), 40);
+    for _ in 0..=MOST_EXTENSIONS {
+        match next {
+            Some(&FRAGMENT) => return true,
+            Some(kind) if EXTENSIONS.contains(kind) => {
+                let Some(length) = packet.get(at + 1) else { return false };
+                next = packet.get(at);
+                at += (usize::from(*length) + 1) * 8;
+            }
+            _ => return false,
+        }
+    }
+    false
 }

@@ -10,7 +10,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The machine of classic BPF as far as the filter uses it; a load beyond the end refuses, as in the kernel.
 fn run(program: &[libc::sock_filter], packet: &[u8]) -> u32 {
-    let (mut a, mut x, mut at) = (0_u32, 0_u32, 0);
+    let (mut a, mut x, mut aside, mut at) = (0_u32, 0_u32, 0_u32, 0);
     loop {
         let step = program[at];
         at += 1;
@@ -26,7 +26,24 @@ fn run(program: &[libc::sock_filter], packet: &[u8]) -> u32 {
             code if code == libc::BPF_LD | libc::BPF_B | libc::BPF_ABS => load(step.k, 1),
             code if code == libc::BPF_LD | libc::BPF_H | libc::BPF_ABS => load(step.k, 2),
             code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => load(step.k, 4),
+            code if code == libc::BPF_LD | libc::BPF_B | libc::BPF_IND => load(x + step.k, 1),
             code if code == libc::BPF_LD | libc::BPF_H | libc::BPF_IND => load(x + step.k, 2),
+            code if code == libc::BPF_LD | libc::BPF_MEM => Some(aside),
+            code if code == libc::BPF_ST => {
+                aside = a;
+                continue;
+            }
+            code if code == libc::BPF_LDX | libc::BPF_IMM => {
+                x = step.k;
+                continue;
+            }
+            code if code == libc::BPF_MISC | libc::BPF_TAX => {
+                x = a;
+                continue;
+            }
+            code if code == libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K => Some(a + step.k),
+            code if code == libc::BPF_ALU | libc::BPF_ADD | libc::BPF_X => Some(a + x),
+            code if code == libc::BPF_ALU | libc::BPF_LSH | libc::BPF_K => Some(a << step.k),
             code if code == libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH => {
                 let Some(byte) = load(step.k, 1) else { return 0 };
                 x = (byte & 0xf) * 4;
@@ -111,6 +128,49 @@ fn the_filter_takes_whole_datagrams_to_its_ports_and_address_only() {
         assert_eq!(run(&filter::program("fd00::2".parse().unwrap(), &[4789]), &fragment), 0);
     }
     assert!(!is_fragment(&to("10.0.0.1:4789")) && !is_fragment(b""));
+}
+
+/// An IPv6 packet with these extension headers, kind and length in units of eight bytes, in front of what it had.
+fn extended(packet: &[u8], headers: &[(u8, u8)]) -> Vec<u8> {
+    let mut whole = packet[..40].to_vec();
+    let mut kinds = headers.iter().map(|header| header.0).chain([packet[6]]);
+    whole[6] = kinds.next().unwrap();
+    for ((_, units), next) in headers.iter().zip(kinds) {
+        whole.extend([next, *units]);
+        whole.extend(vec![0; 6 + usize::from(*units) * 8]);
+    }
+    whole.extend(&packet[40..]);
+    whole
+}
+
+#[test]
+fn the_filter_steps_over_three_extension_headers_and_cut_ones_are_left_out() {
+    let any: IpAddr = "::".parse().unwrap();
+    let program = filter::program(any, &[4789, 6081]);
+    let whole = to("[fd00::1]:6081");
+    let mut fragment = [&whole[..40], &[17, 0, 0, 1, 1, 2, 3, 4], &whole[40..]].concat();
+    fragment[6] = 44;
+    for headers in [&[(0, 0)][..], &[(60, 3)], &[(43, 255), (60, 0)], &[(0, 1), (43, 2), (60, 4)]] {
+        for (packet, is_first) in [(&whole, false), (&fragment, true)] {
+            let packet = extended(packet, headers);
+            assert!(run(&program, &packet) > 65_535, "{headers:?}");
+            assert_eq!(is_fragment(&packet), is_first, "{headers:?}");
+            for cut in 0..packet.len() - 5 {
+                assert_eq!(run(&program, &packet[..cut]), 0, "{headers:?} cut at {cut}");
+                is_fragment(&packet[..cut]);
+            }
+            assert_eq!(run(&filter::program("fd00::2".parse().unwrap(), &[6081]), &packet), 0);
+        }
+        let elsewhere = extended(&to("[fd00::1]:53"), headers);
+        assert_eq!(run(&program, &elsewhere), 0);
+    }
+    // Four of them, and kinds that are not stepped over: no next header, mobility, encryption.
+    let four = extended(&whole, &[(0, 0), (60, 0), (43, 0), (60, 0)]);
+    assert_eq!(run(&program, &four), 0);
+    assert!(!is_fragment(&extended(&fragment, &[(0, 0), (60, 0), (43, 0), (60, 0)])));
+    for kind in [59, 135, 50, 51] {
+        assert_eq!(run(&program, &extended(&whole, &[(kind, 0)])), 0, "{kind}");
+    }
 }
 
 /// A block with these packets, as the kernel lays it out.

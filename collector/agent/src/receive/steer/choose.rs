@@ -3,7 +3,7 @@
 
 use enigma_wire::{geneve, tunnel};
 
-use super::{ASTRAY, ASTRAY_WORDS, MIX, PORT_SPREAD, TAGS, TCP, UDP, Wrapping};
+use super::{ASTRAY, ASTRAY_WORDS, EXTENSIONS, MIX, MOST_EXTENSIONS, PORT_SPREAD, TAGS, TCP, UDP, Wrapping};
 
 /// The worker a payload belongs to, or `None` where it ends too early and may stay where the kernel put it.
 pub(crate) fn choose(wrapping: Wrapping, payload: &[u8], workers: usize) -> Option<usize> {
@@ -30,7 +30,7 @@ fn by_inner(wrapping: Wrapping, payload: &[u8]) -> Option<u32> {
         Wrapping::Vxlan => payload.get(8..)?,
         Wrapping::Geneve => behind_geneve(payload)?,
         Wrapping::Packet => {
-            let udp = behind_ip(payload)?;
+            let udp = behind_outer(payload)?;
             // UDP's header and VXLAN's, or GENEVE's shortest.
             udp.get(..16)?;
             match half(udp, 2)? {
@@ -90,6 +90,24 @@ fn behind_ip(packet: &[u8]) -> Option<&[u8]> {
         6 => packet.get(40..),
         _ => None,
     }
+}
+
+/// The same, and past extension headers.
+fn behind_outer(packet: &[u8]) -> Option<&[u8]> {
+    let fixed = packet.get(..20)?;
+    if fixed[0] >> 4 != 6 {
+        return behind_ip(packet);
+    }
+    let (mut next, mut at) = (fixed[6], 40);
+    for _ in 0..MOST_EXTENSIONS {
+        if !EXTENSIONS.contains(&next) {
+            break;
+        }
+        let header = packet.get(at..at + 8)?;
+        next = header[0];
+        at += (usize::from(header[1]) + 1) * 8;
+    }
+    packet.get(at..)
 }
 
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
