@@ -1,8 +1,9 @@
 /* The least that a program can do to receive UDP datagrams: recvmmsg(2) in batches of 64 with time stamps and drop
- * counters, and nothing with what it received. It waits as the collector does: after a batch that was not full it lets packets
- * gather for half a millisecond, and when there are none it sleeps in poll(2).
+ * counters, and nothing with what it received.
  *
- * bare ADDRESS PORT; prints "ready", then on SIGTERM the number of datagrams. */
+ * bare ADDRESS PORT NAP; prints "ready", then on SIGTERM the number of datagrams. With a NAP (microseconds) it waits as the
+ * collector does: after a batch that was not full it lets packets gather that long, and when there are none it sleeps in
+ * poll(2). With 0 it calls recvmmsg and nothing else, which waits for the first datagram and takes what is there. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +25,8 @@ static void on_stop(int number) {
 }
 
 int main(int count, char **words) {
-    if (count != 3) return 2;
+    if (count != 4) return 2;
+    long nap = atol(words[3]);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(words[2]))};
     if (inet_pton(AF_INET, words[1], &at.sin_addr) != 1) return 2;
     int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1, buffer = BUFFER;
@@ -48,10 +50,10 @@ int main(int count, char **words) {
             slices[i] = (struct iovec){memory + (size_t)i * SLOT, SLOT};
             headers[i].msg_hdr = (struct msghdr){&names[i], sizeof names[i], &slices[i], 1, &controls[i], 128, 0};
         }
-        int taken = recvmmsg(fd, headers, BATCH, MSG_DONTWAIT, NULL);
-        struct timespec gather = {0, 500000};
+        int taken = recvmmsg(fd, headers, BATCH, nap ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+        struct timespec gather = {0, nap * 1000};
         if (taken > 0) received += (unsigned)taken;
-        if (taken == BATCH) continue;
+        if (!nap || taken == BATCH) continue;
         if (taken < 0) {
             struct pollfd entry = {fd, POLLIN, 0};
             if (poll(&entry, 1, 100) <= 0) continue;

@@ -1,5 +1,5 @@
 //! Packets live, between two network namespaces joined by a cable (veth): the program's own sender on one processor, a receiver on
-//! the other. Receivers are the collector with sockets, the collector with a ring, the least that a program can do (`bare.c`), and
+//! the other. Receivers are the collector with sockets, the collector with a ring, the least that a program can do (`bare.c`, in two ways), and
 //! nobody (a firewall drops what arrives), which tells what sending alone costs.
 //!
 //! On a cable between namespaces the kernel's work for an arriving packet (IP, UDP, the copy into a ring) runs on the sender's
@@ -15,36 +15,63 @@ use anyhow::{Context as _, Result, bail, ensure};
 use enigma_test_support::process::{Running, Signal, Stream};
 use enigma_test_support::{tools, wait};
 
-use crate::round::{children, median, timed};
+use crate::round::{children, timed};
 
-/// Timed rounds; one before them warms caches and makes sockets.
-const ROUNDS: usize = 3;
+/// Timed rounds; one before them warms caches and makes sockets. A round takes half a minute.
+const ROUNDS: usize = 7;
 /// Packets a second: more than any of the receivers needs a whole processor for, so that nothing is lost.
 const RATE: &str = "200000";
+/// Microseconds for which packets gather: what `receive.batch_wait` is by default, for the collector and the loop that waits
+/// as it does.
+const NAP: &str = "2000";
 /// Longest wait for a program to begin or end.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Receiver {
     Nobody,
-    Bare,
+    /// `bare.c`, calling nothing but `recvmmsg`.
+    Calling,
+    /// `bare.c`, waiting as the collector does.
+    Waiting,
     Sockets,
     Ring,
 }
 
-const RECEIVERS: [Receiver; 4] = [Receiver::Nobody, Receiver::Bare, Receiver::Sockets, Receiver::Ring];
+const RECEIVERS: [Receiver; 5] =
+    [Receiver::Nobody, Receiver::Calling, Receiver::Waiting, Receiver::Sockets, Receiver::Ring];
 
-/// One run: CPU seconds.
-#[derive(Clone, Copy, Debug)]
+/// One run of a receiver, or all of its rounds: CPU seconds.
+#[derive(Clone, Copy, Debug, Default)]
 struct Cost {
-    /// The receiver, from its first packet to its end, records of all flows written.
-    receiver: f64,
-    /// The part of it outside the kernel.
-    user: f64,
+    /// The receiver, from its first packet to when the sender has ended.
+    live: f64,
+    /// To its own end, records of all flows written.
+    whole: f64,
     /// With those of the sender and of `ksoftirqd`.
     all: f64,
     received: u64,
 }
+
+impl Cost {
+    fn add(self, other: Self) -> Self {
+        let Self { live, whole, all, received } = other;
+        Self {
+            live: self.live + live,
+            whole: self.whole + whole,
+            all: self.all + all,
+            received: self.received + received,
+        }
+    }
+
+    /// Nanoseconds a packet.
+    fn each(&self, seconds: f64) -> f64 {
+        seconds * 1e9 / self.received as f64
+    }
+}
+
+/// A round: by receiver, in the order of [`RECEIVERS`].
+type Round = [Cost; RECEIVERS.len()];
 
 /// Two namespaces, taken down when dropped.
 struct Hosts {
@@ -129,18 +156,14 @@ fn ksoftirqd() -> f64 {
     nanos / 1e9
 }
 
-/// Seconds that a process has run so far (to the nanosecond) and those of them outside the kernel (in ticks of 10 ms, which
-/// Linux fixes for programs): what its start took.
-fn ran(process: u32) -> (f64, f64) {
+/// Seconds that a process has run so far, to the nanosecond.
+fn ran(process: u32) -> f64 {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let ran = tasks.filter_map(|task| {
         let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse::<f64>().ok()
     });
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The second field is the program's name in parentheses and may hold spaces; user time is the fourteenth.
-    let ticks = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(11)?.parse::<f64>().ok());
-    (ran.sum::<f64>() / 1e9, ticks.unwrap_or_default() / 100.0)
+    ran.sum::<f64>() / 1e9
 }
 
 struct Bench<'a> {
@@ -157,34 +180,37 @@ impl Bench<'_> {
         let records = self.scratch.join("records");
         fs::create_dir(&records)?;
         let mut running = self.start(receiver, &records)?;
-        let start = running.as_ref().map_or((0.0, 0.0), |running| ran(running.id()));
+        let start = running.as_ref().map_or(0.0, |running| ran(running.id()));
         let softirq = ksoftirqd();
         let mut send = self.hosts.command('s', self.collector);
         send.args(["send", "--to", "10.69.0.2:4789", "--vni", "7", "--rate", RATE]).arg(self.capture);
         let sent = timed(&mut send)?;
         let softirq = ksoftirqd() - softirq;
         let before = children()?;
-        let mut received = 0;
+        let (mut received, mut live) = (0, 0.0);
         if let Some(running) = &mut running {
+            live = ran(running.id()) - start;
             running.signal(Signal::TERM)?;
             running.wait(LIMIT)?;
             received = number(running, receiver).with_context(|| format!("{receiver:?} gave no account"))?;
         }
         let after = children()?;
         fs::remove_dir_all(&records)?;
-        let (user, system) = (after.0 - before.0, after.1 - before.1);
-        let (taken, user) = (user + system - start.0, user - start.1);
-        Ok(Cost { receiver: taken, user, all: taken + sent.cpu + softirq, received })
+        // To ticks of 10 ms, which is 10 ns a packet.
+        let whole = after.0 - before.0 + after.1 - before.1 - start;
+        let whole = if running.is_some() { whole } else { 0.0 };
+        Ok(Cost { live, whole, all: whole + sent.cpu + softirq, received })
     }
 
     /// Starts the receiver; returns once it receives.
     fn start(&self, receiver: Receiver, records: &Path) -> Result<Option<Running>> {
         let mode = match receiver {
             Receiver::Nobody => return Ok(None),
-            Receiver::Bare => {
+            Receiver::Calling | Receiver::Waiting => {
                 let mut command = self.hosts.command('r', &self.bare);
+                let nap = if receiver == Receiver::Waiting { NAP } else { "0" };
                 let running = Running::start({
-                    command.args(["10.69.0.2", "4789"]);
+                    command.args(["10.69.0.2", "4789", nap]);
                     command
                 })?;
                 running.line(Stream::Stdout, LIMIT, |line| (line == "ready").then_some(()))?;
@@ -196,7 +222,7 @@ impl Bench<'_> {
         let (file, ready) = (self.scratch.join("collector.toml"), self.scratch.join("ready"));
         drop(fs::remove_file(&ready));
         let text = format!(
-            "receive.listen = \"0.0.0.0:4789\"\nreceive.mode = \"{mode}\"\nhttp.listen = \"127.0.0.1:0\"\n\
+            "receive.listen = \"0.0.0.0:4789\"\nreceive.mode = \"{mode}\"\nreceive.batch_wait = \"{NAP}us\"\nhttp.listen = \"127.0.0.1:0\"\n\
              export.file.directory = {records:?}\nshutdown.drain = \"0s\"\n"
         );
         fs::write(&file, text)?;
@@ -212,7 +238,7 @@ impl Bench<'_> {
 /// Packets that a receiver says it has received.
 fn number(running: &Running, receiver: Receiver) -> Option<u64> {
     match receiver {
-        Receiver::Bare => running.text(Stream::Stdout).lines().last()?.parse().ok(),
+        Receiver::Calling | Receiver::Waiting => running.text(Stream::Stdout).lines().last()?.parse().ok(),
         _ => {
             let said = running.text(Stream::Stderr);
             said.split_once("received ")?.1.split(' ').next()?.parse().ok()
@@ -244,13 +270,13 @@ pub(crate) fn compare(collector: &Path, capture: &Path, scratch: &Path) -> Resul
         }
     };
     let bench = Bench { hosts, collector, bare: compile(scratch)?, capture, scratch };
-    let mut rounds: Vec<[Cost; 4]> = Vec::new();
+    let mut rounds: Vec<Round> = Vec::new();
     for round in 0..=ROUNDS {
         let mut costs = Vec::new();
         for receiver in RECEIVERS {
             costs.push(bench.run(receiver)?);
         }
-        let Ok(costs) = <[Cost; 4]>::try_from(costs) else { bail!("a receiver is missing") };
+        let Ok(costs) = Round::try_from(costs) else { bail!("a receiver is missing") };
         if round > 0 {
             rounds.push(costs);
         }
@@ -259,42 +285,61 @@ pub(crate) fn compare(collector: &Path, capture: &Path, scratch: &Path) -> Resul
     Ok(())
 }
 
-fn report(capture: &Path, rounds: &[[Cost; 4]]) {
-    let of = |receiver: Receiver, value: &dyn Fn(&[Cost; 4], usize) -> f64| {
-        median(rounds.iter().map(|costs| value(costs, receiver as usize)))
-    };
-    println!("\nlive: {} at {RATE} packets a second; {ROUNDS} rounds, medians", capture.display());
+/// A quotient of all rounds together, and those of single rounds.
+struct Quotient {
+    of_all: f64,
+    least: f64,
+    most: f64,
+}
+
+fn report(capture: &Path, rounds: &[Round]) {
+    let sums = rounds.iter().fold(Round::default(), |sums, round| {
+        let mut sums = sums.into_iter().zip(round);
+        [(); RECEIVERS.len()].map(|()| sums.next().map_or_else(Cost::default, |(sum, cost)| sum.add(*cost)))
+    });
+    let kernel = |round: &Round, at: usize| round[at].all - round[Receiver::Nobody as usize].all;
+    println!("\nlive: {} at {RATE} packets a second; {ROUNDS} rounds, all together", capture.display());
     println!(
-        "ns a packet: CPU of the receiver's process from its first packet to its end; and with what the kernel did on the"
+        "ns a packet: CPU of the receiver's process from its first packet to the sender's end; to its own end, when all flows are"
     );
-    println!("sender's processor (sender and ksoftirqd, less the same when a firewall drops every packet)\n");
-    println!("| receiver | packets received | process | of it user | with the kernel's part |");
+    println!(
+        "records; and that with what the kernel did on the sender's processor (sender and ksoftirqd, less the same when a firewall"
+    );
+    println!("drops every packet)\n");
+    println!("| receiver | packets received | receiving | to the end | with the kernel's part |");
     println!("|---|---|---|---|---|");
-    for receiver in [Receiver::Bare, Receiver::Sockets, Receiver::Ring] {
+    for receiver in &RECEIVERS[1..] {
         let name = match receiver {
-            Receiver::Bare | Receiver::Nobody => "bare recvmmsg loop",
+            Receiver::Nobody | Receiver::Calling => "loop that calls recvmmsg",
+            Receiver::Waiting => "loop that waits as the collector",
             Receiver::Sockets => "collector, sockets",
             Receiver::Ring => "collector, ring",
         };
-        let each = |value: f64, cost: &Cost| value * 1e9 / cost.received as f64;
-        println!(
-            "| {name} | {:.0} | {:.0} | {:.0} | {:.0} |",
-            of(receiver, &|costs, at| costs[at].received as f64),
-            of(receiver, &|costs, at| each(costs[at].receiver, &costs[at])),
-            of(receiver, &|costs, at| each(costs[at].user, &costs[at])),
-            of(receiver, &|costs, at| each(costs[at].all - costs[0].all, &costs[at])),
-        );
+        let at = *receiver as usize;
+        let cost = &sums[at];
+        let [live, whole, all] = [cost.live, cost.whole, kernel(&sums, at)].map(|seconds| cost.each(seconds));
+        println!("| {name} | {} | {live:.0} | {whole:.0} | {all:.0} |", cost.received);
     }
-    let [nobody, bare, sockets, ring] = RECEIVERS.map(|receiver| receiver as usize);
-    let extra = median(rounds.iter().map(|costs| costs[sockets].receiver / costs[bare].receiver - 1.0));
-    let whole = |costs: &[Cost; 4], at: usize| costs[at].all - costs[nobody].all;
-    let added = median(rounds.iter().map(|costs| whole(costs, sockets) / whole(costs, bare) - 1.0));
-    let cheaper = median(rounds.iter().map(|costs| whole(costs, sockets) / whole(costs, ring)));
-    let process = median(rounds.iter().map(|costs| costs[sockets].receiver / costs[ring].receiver));
-    println!(
-        "\nover the bare loop: {:+.0} % (processes), {:+.0} % (with the kernel's part)",
-        extra * 100.0,
-        added * 100.0
-    );
-    println!("sockets / ring: {cheaper:.2} (with the kernel's part), {process:.2} (processes)");
+    println!("\nquotients of the figures above (least and most of the rounds)\n");
+    let quotient = |of: &dyn Fn(&Round) -> f64| {
+        let each = rounds.iter().map(of);
+        let (least, most) = (each.clone().fold(f64::MAX, f64::min), each.fold(f64::MIN, f64::max));
+        Quotient { of_all: of(&sums), least, most }
+    };
+    for (name, above, below) in [
+        ("sockets / loop that calls recvmmsg", Receiver::Sockets, Receiver::Calling),
+        ("sockets / loop that waits", Receiver::Sockets, Receiver::Waiting),
+        ("sockets / ring", Receiver::Sockets, Receiver::Ring),
+    ] {
+        let [above, below] = [above as usize, below as usize];
+        let by = |seconds: &dyn Fn(&Round, usize) -> f64| {
+            // By packet, because a run may have lost some.
+            let each = |round: &Round, at: usize| round[at].each(seconds(round, at));
+            let Quotient { of_all, least, most } = quotient(&|round| each(round, above) / each(round, below));
+            format!("{of_all:.2} ({least:.2} to {most:.2})")
+        };
+        let live = by(&|round, at| round[at].live);
+        let whole = by(&|round, at| round[at].whole);
+        println!("{name}: receiving {live}, to the end {whole}, with the kernel's part {}", by(&kernel));
+    }
 }
