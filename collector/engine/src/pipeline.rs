@@ -163,7 +163,8 @@ impl Pipeline {
         self.note(taken);
     }
 
-    /// Puts out the records of flows that are due by `now`, those of 512 flows at most; says whether there are more.
+    /// Puts out the records of flows that are due by `now`, those of 512 flows at most ([`Self::end_at_most`]); says whether
+    /// there are more.
     /// Packets do this too; without packets nobody else. While there are more [`Self::next_deadline`] is in the past.
     pub fn advance(&mut self, now: Timestamp, out: &mut RecordBatch) -> bool {
         if now <= self.now && !self.table.is_behind(self.now) {
@@ -234,8 +235,9 @@ impl Pipeline {
         &self.stats
     }
 
-    #[cfg(test)]
-    pub(crate) fn look_at(&mut self, flows: usize) {
+    /// How many flows one call may end because their time has come, from now on; at first 512. None at all is allowed for
+    /// a while, where nobody takes the records: then they stay, late, until they are evicted or may be ended again.
+    pub const fn end_at_most(&mut self, flows: usize) {
         self.due_at_once = flows;
     }
 

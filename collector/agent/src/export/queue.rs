@@ -78,6 +78,11 @@ impl<T> Outbox<T> {
         }
     }
 
+    /// Whether more than half of the queue is taken.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.sender.capacity().is_some_and(|capacity| self.sender.len() > capacity / 2)
+    }
+
     /// Entries waiting now.
     pub(crate) fn len(&self) -> usize {
         self.sender.len()
@@ -117,6 +122,19 @@ mod tests {
         assert_eq!(inbox.receiver.try_recv(), Ok(1));
         assert_eq!(outbox.push_waiting(3, Some(Instant::now())), Ok(()));
         assert_eq!(outbox.len(), 1);
+    }
+
+    #[test]
+    fn it_is_crowded_when_more_than_half_is_taken() {
+        let (outbox, inbox) = queue(4);
+        let mut crowded = Vec::new();
+        for entry in 0..6 {
+            crowded.push(outbox.is_crowded());
+            outbox.push(entry, drop);
+        }
+        assert_eq!(crowded, [false, false, false, true, true, true]);
+        inbox.receiver.iter().take(2).for_each(drop);
+        assert!(!outbox.is_crowded());
     }
 
     #[test]

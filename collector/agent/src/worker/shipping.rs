@@ -38,6 +38,11 @@ impl Shipping {
         self.since.map(|since| since.after(PATIENCE))
     }
 
+    /// Whether the writer has more to do than it keeps up with.
+    pub(super) fn is_behind(&self) -> bool {
+        self.outbox.is_crowded()
+    }
+
     /// Hands over what is enough, or has waited long enough. Where the queue is full its oldest records go.
     pub(super) fn ship_due(&mut self, now: Timestamp) {
         if self.out.is_empty() {

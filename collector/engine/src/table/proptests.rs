@@ -54,7 +54,7 @@ proptest! {
         config.timeouts.udp = Duration::from_nanos(TIMEOUT_NANOS as u64);
         let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
         // The work of a tick may be left off anywhere.
-        pipeline.look_at(at_once);
+        pipeline.end_at_most(at_once);
         let mut model: Vec<Modelled> = Vec::new();
         let mut expected: Vec<(u16, i64, u64)> = Vec::new();
         let mut now = 1_700_000_000_000_000_000_i64;
