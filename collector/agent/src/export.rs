@@ -19,7 +19,7 @@ pub(crate) type Batch = Vec<Record>;
 
 /// Records of an entry at most: a batch is sent when it has reached [`BATCH`], and the packet that made it so may have put
 /// out some more.
-const ENTRY: usize = BATCH + BATCH / 8;
+pub(crate) const ENTRY: usize = BATCH + BATCH / 8;
 
 /// Moves all of `out` into batches and hands each to `push`, in order. `next` gives a batch to fill: an empty one, used
 /// before where there is one.

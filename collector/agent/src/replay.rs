@@ -125,7 +125,7 @@ impl Feed {
         view.records += out.len() as u64;
         export::split(
             out,
-            || outbox.spare().unwrap_or_default(),
+            || outbox.spare().unwrap_or_else(|| Batch::with_capacity(export::ENTRY)),
             |batch| {
                 if let Err(lost) = outbox.push_waiting(batch, None) {
                     // Only a dead writer refuses; the join reports it.

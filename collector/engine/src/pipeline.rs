@@ -5,7 +5,7 @@
 
 use core::net::IpAddr;
 
-use enigma_wire::{Encapsulated, LinkType, Packet, Problem, decap, packet, vxlan};
+use enigma_wire::{Encapsulated, LinkType, Packet, Problem, Transport, decap, geneve, packet, vxlan};
 
 use crate::{
     Admission, DropReason, Duplicates, EngineConfig, Record, RecordBatch, Stats, Timestamp,
@@ -39,7 +39,7 @@ fn admitted(admission: Admission) -> (Vec<u32>, Option<LocalNets>) {
 /// Flows ended at most to make room for a vantage: a forged sender's have one each, a real one's are idle.
 const EVICTED_FOR_A_VANTAGE: usize = 4;
 
-/// Flows looked at in one call because their time has come. It bounds what one call takes and makes: a hundred
+/// Flows looked at in one call, if nobody says otherwise, because their time has come. It bounds what one call takes and makes: a hundred
 /// microseconds, and some 200 KB of records, between two batches of packets. A worker that is called ten times a second
 /// still ends five thousand flows in it; packets carry the work on too.
 const DUE_AT_ONCE: usize = 512;
@@ -163,8 +163,7 @@ impl Pipeline {
         self.note(taken);
     }
 
-    /// Puts out the records of flows that are due by `now`, those of 512 flows at most ([`Self::end_at_most`]); says whether
-    /// there are more.
+    /// Puts out the records of flows that are due by `now`, those of 512 flows at most ([`Self::end_at_most`]); says whether there are more.
     /// Packets do this too; without packets nobody else. While there are more [`Self::next_deadline`] is in the past.
     pub fn advance(&mut self, now: Timestamp, out: &mut RecordBatch) -> bool {
         if now <= self.now && !self.table.is_behind(self.now) {
@@ -266,11 +265,18 @@ impl Pipeline {
     }
 
     /// The mirrored packet in a frame; `None` where the frame is to be taken as it is.
+    #[inline]
     fn find_mirrored<'a>(
         &self,
         outer: &Packet<'a>,
         mode: FrameMode,
     ) -> Result<Option<Encapsulated<'a>>, DropReason> {
+        // What most packets are not is found out without reading them, and without making an error of it.
+        let may_be = matches!(outer.transport, Transport::Udp(udp)
+            if udp.destination_port == vxlan::PORT || udp.destination_port == geneve::PORT);
+        if mode == FrameMode::Auto && !may_be {
+            return Ok(None);
+        }
         match decap::from_packet(outer) {
             Ok(inner) => Ok(Some(inner)),
             Err(_) if mode == FrameMode::Auto => Ok(None),

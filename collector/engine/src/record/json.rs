@@ -9,78 +9,87 @@ use enigma_wire::TunnelKind;
 use super::conn::{ConnRecord, Part, Proto};
 use crate::{Timestamp, key::Vantage, uid::Uid};
 
-/// Writes the members of one object; a comma stands before every member but the first.
+/// Writes the members of one object, each with a comma behind it; the end of the object takes the place of the last.
+///
+/// Whatever has a name is inlined: then lengths of names are known, and a name is copied by a few moves without a call.
 pub(super) struct Object<'a> {
     out: &'a mut Vec<u8>,
-    is_empty: bool,
 }
 
 impl<'a> Object<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
-        Self { out, is_empty: true }
+        Self { out }
     }
 
     /// `name` must need no escaping; all names here are ours.
-    fn name(&mut self, name: &str) -> &mut Vec<u8> {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
-        self.is_empty = false;
+    #[inline(always)]
+    fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
+        // Room for a number or a short text too, so that those seldom have to ask again.
+        self.out.reserve(name.len() + 64);
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
         self.out
     }
 
-    pub(super) fn number(&mut self, name: &str, value: u64) {
-        write_number(self.name(name), value);
+    #[inline(always)]
+    pub(super) fn number(&mut self, name: &'static str, value: u64) {
+        let out = self.name(name);
+        write_number(out, value);
+        out.push(b',');
     }
 
     /// For values of letters, digits and punctuation that need no escaping.
-    pub(super) fn plain(&mut self, name: &str, value: &[u8]) {
+    #[inline(always)]
+    pub(super) fn plain(&mut self, name: &'static str, value: &[u8]) {
         let out = self.name(name);
         out.push(b'"');
         out.extend_from_slice(value);
-        out.push(b'"');
+        out.extend_from_slice(b"\",");
     }
 
-    pub(super) fn flag(&mut self, name: &str, value: bool) {
-        self.name(name).extend_from_slice(if value { b"true" } else { b"false" });
-    }
-
-    pub(super) fn address(&mut self, name: &str, address: IpAddr) {
+    /// The same for several that stand in one text.
+    pub(super) fn joined<'v>(&mut self, name: &'static str, values: impl Iterator<Item = &'v str>) {
         let out = self.name(name);
         out.push(b'"');
-        match address {
-            IpAddr::V4(v4) => {
-                for (i, octet) in v4.octets().into_iter().enumerate() {
-                    if i > 0 {
-                        out.push(b'.');
-                    }
-                    write_number(out, u64::from(octet));
-                }
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                out.push(b',');
             }
-            // Writing to memory does not fail.
-            IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+            out.extend_from_slice(value.as_bytes());
         }
-        out.push(b'"');
+        out.extend_from_slice(b"\",");
     }
 
-    pub(super) fn time(&mut self, name: &str, at: Timestamp) {
+    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
+        self.name(name).extend_from_slice(if value { b"true," } else { b"false," });
+    }
+
+    #[inline(always)]
+    pub(super) fn address(&mut self, name: &'static str, address: IpAddr) {
+        write_address(self.name(name), address);
+    }
+
+    #[inline(always)]
+    pub(super) fn time(&mut self, name: &'static str, at: Timestamp) {
         let micros = at.as_nanos().saturating_add(500).div_euclid(1000);
         let out = self.name(name);
         if micros < 0 {
             out.push(b'-');
         }
         write_micros(out, micros.unsigned_abs());
+        out.push(b',');
     }
 
-    pub(super) fn interval(&mut self, name: &str, span: Duration) {
-        write_span(self.name(name), span);
+    #[inline(always)]
+    pub(super) fn interval(&mut self, name: &'static str, span: Duration) {
+        let out = self.name(name);
+        write_span(out, span);
+        out.push(b',');
     }
 
-    pub(super) fn intervals(&mut self, name: &str, spans: impl Iterator<Item = Duration>) {
+    pub(super) fn intervals(&mut self, name: &'static str, spans: impl Iterator<Item = Duration>) {
         let out = self.name(name);
         out.push(b'[');
         for (index, span) in spans.enumerate() {
@@ -89,17 +98,17 @@ impl<'a> Object<'a> {
             }
             write_span(out, span);
         }
-        out.push(b']');
+        out.extend_from_slice(b"],");
     }
 
     pub(super) fn uid(&mut self, uid: Uid) {
         let out = self.name("uid");
         out.push(b'"');
         uid.write(out);
-        out.push(b'"');
+        out.extend_from_slice(b"\",");
     }
 
-    pub(super) fn uids(&mut self, name: &str, uids: &[Uid]) {
+    pub(super) fn uids(&mut self, name: &'static str, uids: &[Uid]) {
         let out = self.name(name);
         out.push(b'[');
         for (index, uid) in uids.iter().enumerate() {
@@ -110,11 +119,11 @@ impl<'a> Object<'a> {
             uid.write(out);
             out.push(b'"');
         }
-        out.push(b']');
+        out.extend_from_slice(b"],");
     }
 
     /// Milliseconds with three decimals.
-    pub(super) fn millis(&mut self, name: &str, span: Duration) {
+    pub(super) fn millis(&mut self, name: &'static str, span: Duration) {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         let out = self.name(name);
         write_number(out, micros / 1000);
@@ -124,15 +133,18 @@ impl<'a> Object<'a> {
             b'0' + (rest / 100) as u8,
             b'0' + (rest / 10 % 10) as u8,
             b'0' + (rest % 10) as u8,
+            b',',
         ]);
     }
 
     /// For what the network sent: UTF-8 is kept, every other byte becomes `\\xNN` as Zeek writes it.
-    pub(super) fn text(&mut self, name: &str, value: &[u8]) {
-        write_text(self.name(name), value);
+    pub(super) fn text(&mut self, name: &'static str, value: &[u8]) {
+        let out = self.name(name);
+        write_text(out, value);
+        out.push(b',');
     }
 
-    pub(super) fn texts<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v [u8]>) {
+    pub(super) fn texts<'v>(&mut self, name: &'static str, values: impl Iterator<Item = &'v [u8]>) {
         let out = self.name(name);
         out.push(b'[');
         for (index, value) in values.enumerate() {
@@ -141,11 +153,11 @@ impl<'a> Object<'a> {
             }
             write_text(out, value);
         }
-        out.push(b']');
+        out.extend_from_slice(b"],");
     }
 
     /// Each as two digits a byte.
-    pub(super) fn hexadecimals(&mut self, name: &str, values: &[[u8; 32]]) {
+    pub(super) fn hexadecimals(&mut self, name: &'static str, values: &[[u8; 32]]) {
         let out = self.name(name);
         out.push(b'[');
         for (index, value) in values.iter().enumerate() {
@@ -154,17 +166,19 @@ impl<'a> Object<'a> {
             }
             write_hexadecimal(out, value);
         }
-        out.push(b']');
+        out.extend_from_slice(b"],");
     }
 
-    pub(super) fn optional_text(&mut self, name: &str, value: Option<&[u8]>) {
+    pub(super) fn optional_text(&mut self, name: &'static str, value: Option<&[u8]>) {
         if let Some(value) = value {
             self.text(name, value);
         }
     }
 
-    pub(super) fn hexadecimal(&mut self, name: &str, bytes: &[u8]) {
-        write_hexadecimal(self.name(name), bytes);
+    pub(super) fn hexadecimal(&mut self, name: &'static str, bytes: &[u8]) {
+        let out = self.name(name);
+        write_hexadecimal(out, bytes);
+        out.push(b',');
     }
 
     /// From where it was seen.
@@ -176,9 +190,70 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn end(self) {
+        if self.out.last() == Some(&b',') {
+            self.out.pop();
+        }
         self.out.push(b'}');
     }
 }
+
+/// In quotes, and the comma behind it.
+fn write_address(out: &mut Vec<u8>, address: IpAddr) {
+    // The longest of them takes 41 bytes.
+    let mut text = [b'"'; 48];
+    let mut len = 1;
+    match address {
+        IpAddr::V4(v4) => {
+            for octet in v4.octets() {
+                let digits = &OCTETS[usize::from(octet)];
+                text[len..len + 4].copy_from_slice(&digits.text);
+                len += usize::from(digits.len);
+            }
+            // Instead of the last dot.
+            len -= 1;
+        }
+        IpAddr::V6(v6) => {
+            let mut rest = &mut text[1..];
+            let room = rest.len();
+            // It has room for all.
+            let _written = write!(rest, "{v6}");
+            len += room - rest.len();
+        }
+    }
+    text[len] = b'"';
+    text[len + 1] = b',';
+    out.extend_from_slice(&text[..len + 2]);
+}
+
+/// A number up to 255, and a dot.
+#[derive(Clone, Copy)]
+struct Octet {
+    text: [u8; 4],
+    len: u8,
+}
+
+const OCTETS: [Octet; 256] = {
+    let mut all = [Octet { text: [b'.'; 4], len: 0 }; 256];
+    let mut value = 0;
+    while value < 256 {
+        let digits = [value / 100, value / 10 % 10, value % 10];
+        let mut at = if value < 10 {
+            2
+        } else if value < 100 {
+            1
+        } else {
+            0
+        };
+        let mut len = 0;
+        while at < 3 {
+            all[value].text[len] = b'0' + digits[at] as u8;
+            (at, len) = (at + 1, len + 1);
+        }
+        all[value].len = len as u8 + 1;
+        value += 1;
+    }
+    all
+};
 
 /// Two digits a byte, in lower case.
 fn write_hexadecimal(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -236,11 +311,10 @@ fn is_unescaped(byte: u8) -> bool {
 fn write_micros(out: &mut Vec<u8>, micros: u64) {
     write_number(out, micros / 1_000_000);
     out.push(b'.');
-    let mut digits = *b"000000";
-    let mut rest = micros % 1_000_000;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
+    let rest = (micros % 1_000_000) as u32;
+    let mut digits = [0; 6];
+    for (pair, value) in digits.chunks_exact_mut(2).zip([rest / 10_000, rest / 100 % 100, rest % 100]) {
+        pair.copy_from_slice(&[b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
     }
     out.extend_from_slice(&digits);
 }
@@ -257,16 +331,9 @@ impl ConnRecord {
         object.number("id.resp_p", u64::from(responder.port));
         object.plain("proto", self.proto.as_str().as_bytes());
         let enclosing = self.encloses.and_then(TunnelKind::service);
-        let mut services = self.services.names().chain(enclosing);
-        if let Some(first) = services.next() {
-            let out = object.name("service");
-            out.push(b'"');
-            out.extend_from_slice(first.as_bytes());
-            for service in services {
-                out.push(b',');
-                out.extend_from_slice(service.as_bytes());
-            }
-            out.push(b'"');
+        let mut services = self.services.names().chain(enclosing).peekable();
+        if services.peek().is_some() {
+            object.joined("service", services);
         }
         if !self.duration.is_zero() {
             object.interval("duration", self.duration);

@@ -31,9 +31,34 @@ fn times_round_to_microseconds_and_may_be_before_the_epoch() {
 fn addresses_are_written_as_people_know_them() {
     let address = |ip: &str| {
         let mut out = Vec::new();
-        Object::new(&mut out).address("a", ip.parse().unwrap());
+        let mut object = Object::new(&mut out);
+        object.address("a", ip.parse().unwrap());
+        object.end();
         String::from_utf8(out).unwrap()
     };
-    assert_eq!(address("10.0.255.1"), r#"{"a":"10.0.255.1""#);
-    assert_eq!(address("2001:db8::1"), r#"{"a":"2001:db8::1""#);
+    for text in [
+        "255.255.255.255",
+        "fd00:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "10.0.99.100",
+        "2001:db8::1",
+        "0.9.10.200",
+    ] {
+        assert_eq!(address(text), format!(r#"{{"a":"{text}"}}"#));
+    }
+}
+
+#[test]
+fn an_object_may_be_empty_or_hold_one_member_or_more() {
+    let mut out = b"[1,".to_vec();
+    Object::new(&mut out).end();
+    let mut object = Object::new(&mut out);
+    object.number("a", 7);
+    object.end();
+    let mut object = Object::new(&mut out);
+    object.flag("a", true);
+    object.texts("b", [&b"x"[..], b"y"].into_iter());
+    object.hexadecimal("c", &[0xab]);
+    object.joined("d", ["e", "f"].into_iter());
+    object.end();
+    assert_eq!(out, br#"[1,{}{"a":7}{"a":true,"b":["x","y"],"c":"ab","d":"e,f"}"#);
 }
