@@ -18,6 +18,7 @@ pub mod ntp;
 pub mod packet;
 pub mod quic;
 pub mod ssh;
+pub mod ssl2;
 pub mod tls;
 mod transport;
 pub mod tunnel;

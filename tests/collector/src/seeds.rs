@@ -36,7 +36,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             .flat_map(|frame| [vxlan(7, frame), geneve(frame), outer(frame)[14..].to_vec()])
             .collect(),
         "ssh" => vec![ssh()],
-        "tls" => vec![CLIENT_HELLO[9..].to_vec(), SERVER_HELLO[9..].to_vec()],
+        "tls" => vec![CLIENT_HELLO[9..].to_vec(), SERVER_HELLO[9..].to_vec(), OLD_HELLO.to_vec()],
         "x509" => vec![certificate()],
         _ => Vec::new(),
     }
@@ -159,6 +159,9 @@ const STREAM_MESSAGES: &[(u8, &[&[u8]])] = &[
     (2, &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"\0\0\0\x04\0\0\0\0\0"]),
     (4, &[b"SSH-2.0-OpenSSH_9.6\r\n", b"SSH-2.0-dropbear_2022.83\r\n", b"\0\0\0\x1c\x06\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"]),
     (3, &[CLIENT_HELLO, SERVER_HELLO]),
+    (3, &[OLD_HELLO, SERVER_HELLO]),
+    (3, &[OLD_HELLO, b"\x80\x10\x04\0\x01\0\x02\0\0\0\x03\0\x02\x07\0\xc0id"]),
+    (0, &[b"\0\x1c\0\x01\0\x08\x21\x12\xa4\x42twelve bytes\x80\x22\0\x04self"]),
     (1, &[b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x04test\0\0\x01\0\x01"]),
     (7, &[b"", b"220 mail.example.test ESMTP\r\n", b"EHLO a.test\r\n", b"250 OK\r\n"]),
     (8, &[b"", b"220 ftp ready\r\n", b"USER anonymous\r\n", b"331 password\r\n"]),
@@ -172,6 +175,8 @@ const STREAM_MESSAGES: &[(u8, &[&[u8]])] = &[
 
 /// RFC 8446 section 4.1.2 with a server name, groups, versions and ALPN.
 const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\0\x6c\x01\0\0\x68\x03\x03\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\0\0\x04\x13\x01\xc0\x2f\x01\0\0\x3b\0\0\0\x0b\0\x09\0\0\x06a.test\0\x0a\0\x04\0\x02\0\x1d\0\x0b\0\x02\x01\0\0\x10\0\x0b\0\x09\x08http/1.1\0\x2b\0\x03\x02\x03\x04\0\x0d\0\x04\0\x02\x04\x03";
+/// RFC 5246 appendix E.2.
+const OLD_HELLO: &[u8] = b"\x80\x1f\x01\x03\x01\0\x06\0\0\0\x10\x01\0\x80\0\xc0\x2f\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07";
 const SERVER_HELLO: &[u8] = b"\x16\x03\x03\0\x2c\x02\0\0\x28\x03\x03\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\0\xc0\x2f\0\0\0";
 
 fn contents(messages: &[(u8, &[&[u8]])]) -> Vec<Vec<u8>> {

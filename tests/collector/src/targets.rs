@@ -7,7 +7,9 @@ use std::time::Duration;
 use enigma_collector::untrusted;
 use enigma_engine::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
 use enigma_test_support::packets::{Segment, ethernet, flags, tcp, udp};
-use enigma_wire::{decap, dhcp, dns, dtls, geneve, http, ntp, packet, quic, ssh, tls, tunnel, vxlan, x509};
+use enigma_wire::{
+    decap, dhcp, dns, dtls, geneve, http, ntp, packet, quic, ssh, ssl2, tls, tunnel, vxlan, x509,
+};
 
 /// A target: bytes in, nothing out.
 pub type Target = fn(&[u8]);
@@ -128,6 +130,14 @@ pub fn tls(bytes: &[u8]) {
     }
     for certificate in tls::certificates(bytes) {
         x509(certificate);
+    }
+    // The same in the form of SSL 2.
+    if let Ok(hello) = ssl2::ClientHello::decode(bytes) {
+        assert!(hello.ciphers().count() * 3 + hello.session_id.len() + hello.challenge.len() <= bytes.len());
+        assert!(ssl2::record_len(bytes).is_some_and(|len| len <= bytes.len()));
+    }
+    if let Ok(hello) = ssl2::ServerHello::decode(bytes) {
+        assert!(hello.ciphers().count() * 3 + hello.certificate.len() <= bytes.len());
     }
 }
 

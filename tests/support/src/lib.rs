@@ -5,6 +5,7 @@
 pub mod packets;
 pub mod places;
 pub mod process;
+pub mod scorecard;
 pub mod skip;
 pub mod terraform;
 pub mod tools;

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Docs(options) => docs::run(options),
         Command::Fuzz(options) => fuzz::run(&options),
-        Command::Scorecard(options) => scorecard::run(options),
+        Command::Scorecard(options) => scorecard::run(&options),
         Command::Setup(options) => setup::run(&options),
         Command::Test(options) => match test::run(options) {
             Ok(true) => Ok(()),

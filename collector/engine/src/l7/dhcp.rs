@@ -3,7 +3,10 @@
 //! Clients without an address send to everybody, and servers answer from their own address: two flows, one number. A
 //! record is written when one of the flows ends, or when there are too many transactions.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use enigma_wire::dhcp::Message;
 
@@ -86,34 +89,13 @@ impl Transactions {
             self.flows.insert((head.uid, order));
         }
         let source = if sink.is_originator(side) { head.originator.0 } else { head.responder.0 };
-        if !source.is_unspecified() {
-            let address = if message.is_reply { &mut record.server } else { &mut record.client };
-            *address = Some(source);
-        }
-        record.hardware = message.hardware.or(record.hardware);
-        let mut kind = 0;
-        for (option, data) in message.options() {
-            let text = || Some(data.into());
-            let number = || data.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
-            let address = || data.first_chunk::<4>().map(|address| (*address).into());
-            match option {
-                12 if !message.is_reply => record.host_name = text(),
-                15 if message.is_reply => record.domain = text(),
-                50 => record.requested = address(),
-                51 if message.is_reply => record.lease = number(),
-                53 => kind = data.first().copied().unwrap_or(0),
-                56 if message.is_reply => record.server_message = text(),
-                56 => record.client_message = text(),
-                // Flags and two codes of results stand before the name (RFC 4702 section 2).
-                81 if !message.is_reply => record.client_fqdn = data.get(3..).map(Into::into),
-                _ => {}
-            }
-        }
-        if kind == ACK && !message.yours.is_unspecified() {
-            record.assigned = Some(message.yours);
+        if message.is_reply {
+            of_server(record, &message, source);
+        } else {
+            of_client(record, &message, source);
         }
         if record.types.len() < MAX_TYPES {
-            record.types.push(kind);
+            record.types.push(option(&message, 53).and_then(|kind| kind.first().copied()).unwrap_or(0));
         }
     }
 
@@ -126,7 +108,56 @@ impl Transactions {
     }
 }
 
-const ACK: u8 = 5;
+/// An option's data. An option that is there more than once is one that was too long for its length, and goes on in the
+/// next of its kind (RFC 3396 section 5).
+fn option(message: &Message<'_>, kind: u8) -> Option<Box<[u8]>> {
+    let mut parts = message.options().filter(|(found, _)| *found == kind).map(|(_, data)| data).peekable();
+    parts.peek()?;
+    Some(parts.flatten().copied().collect())
+}
+
+/// Puts a text in place of an earlier one, if there is a new one.
+fn set(place: &mut Option<Box<[u8]>>, text: Option<Box<[u8]>>) {
+    if text.is_some() {
+        *place = text;
+    }
+}
+
+/// What a client says. As in Zeek's `dhcp.log` the lease it wishes for is not told: the record has what is granted.
+fn of_client(record: &mut DhcpRecord, message: &Message<'_>, source: IpAddr) {
+    if !source.is_unspecified() {
+        record.client = Some(source);
+    }
+    // Ethernet's address in the client's identifier goes before that of the fixed part (RFC 2132 section 9.14).
+    let identifier = option(message, 61);
+    let own = identifier.as_deref().and_then(|id| id.strip_prefix(&[1])?.try_into().ok());
+    record.hardware = own.or(record.hardware).or(message.hardware);
+    set(&mut record.host_name, option(message, 12));
+    if let Some(address) = option(message, 50).and_then(|data| data.first_chunk::<4>().copied()) {
+        record.requested = Some(address.into());
+    }
+    set(&mut record.client_message, option(message, 56));
+    // Flags and two codes of results stand before the name (RFC 4702 section 2).
+    set(&mut record.client_fqdn, option(message, 81).and_then(|data| Some(data.get(3..)?.into())));
+}
+
+/// What a server says; it counts as the one of the transaction when it hands out an address.
+fn of_server(record: &mut DhcpRecord, message: &Message<'_>, source: IpAddr) {
+    record.hardware = record.hardware.or(message.hardware);
+    if !message.yours.is_unspecified() {
+        record.assigned = Some(message.yours);
+        if !source.is_unspecified() {
+            record.server = Some(source);
+        }
+        // Until it sends from it.
+        record.client.get_or_insert_with(|| message.yours.into());
+    }
+    set(&mut record.domain, option(message, 15));
+    if let Some(seconds) = option(message, 51).and_then(|data| data.first_chunk::<4>().copied()) {
+        record.lease = Some(u32::from_be_bytes(seconds));
+    }
+    set(&mut record.server_message, option(message, 56));
+}
 
 /// Takes a message that `side` sent.
 pub(super) fn message(side: Side, data: &[u8], sink: &mut Sink<'_>) {

@@ -1,7 +1,10 @@
 //! Fingerprints of TLS hellos: JA3 and JA3S (<https://github.com/salesforce/ja3>, BSD-3-Clause) and JA4, the part of
 //! JA4+ for TLS clients (<https://github.com/FoxIO-LLC/ja4/blob/main/technical_details/JA4.md>, BSD-3-Clause).
 
-use enigma_wire::tls::{ClientHello, ServerHello, is_grease};
+use enigma_wire::{
+    ssl2,
+    tls::{ClientHello, ServerHello, is_grease},
+};
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
@@ -29,6 +32,19 @@ impl Client {
     /// What is told by a hello whose end is missing.
     pub(super) fn cut(hello: &ClientHello<'_>, transport: u8) -> Self {
         Self { ja3: None, ja4: None, ..Self::new(hello, transport) }
+    }
+
+    /// What is told by a hello in the form of SSL 2, which has no extensions.
+    pub(super) fn old(hello: &ssl2::ClientHello<'_>) -> Self {
+        Self {
+            session_id: hello.session_id.into(),
+            server_name: None,
+            protocol: None,
+            has_ticket: false,
+            offers_psk: false,
+            ja3: None,
+            ja4: None,
+        }
     }
 
     /// `transport` is `t` for TCP, `q` for QUIC, `d` for DTLS.

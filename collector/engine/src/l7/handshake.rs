@@ -4,7 +4,10 @@
 //! `x509` records of what was said. Who is the client is told by the hellos and not by the flow. Hellos whose end was
 //! cut off by a mirror session, or never came, tell what there is of them, and have no fingerprints.
 
-use enigma_wire::tls::{self, ClientHello, ServerHello};
+use enigma_wire::{
+    ssl2,
+    tls::{self, ClientHello, ServerHello},
+};
 
 use super::{
     Sink,
@@ -60,7 +63,8 @@ pub(super) struct Handshake {
 #[derive(Clone, Debug)]
 struct Server {
     version: u16,
-    cipher: u16,
+    /// 24 bits in SSL 2.
+    cipher: u32,
     curve: Option<u16>,
     next_protocol: Option<Box<[u8]>>,
     is_same_session: bool,
@@ -175,6 +179,33 @@ impl Handshake {
             _ => {}
         }
         self.write(side, letter);
+    }
+
+    /// Takes a client's hello in the form of SSL 2, which has no fingerprints: JA3 and JA4 are of what TLS has.
+    pub(super) fn old_client(&mut self, side: Side, hello: &ssl2::ClientHello<'_>, sink: &Sink<'_>) {
+        self.began.get_or_insert(sink.at);
+        self.client_side.get_or_insert(side);
+        self.client.get_or_insert_with(|| fingerprint::Client::old(hello));
+        self.write(side, b'c');
+    }
+
+    /// Takes the hello of a server that chose SSL 2. It names several ciphers; Zeek tells the first.
+    pub(super) fn old_server(&mut self, side: Side, hello: &ssl2::ServerHello<'_>, sink: &Sink<'_>) {
+        self.began.get_or_insert(sink.at);
+        self.client_side.get_or_insert_with(|| side.other());
+        self.server = Some(Server {
+            version: ssl2::VERSION,
+            cipher: hello.ciphers().next().unwrap_or(0),
+            curve: None,
+            next_protocol: None,
+            is_same_session: hello.is_same_session,
+            has_psk: false,
+            ja3s: None,
+        });
+        if !hello.certificate.is_empty() {
+            self.chains[0].take(core::iter::once(hello.certificate));
+        }
+        self.write(side, b's');
     }
 
     fn client_hello<'a>(&self, body: &'a [u8]) -> Option<ClientHello<'a>> {
@@ -347,7 +378,7 @@ impl Server {
     fn new(hello: &ServerHello<'_>, session_id: &[u8]) -> Self {
         let mut server = Self {
             version: hello.version,
-            cipher: hello.cipher,
+            cipher: hello.cipher.into(),
             curve: None,
             next_protocol: None,
             is_same_session: !session_id.is_empty() && hello.session_id == session_id,

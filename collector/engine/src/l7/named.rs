@@ -79,7 +79,7 @@ fn contains(data: &[u8], pattern: &[u8]) -> bool {
     data.windows(pattern.len()).any(|window| window.eq_ignore_ascii_case(pattern))
 }
 
-const fn when(condition: bool) -> Guess {
+pub(super) const fn when(condition: bool) -> Guess {
     if condition { Guess::Yes } else { Guess::No }
 }
 

@@ -122,6 +122,7 @@ pub(crate) fn dns_opcode(code: u8) -> Cow<'static, str> {
 /// A version of TLS.
 pub(crate) fn tls_version(version: u16) -> Cow<'static, str> {
     let name = match version {
+        0x0002 => "SSLv2",
         0x0300 => "SSLv3",
         0x0301 => "TLSv10",
         0x0302 => "TLSv11",
@@ -137,8 +138,21 @@ pub(crate) fn tls_version(version: u16) -> Cow<'static, str> {
     name.into()
 }
 
-/// A cipher suite of TLS, by IANA's name.
-pub(crate) fn tls_cipher(cipher: u16) -> Cow<'static, str> {
+/// A cipher suite of TLS, by IANA's name, or of SSL 2, by Zeek's.
+pub(crate) fn tls_cipher(cipher: u32) -> Cow<'static, str> {
+    let Ok(cipher) = u16::try_from(cipher) else {
+        let name = match cipher {
+            0x01_0080 => "SSLv20_CK_RC4_128_WITH_MD5",
+            0x02_0080 => "SSLv20_CK_RC4_128_EXPORT40_WITH_MD5",
+            0x03_0080 => "SSLv20_CK_RC2_128_CBC_WITH_MD5",
+            0x04_0080 => "SSLv20_CK_RC2_128_CBC_EXPORT40_WITH_MD5",
+            0x05_0080 => "SSLv20_CK_IDEA_128_CBC_WITH_MD5",
+            0x06_0040 => "SSLv20_CK_DES_64_CBC_WITH_MD5",
+            0x07_00c0 => "SSLv20_CK_DES_192_EDE3_CBC_WITH_MD5",
+            other => return format!("unknown-{other}").into(),
+        };
+        return name.into();
+    };
     match rustls::CipherSuite::from(cipher).as_str() {
         // Its names tell the version of suites that are for TLS 1.3 alone; IANA's do not.
         Some(name) => match name.strip_prefix("TLS13_") {

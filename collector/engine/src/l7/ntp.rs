@@ -19,9 +19,45 @@ const SERVER: u8 = 4;
 /// Away from its port the times must be near that of the packet: within a day.
 const NEAR: Duration = Duration::from_secs(86_400);
 
+/// Longest question that is kept: RFC 8915's, with its cookies and placeholders, are shorter than an Ethernet frame.
+const MAX_QUESTION: usize = 1500;
+
+/// A datagram that may be a client's question, kept until an answer tells.
+#[derive(Debug)]
+pub(super) struct Question {
+    side: Side,
+    data: Box<[u8]>,
+    at: Timestamp,
+}
+
+impl Question {
+    /// Keeps a datagram of `side`, if it can be a question at all.
+    pub(super) fn of(side: Side, data: &[u8], at: Timestamp) -> Option<Box<Self>> {
+        let message = Message::decode(data).ok()?;
+        let is_question = message.mode == CLIENT && data.len() <= MAX_QUESTION;
+        is_question.then(|| Box::new(Self { side, data: data.into(), at }))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.data.len()
+    }
+
+    /// Whether `side` repeats the question's own time, as answers do (RFC 5905 section 8).
+    fn is_answered_by(&self, side: Side, answer: &Message) -> bool {
+        let own = Message::decode(&self.data).map_or(0, |question| question.times[3]);
+        self.side != side && own != 0 && answer.times[1] == own
+    }
+}
+
 /// Whether a datagram is a time message. Most of its bits may be anything, so that away from the usual port only an
-/// answer is believed, whose clock must go right.
-pub(super) fn looks_like(data: &[u8], ports: [u16; 2], at: Timestamp) -> bool {
+/// answer is believed: to the question before it, or of a clock that goes right.
+pub(super) fn looks_like(
+    side: Side,
+    data: &[u8],
+    question: Option<&Question>,
+    ports: [u16; 2],
+    at: Timestamp,
+) -> bool {
     let Ok(message) = Message::decode(data) else { return false };
     if ports.contains(&PORT) {
         return true;
@@ -30,7 +66,16 @@ pub(super) fn looks_like(data: &[u8], ports: [u16; 2], at: Timestamp) -> bool {
         let time = timestamp(time);
         time.since(at).max(at.since(time)) < NEAR
     };
-    message.mode == SERVER && message.rest == 0 && is_near(message.times[2]) && is_near(message.times[3])
+    let goes_right = || message.rest == 0 && is_near(message.times[2]) && is_near(message.times[3]);
+    let is_answered = || question.is_some_and(|question| question.is_answered_by(side, &message));
+    message.mode == SERVER && (is_answered() || goes_right())
+}
+
+/// Takes the question that was kept, now that its answer is known.
+pub(super) fn asked(question: &Question, sink: &mut Sink<'_>) {
+    let now = core::mem::replace(&mut sink.at, question.at);
+    message(question.side, &question.data, true, sink);
+    sink.at = now;
 }
 
 /// Takes a message that `side` sent.

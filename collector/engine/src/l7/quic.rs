@@ -16,6 +16,10 @@ use crate::{QuicRecord, Record, Timestamp, key::Side};
 /// Datagrams of a connection that are looked at. Handshakes take a dozen, with losses some more.
 const MAX_DATAGRAMS: u16 = 64;
 
+/// Datagrams of a version nobody knows, before the ends agree on another: the client's first flight, the server's refusal
+/// and what is sent again meanwhile.
+const MAX_UNKNOWN: u16 = 8;
+
 /// Attempts to remove protection, which cost some microseconds each. As many as hellos of a few kilobytes need.
 const MAX_ATTEMPTS: u8 = 24;
 
@@ -41,6 +45,8 @@ pub(super) struct Quic {
     has_client_hello: bool,
     has_server_hello: bool,
     has_data: [bool; 2],
+    /// The server knows other versions, and the client has not begun anew.
+    was_refused: bool,
 }
 
 /// Whether a datagram begins a connection: a client's first packet that can be read, or on the usual port one of a
@@ -67,15 +73,21 @@ pub(super) fn begins(side: Side, data: &[u8], ports: [u16; 2], at: Timestamp) ->
         has_client_hello: false,
         has_server_hello: false,
         has_data: [false; 2],
+        was_refused: false,
     };
     if !keys::is_known(version) {
         // `ports` are the sender's and the receiver's.
         return (version != 0 && ports[1] == 443).then(|| begun(None));
     }
+    Some(begun(Some(first_keys(data)?)))
+}
+
+/// The keys that follow from a client's first packet, if they open it.
+fn first_keys(data: &[u8]) -> Option<Box<Keys>> {
     let long = Long::decode(data).ok().filter(|long| long.kind == Kind::Initial)?;
-    let keys = Keys::new(version, destination)?;
+    let keys = Keys::new(long.version, long.destination)?;
     keys.client.open(&data[..long.end], long.number_at)?;
-    Some(begun(Some(Box::new(keys))))
+    Some(Box::new(keys))
 }
 
 impl Quic {
@@ -86,17 +98,20 @@ impl Quic {
 
     /// Reads a datagram.
     pub(super) fn datagram(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) -> Progress {
-        if self.keys.is_some() {
-            sink.confirm(Service::Quic);
-        }
         self.datagrams += 1;
         let mut rest = data;
         while !rest.is_empty() {
             let Some(len) = self.packet(side, rest, sink) else { break };
             rest = &rest[len.min(rest.len())..];
         }
+        let most = if self.keys.is_some() {
+            sink.confirm(Service::Quic);
+            MAX_DATAGRAMS
+        } else {
+            MAX_UNKNOWN
+        };
         let is_over = self.has_data == [true; 2] && self.has_server_hello;
-        if is_over || self.datagrams >= MAX_DATAGRAMS || self.keys.is_none() {
+        if is_over || self.datagrams >= most {
             self.finish(sink);
             return Progress::Done;
         }
@@ -117,8 +132,11 @@ impl Quic {
             return None;
         }
         if self.keys.is_none() {
-            self.write(is_client, b'u');
-            return None;
+            if !(is_client && self.begin_anew(data)) {
+                self.write(is_client, b'u');
+                return None;
+            }
+            self.was_refused = false;
         }
         let Ok(long) = Long::decode(data) else {
             self.write(is_client, b'x');
@@ -129,16 +147,38 @@ impl Quic {
             Kind::ZeroRtt => b'z',
             Kind::Handshake => b'h',
             Kind::Retry => b'r',
-            Kind::Negotiation => return None,
+            // A refusal names the client's own identifiers (RFC 8999 section 6); behind a hello it means nothing.
+            Kind::Negotiation => {
+                self.was_refused |= !is_client && !self.has_server_hello && long.destination == &*self.source;
+                self.write(is_client, b'u');
+                return None;
+            }
         };
         self.write(is_client, letter);
         if !is_client && long.kind != Kind::Retry {
             self.server_source.get_or_insert_with(|| long.source.into());
         }
         if long.kind == Kind::Initial && self.attempts < MAX_ATTEMPTS {
+            if is_client && self.was_refused && long.version != self.version {
+                self.attempts += 1;
+                self.was_refused = !self.begin_anew(data);
+            }
             self.initial(side, is_client, data, &long, sink);
         }
         Some(long.end)
+    }
+
+    /// Takes a client's first packet in place of one of a version that its server refused or nobody knows, if it can be
+    /// read: another connection (RFC 9000 section 6.2).
+    fn begin_anew(&mut self, data: &[u8]) -> bool {
+        let Some(keys) = first_keys(data) else { return false };
+        let Ok((version, destination, source)) = Long::invariant(data) else { return false };
+        (self.version, self.destination, self.source) = (version, destination.into(), source.into());
+        self.keys = Some(keys);
+        (self.streams, self.handshake) = Default::default();
+        self.server_source = None;
+        self.has_client_hello = false;
+        true
     }
 
     fn initial(&mut self, side: Side, is_client: bool, data: &[u8], long: &Long<'_>, sink: &mut Sink<'_>) {
@@ -149,8 +189,19 @@ impl Quic {
             half.open(packet, long.number_at)
         };
         let mut payload = self.keys.as_deref().and_then(open);
+        // A server may go on in a version that is compatible with the client's, and the client then does: the keys follow
+        // from the same identifier (RFC 9369 section 4.1).
+        if payload.is_none()
+            && let Some(keys) = self.keys.as_deref().and_then(|keys| keys.of_version(long.version))
+        {
+            self.attempts += 1;
+            payload = open(&keys);
+            if payload.is_some() {
+                self.keys = Some(Box::new(keys));
+            }
+        }
         if payload.is_none() && is_client {
-            // After a retry, and when the server chose another version, the client begins anew.
+            // After a retry the client begins anew.
             self.attempts += 1;
             if let Some(keys) = Keys::new(long.version, long.destination)
                 && let Some(read) = open(&keys)
@@ -158,7 +209,6 @@ impl Quic {
                 payload = Some(read);
                 self.keys = Some(Box::new(keys));
                 self.streams[side as usize] = Crypto::default();
-                self.version = long.version;
             }
         }
         let Some(payload) = payload else { return };
@@ -216,3 +266,6 @@ impl Quic {
         sink.push(Record::Quic(Box::new(record)));
     }
 }
+
+#[cfg(test)]
+mod tests;

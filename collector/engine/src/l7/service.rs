@@ -56,9 +56,9 @@ use Service::{
 };
 
 /// What there is over TCP, in alphabetical order.
-const OF_TCP: [Service; 24] = [
+const OF_TCP: [Service; 25] = [
     DceRpc, Dns, Ftp, Http, Http2, Imap, KrbTcp, LdapTcp, Modbus, Mongodb, Mqtt, Mysql, Pop3, Postgresql,
-    Rdp, Redis, Sip, Smb, Smtp, Socks, Ssh, Ssl, Websocket, Xmpp,
+    Rdp, Redis, Sip, Smb, Smtp, Socks, Ssh, Ssl, Stun, Websocket, Xmpp,
 ];
 
 /// What there is over UDP, in alphabetical order.
@@ -86,6 +86,11 @@ impl Services {
 
     pub(super) fn add(&mut self, others: Self) {
         self.0 |= others.0;
+    }
+
+    /// Every name there is.
+    pub fn all_names() -> impl Iterator<Item = &'static str> {
+        NAMES.into_iter()
     }
 
     /// Zeek's names of them, in alphabetical order.

@@ -1,11 +1,14 @@
 //! TLS over TCP up to the end of its handshake, or as much of one side as a handshake takes. Nothing is decrypted.
 //!
-//! Records (RFC 8446 section 5.1) are taken as their bytes come; what is encrypted is skipped without being kept.
+//! Records (RFC 8446 section 5.1) are taken as their bytes come; what is encrypted is skipped without being kept. The
+//! first hello may have the form of SSL 2, and where the server chose that version everything has.
+
+use enigma_wire::ssl2;
 
 use super::{
     Sink,
     handshake::Handshake,
-    named::Guess,
+    named::{Guess, when},
     tcp::{Fed, Next},
 };
 use crate::key::Side;
@@ -34,9 +37,23 @@ pub(super) fn looks_like(data: &[u8]) -> Guess {
         && is_prefix(5, |kind| matches!(kind, 1 | 2))
         && is_prefix(6, |length| length == 0);
     match (is_right, data.len()) {
-        (false, _) => Guess::No,
+        (false, _) => looks_old(data),
         (true, 0..7) => Guess::Maybe,
         (true, _) => Guess::Yes,
+    }
+}
+
+/// Whether a direction begins with a client's hello in the form of SSL 2.
+fn looks_old(data: &[u8]) -> Guess {
+    let is_prefix = |at: usize, is_right: fn(u8) -> bool| data.get(at).is_none_or(|&byte| is_right(byte));
+    let is_right = is_prefix(0, |length| length >= 0x80)
+        && is_prefix(2, |kind| kind == 1)
+        && is_prefix(3, |version| matches!(version, 0 | 3))
+        && is_prefix(9, |challenge| challenge == 0);
+    match data.first_chunk() {
+        _ if !is_right => Guess::No,
+        Some(header) => when(ssl2::is_client_hello(header)),
+        None => Guess::Maybe,
     }
 }
 
@@ -63,6 +80,18 @@ impl Half {
 pub(super) struct Ssl {
     halves: [Half; 2],
     handshake: Handshake,
+    /// The server chose SSL 2.
+    is_old: bool,
+}
+
+/// What a record in the form of SSL 2 was.
+enum Old {
+    /// It has another form.
+    Not,
+    /// It is not whole.
+    Short,
+    /// It has so many bytes.
+    Read(usize),
 }
 
 impl Ssl {
@@ -89,6 +118,18 @@ impl Ssl {
                 }
                 continue;
             }
+            match self.old(side, &data[at..], sink) {
+                Old::Not => {}
+                Old::Short => break,
+                Old::Read(len) => {
+                    at += len;
+                    if self.is_established() || self.halves[side as usize].seen > MAX_RECORDS {
+                        return Fed { consumed: at as u64, next: Next::Done };
+                    }
+                    continue;
+                }
+            }
+            let half = &mut self.halves[side as usize];
             let Some(header) = data[at..].first_chunk::<5>() else { break };
             let len = usize::from(u16::from_be_bytes([header[3], header[4]]));
             let kind = header[0];
@@ -127,7 +168,35 @@ impl Ssl {
         Fed::more(at as u64)
     }
 
+    /// Reads a record in the form of SSL 2: a hello, or once the server chose that version anything, of which only the
+    /// length is read.
+    fn old(&mut self, side: Side, data: &[u8], sink: &Sink<'_>) -> Old {
+        let (is_first, is_client) = (self.halves[side as usize].seen == 0, looks_old(data));
+        let is_hello = is_first && (is_client != Guess::No || ssl2::is_server_hello(data));
+        if !(is_hello || self.is_old) {
+            return Old::Not;
+        }
+        let Some(len) = ssl2::record_len(data) else { return Old::Short };
+        if is_hello {
+            let Some(record) = data.get(..len) else { return Old::Short };
+            if let Ok(hello) = ssl2::ClientHello::decode(record) {
+                self.handshake.old_client(side, &hello, sink);
+            } else if let Ok(hello) = ssl2::ServerHello::decode(record) {
+                self.is_old = true;
+                self.handshake.old_server(side, &hello, sink);
+            } else {
+                return Old::Not;
+            }
+        }
+        self.halves[side as usize].seen += 1;
+        Old::Read(len)
+    }
+
     fn is_established(&self) -> bool {
+        if self.is_old {
+            // The client's key, and the server's proof that it has it, which is encrypted.
+            return self.halves.iter().all(|half| half.seen > 1);
+        }
         let both = |has: fn(&Half) -> bool| self.halves.iter().all(has);
         let is_13 = self.handshake.is_13();
         self.handshake.has_server()

@@ -16,6 +16,9 @@ use crate::key::Side;
 /// their say by then.
 const TRIES: u8 = 8;
 
+/// Bytes that may come one by one without being counted: what tells the protocols that begin with numbers.
+const FEW: usize = 16;
+
 /// Plain content that is looked through for a TLS hello after STARTTLS and its like: the dialogues before it take
 /// a few hundred bytes, a mail that is sent without it takes more.
 const WATCHED: u32 = 16 << 10;
@@ -176,7 +179,7 @@ impl Conversation {
             named::Verdict::Is(service) => (service, false),
             named::Verdict::MayTurnToTls(service) => (service, true),
             named::Verdict::Maybe => {
-                self.tries += 1;
+                self.tries += u8::from(data.len() > FEW);
                 return if self.tries < TRIES { Guess::Maybe } else { Guess::No };
             }
             named::Verdict::Unknown => return Guess::No,

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::{Datagram, EngineConfig, Pipeline, RecordBatch, Stats, Stream, Timestamp};
 
+mod datagrams;
+mod old;
+
 /// One turn: whether the responder speaks, what it says, and how much of that the mirror session lets through.
 type Turn<'a> = (bool, &'a [u8]);
 
@@ -32,13 +35,13 @@ fn tcp(is_answer: bool, sequence: u32, acknowledged: u32, flags: u8, data: &[u8]
     wrapped(6, is_answer, ports, &[&header, data].concat(), missing)
 }
 
-fn udp(is_answer: bool, ports: [u16; 2], data: &[u8]) -> Vec<u8> {
+pub(in crate::l7) fn udp(is_answer: bool, ports: [u16; 2], data: &[u8]) -> Vec<u8> {
     let len = (8 + data.len() as u16).to_be_bytes();
     let ports = if is_answer { [ports[1], ports[0]] } else { ports };
     wrapped(17, is_answer, ports, &[&[len[0], len[1], 0, 0], data].concat(), 0)
 }
 
-fn feed(packets: &[Vec<u8>]) -> (Vec<Value>, Stats) {
+pub(in crate::l7) fn feed(packets: &[Vec<u8>]) -> (Vec<Value>, Stats) {
     let config = EngineConfig { flow_memory: 1 << 20, ..EngineConfig::default() };
     let (mut pipeline, mut out) = (Pipeline::new(config), RecordBatch::new());
     for (index, payload) in packets.iter().enumerate() {
@@ -149,7 +152,7 @@ fn a_head_that_is_cut_tells_what_is_there() {
     assert_eq!((records.len(), stats.l7_lost), (2, 1));
 }
 
-fn client_hello() -> Vec<u8> {
+pub(in crate::l7) fn client_hello() -> Vec<u8> {
     let name = b"tls.example";
     let names = [&[0, name.len() as u8 + 3, 0, 0, name.len() as u8][..], name].concat();
     let extensions =
@@ -163,7 +166,7 @@ fn record(kind: u8, data: &[u8]) -> Vec<u8> {
     [&[kind, 3, 3, 0, data.len() as u8][..], data].concat()
 }
 
-fn server_hello() -> Vec<u8> {
+pub(in crate::l7) fn server_hello() -> Vec<u8> {
     let body = [&[3, 3][..], &[8; 32], &[0, 0xc0, 0x2f, 0, 0, 9, 0, 16, 0, 5, 0, 3, 2, b'h', b'2']].concat();
     record(22, &[&[2, 0, 0, body.len() as u8][..], &body, &[14, 0, 0, 0]].concat())
 }

@@ -33,16 +33,19 @@ pub(crate) struct Exchange {
     tries: u8,
     stun: u8,
     parser: Parser,
+    /// What may have been a question, until it is known what the flow is.
+    question: Option<Box<ntp::Question>>,
 }
 
 impl Exchange {
     pub(super) fn bytes(&self) -> usize {
-        match &self.parser {
+        let parser = match &self.parser {
             Parser::Undecided | Parser::Dhcp | Parser::Ntp => 0,
             Parser::Dns(exchange) => exchange.bytes(),
             Parser::Dtls(dtls) => dtls.bytes(),
             Parser::Quic(quic) => quic.bytes(),
-        }
+        };
+        parser + self.question.as_ref().map_or(0, |question| question.bytes())
     }
 
     pub(super) fn datagram(
@@ -52,9 +55,9 @@ impl Exchange {
         is_whole: bool,
         sink: &mut Sink<'_>,
     ) -> Progress {
-        let is_first = matches!(self.parser, Parser::Undecided);
+        let mut is_first = matches!(self.parser, Parser::Undecided);
         if is_first {
-            match Self::decide(side, data, is_whole, sink) {
+            match self.decide(side, data, is_whole, sink) {
                 Ok(parser) => self.parser = parser,
                 // What is agreed on with it follows in the same flow: DTLS for calls in browsers (RFC 5764).
                 Err(Service::Stun) if self.stun < MAX_STUN => {
@@ -63,10 +66,16 @@ impl Exchange {
                 }
                 Err(_) => return Progress::Done,
             }
+            let question = self.question.take();
+            if let (Parser::Ntp, Some(question)) = (&self.parser, question) {
+                ntp::asked(&question, sink);
+                is_first = false;
+            }
         }
         match &mut self.parser {
             Parser::Undecided => {
                 self.tries += 1;
+                self.question = ntp::Question::of(side, data, sink.at);
                 return if self.tries < TRIES { Progress::More } else { Progress::Done };
             }
             Parser::Dhcp => dhcp::message(side, data, sink),
@@ -79,7 +88,13 @@ impl Exchange {
     }
 
     /// The parser of a flow whose first known datagram is this; the name where there is no more to know.
-    fn decide(side: Side, data: &[u8], is_whole: bool, sink: &mut Sink<'_>) -> Result<Parser, Service> {
+    fn decide(
+        &self,
+        side: Side,
+        data: &[u8],
+        is_whole: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<Parser, Service> {
         let ports = [sink.port(side), sink.port(side.other())];
         if dns::looks_like(data, ports.into_iter().any(dns::is_usual_port), is_whole) {
             return Ok(Parser::Dns(dns::Exchange::default()));
@@ -99,7 +114,7 @@ impl Exchange {
             sink.confirm(Service::Dhcp);
             return Ok(Parser::Dhcp);
         }
-        if ntp::looks_like(data, ports, sink.at) {
+        if ntp::looks_like(side, data, self.question.as_deref(), ports, sink.at) {
             sink.confirm(Service::Ntp);
             return Ok(Parser::Ntp);
         }

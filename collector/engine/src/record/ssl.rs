@@ -10,8 +10,8 @@ pub struct SslRecord {
     pub head: Head,
     /// The version the server chose; `None` without its hello, as all of the server's.
     pub version: Option<u16>,
-    /// The cipher suite the server chose.
-    pub cipher: Option<u16>,
+    /// The cipher suite the server chose; three bytes in SSL 2, where it is the first of those it left to choose from.
+    pub cipher: Option<u32>,
     /// The group of the key exchange.
     pub curve: Option<u16>,
     /// The host name the client asked for.

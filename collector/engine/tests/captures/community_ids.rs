@@ -14,7 +14,7 @@ const LIST_LIMIT: usize = 24;
 #[test]
 fn identifiers_equal_those_of_tshark() {
     let Some(folder) = captures() else { return };
-    let (mut found, mut expected, mut equal) = (BTreeSet::new(), 0, 0);
+    let (mut found, mut files, mut expected, mut equal) = (BTreeSet::new(), 0, 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let theirs: BTreeSet<&str> =
@@ -23,6 +23,7 @@ fn identifiers_equal_those_of_tshark() {
         let fields: Vec<_> = conns(&records).iter().map(|record| fields(record)).collect();
         let ours: BTreeSet<&str> =
             fields.iter().filter_map(|fields| fields["community_id"].as_str()).collect();
+        files += 1;
         expected += theirs.len();
         for id in &theirs {
             if ours.contains(id) {
@@ -38,9 +39,9 @@ fn identifiers_equal_those_of_tshark() {
         }
     }
     let (list, different) = ("community_ids.txt", found.len());
-    let what = "Community IDs";
-    Score { stream: "conn", source: "tshark", what, expected, equal, different, list }.report();
     differences::compare(list, &found);
+    let (stream, source, what) = ("conn", "tshark", "Community IDs");
+    Score { stream, source, what, files, expected, equal, different, list }.report();
 }
 
 /// The specification's own captures and expectations, with seeds 0 and 1.

@@ -19,7 +19,7 @@ fn compare(
     ours: fn(&Map<String, Value>) -> Vec<String>,
 ) {
     let Some(folder) = captures() else { return };
-    let (mut found, mut expected, mut equal) = (BTreeSet::new(), 0, 0);
+    let (mut found, mut files, mut expected, mut equal) = (BTreeSet::new(), 0, 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let listed = fact[fact_name].as_array().map_or(0, Vec::len);
@@ -31,6 +31,7 @@ fn compare(
             .flat_map(|stream| of_stream(&records, stream))
             .flat_map(|record| ours(&fields(record)))
             .collect();
+        files += 1;
         expected += theirs.len();
         for value in &theirs {
             if ours.contains(value) {
@@ -45,9 +46,9 @@ fn compare(
     }
     assert!(equal > 10);
     let list = format!("tshark_{fact_name}.txt");
-    let (stream, different) = (streams[0], found.len());
-    Score { stream, source: "tshark", what: fact_name, expected, equal, different, list: &list }.report();
+    let (stream, source, different) = (streams[0], "tshark", found.len());
     differences::compare(&list, &found);
+    Score { stream, source, what: fact_name, files, expected, equal, different, list: &list }.report();
 }
 
 fn one(fields: &Map<String, Value>, name: &str) -> Vec<String> {
@@ -84,7 +85,7 @@ fn ssh_banners_equal_those_of_tshark() {
 #[test]
 fn ja4_equals_the_baselines_of_its_authors() {
     let Some(folder) = captures() else { return };
-    let (mut found, mut expected, mut equal) = (BTreeSet::new(), 0, 0);
+    let (mut found, mut files, mut expected, mut equal) = (BTreeSet::new(), 0, 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let baseline = folder.join(format!("{name}.ja4.json"));
@@ -98,6 +99,7 @@ fn ja4_equals_the_baselines_of_its_authors() {
             .collect();
         let (records, _) = replay(&reader::read(&folder.join(name)), FrameMode::Auto);
         let ours: BTreeSet<String> = records.iter().flat_map(|record| one(&fields(record), "ja4")).collect();
+        files += 1;
         expected += theirs.len();
         equal += theirs.intersection(&ours).count();
         found.extend(theirs.difference(&ours).map(|value| format!("{name} only JA4 {value}")));
@@ -105,8 +107,9 @@ fn ja4_equals_the_baselines_of_its_authors() {
     }
     assert!(equal > 5, "{equal} equal");
     let (list, different) = ("ja4.txt", found.len());
-    Score { stream: "ssl", source: "JA4", what: "JA4", expected, equal, different, list }.report();
     differences::compare(list, &found);
+    let (stream, source, what) = ("ssl", "JA4", "JA4");
+    Score { stream, source, what, files, expected, equal, different, list }.report();
 }
 
 /// nDPI prints JA4 of the clients it recognises, over TLS and QUIC. It writes `d` also where no name is sent, and the
@@ -114,7 +117,7 @@ fn ja4_equals_the_baselines_of_its_authors() {
 #[test]
 fn ja4_equals_ndpis() {
     let Some(folder) = captures() else { return };
-    let (mut found, mut expected, mut equal) = (BTreeSet::new(), 0, 0);
+    let (mut found, mut files, mut expected, mut equal) = (BTreeSet::new(), 0, 0, 0);
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
         let Ok(text) = std::fs::read(folder.join(format!("{name}.ndpi.out"))) else { continue };
@@ -128,6 +131,7 @@ fn ja4_equals_ndpis() {
         let (records, _) = replay(&reader::read(&folder.join(name)), FrameMode::Auto);
         let ours = records.iter().flat_map(|record| one(&fields(record), "ja4"));
         let ours: BTreeSet<String> = ours.map(|ja4| without_name(&ja4)).collect();
+        files += 1;
         expected += theirs.len();
         equal += theirs.intersection(&ours).count();
         found.extend(theirs.difference(&ours).map(|value| format!("{name} only nDPI {value}")));
@@ -135,8 +139,9 @@ fn ja4_equals_ndpis() {
     }
     assert!(equal > 10, "{equal} equal");
     let (list, different) = ("ndpi_ja4.txt", found.len());
-    Score { stream: "ssl", source: "nDPI", what: "JA4", expected, equal, different, list }.report();
     differences::compare(list, &found);
+    let (stream, source, what) = ("ssl", "nDPI", "JA4");
+    Score { stream, source, what, files, expected, equal, different, list }.report();
 }
 
 /// A JA4 with dots for what nDPI writes in another way.

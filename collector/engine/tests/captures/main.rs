@@ -16,6 +16,7 @@ mod ndpi;
 mod ports;
 mod reader;
 mod scorecard;
+mod services;
 mod suricata;
 mod tshark_contents;
 mod tshark_tcp;

@@ -38,7 +38,7 @@ fn exchanged(port: u16) -> u16 {
 }
 
 /// Changes the ports of a frame in place; whether it could: the ports are found by another reader than ours.
-fn change(frame: &mut reader::Frame, to: fn(u16) -> u16) -> bool {
+pub(crate) fn change(frame: &mut reader::Frame, to: fn(u16) -> u16) -> bool {
     if frame.link != LinkType::Ethernet {
         return false;
     }

@@ -1,8 +1,6 @@
-//! What was compared with whom, and how it went, for a page that lists it.
-//!
-//! With `ENIGMA_SCORECARD` naming a file, every comparison appends one JSON object a line to it.
+//! What was compared with whom, and how it went: rows of the page that lists it.
 
-use std::io::Write as _;
+use enigma_test_support::scorecard::Row;
 
 /// One stream's comparison with one source of expectations.
 pub(crate) struct Score<'a> {
@@ -12,6 +10,8 @@ pub(crate) struct Score<'a> {
     pub(crate) source: &'a str,
     /// What is compared: records, or values of a field.
     pub(crate) what: &'a str,
+    /// Files of expectations, or captures where those are read from the capture.
+    pub(crate) files: usize,
     /// Expectations there are.
     pub(crate) expected: usize,
     /// Of those, how many are met to the last field.
@@ -23,16 +23,19 @@ pub(crate) struct Score<'a> {
 }
 
 impl Score<'_> {
-    #[allow(clippy::print_stdout, reason = "it is called by tests only")]
+    /// Fails where the page has another row.
     pub(crate) fn report(&self) {
-        let Self { stream, source, what, expected, equal, different, list } = self;
-        println!(
-            "{stream} against {source}: {equal} of {expected} {what} equal, {different} differences in {list}"
-        );
-        append(&serde_json::json!({
-            "stream": stream, "source": source, "what": what,
-            "expected": expected, "equal": equal, "different": different, "list": list,
-        }));
+        Row::Score {
+            stream: self.stream.to_owned(),
+            source: self.source.to_owned(),
+            what: self.what.to_owned(),
+            files: self.files as u64,
+            expected: self.expected as u64,
+            equal: self.equal as u64,
+            different: self.different as u64,
+            list: self.list.to_owned(),
+        }
+        .report();
     }
 }
 
@@ -47,21 +50,14 @@ pub(crate) struct LeftOut<'a> {
 }
 
 impl LeftOut<'_> {
-    #[allow(clippy::print_stdout, reason = "it is called by tests only")]
+    /// Fails where the page has another row.
     pub(crate) fn report(&self) {
-        let Self { source, what, reason, count } = self;
-        println!("not compared with {source}: {count} of {what}: {reason}");
-        append(&serde_json::json!({ "source": source, "left_out": what, "reason": reason, "count": count }));
+        Row::LeftOut {
+            source: self.source.to_owned(),
+            what: self.what.to_owned(),
+            reason: self.reason.to_owned(),
+            count: self.count as u64,
+        }
+        .report();
     }
-}
-
-fn append(line: &serde_json::Value) {
-    let Some(path) = std::env::var_os("ENIGMA_SCORECARD") else { return };
-    // Tests run at the same time: one write a line keeps lines whole.
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .unwrap_or_else(|error| panic!("ENIGMA_SCORECARD={}: {error}", path.display()));
-    file.write_all(format!("{line}\n").as_bytes()).expect("the scorecard is writable");
 }

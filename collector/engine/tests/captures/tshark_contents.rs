@@ -160,13 +160,13 @@ fn fields_equal_those_that_tshark_reads() {
             found.extend(theirs.difference(&ours).map(|value| format!("{name} only tshark {value}")));
             found.extend(ours.difference(&theirs).map(|value| format!("{name} only ours {value}")));
         }
-        println!("{}: {files} captures", compared.what);
         assert!(equal > 10, "{}: {equal} of {expected} equal", compared.what);
-        lists.push((compared, expected, equal, found));
+        lists.push((compared, files, expected, equal, found));
     }
-    for (Compared { stream, what, list, .. }, expected, equal, found) in &lists {
+    differences::compare_all(lists.iter().map(|(compared, .., found)| (compared.list, found)));
+    for (Compared { stream, what, list, .. }, files, expected, equal, found) in &lists {
         let (source, different) = ("tshark", found.len());
-        Score { stream, source, what, expected: *expected, equal: *equal, different, list }.report();
+        let (files, expected, equal) = (*files, *expected, *equal);
+        Score { stream, source, what, files, expected, equal, different, list }.report();
     }
-    differences::compare_all(lists.iter().map(|(compared, _, _, found)| (compared.list, found)));
 }

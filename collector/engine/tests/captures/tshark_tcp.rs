@@ -151,9 +151,9 @@ fn the_course_of_connections_equals_tsharks() {
             found.extend(different);
         }
     }
-    println!("{} captures, {round_trips} round trips, {repeated} segments sent again", with_tcp.len());
     assert!(round_trips > 100 && repeated > 20);
     let (list, different) = ("tshark_tcp.txt", found.len());
-    Score { stream: "conn", source: "tshark", what: "directions", expected, equal, different, list }.report();
     differences::compare(list, &found);
+    let (stream, source, what, files) = ("conn", "tshark", "directions", with_tcp.len());
+    Score { stream, source, what, files, expected, equal, different, list }.report();
 }

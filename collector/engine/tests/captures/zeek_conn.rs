@@ -194,8 +194,9 @@ fn records_equal_zeeks() {
     println!("{logs} logs, {compared} records compared");
     assert!(logs > 80);
     let (list, different) = ("zeek_conn.txt", found.len());
-    Score { stream: "conn", source: "Zeek", what: "records", expected, equal, different, list }.report();
     differences::compare(list, &found);
+    let (stream, source, what) = ("conn", "Zeek", "records");
+    Score { stream, source, what, files: logs, expected, equal, different, list }.report();
 }
 
 const NO_MATCH: usize = 1000;

@@ -79,8 +79,8 @@ fn compare(stream: &str, skipped: &[&str], title_fields: &[&str], at_least: usiz
     assert!(logs >= at_least && equal > 0, "{logs} logs of {stream}, {equal} of {compared} records equal");
     let list = format!("zeek_{stream}.txt");
     let (what, different) = ("records", found.len());
-    Score { stream, source: "Zeek", what, expected, equal, different, list: &list }.report();
     differences::compare(&list, &found);
+    Score { stream, source: "Zeek", what, files: logs, expected, equal, different, list: &list }.report();
 }
 
 #[test]

@@ -192,9 +192,6 @@ for file in sorted(pathlib.Path(sys.argv[1]).glob("*.log")):
     print(file.stem, len(frame))
 "#;
 
-/// Every stream there is: the collection has traffic for each.
-const STREAMS: [&str; 10] = ["conn", "dhcp", "dns", "http", "ntp", "quic", "ssh", "ssl", "tunnel", "x509"];
-
 #[test]
 fn zat_reads_every_stream() {
     let python = match python_with("zat.json_log_to_dataframe") {
@@ -204,7 +201,12 @@ fn zat_reads_every_stream() {
     let dir = tempfile::tempdir().unwrap();
     let (capture, config) = mirrored(dir.path());
     let of_ours = captures();
-    let streams: &[&str] = if of_ours.is_some() { &STREAMS } else { &["conn", "dns", "http"] };
+    // The collection has traffic for every stream there is.
+    let streams = if of_ours.is_some() {
+        enigma_engine::Stream::ALL.map(enigma_engine::Stream::name).to_vec()
+    } else {
+        vec!["conn", "dns", "http"]
+    };
     let records = replay(&of_ours.unwrap_or_else(|| vec![capture]), &["--config", config.to_str().unwrap()]);
     let said = judge(&python, READ_WITH_ZAT, records.path());
     for stream in streams {

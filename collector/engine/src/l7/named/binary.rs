@@ -4,7 +4,7 @@ use super::{Guess, Verdict, contains, when};
 use crate::l7::Service;
 
 /// Every test of this kind.
-pub(super) fn tests(mine: &[u8], theirs: &[u8], ports: [u16; 2]) -> [(Guess, Verdict); 11] {
+pub(super) fn tests(mine: &[u8], theirs: &[u8], ports: [u16; 2]) -> [(Guess, Verdict); 12] {
     use Verdict::{Is, MayTurnToTls};
     [
         (rdp(mine), MayTurnToTls(Service::Rdp)),
@@ -17,6 +17,7 @@ pub(super) fn tests(mine: &[u8], theirs: &[u8], ports: [u16; 2]) -> [(Guess, Ver
         (mongodb(mine), Is(Service::Mongodb)),
         (mqtt(mine), Is(Service::Mqtt)),
         (socks(mine, theirs), MayTurnToTls(Service::Socks)),
+        (stun(mine), Is(Service::Stun)),
         (modbus(mine, ports), Is(Service::Modbus)),
     ]
 }
@@ -198,6 +199,36 @@ fn socks(mine: &[u8], theirs: &[u8]) -> Guess {
         [5, 0 | 2 | 0xff] | [0, 0x5a..=0x5d, ..] if !theirs.is_empty() => when(is_hello(theirs)),
         _ if theirs.is_empty() && is_hello(mine) => Guess::Maybe,
         _ => Guess::No,
+    }
+}
+
+/// A message of STUN: alone (RFC 8489 section 6.2.2), or behind its length, as ICE has it over TCP (RFC 4571). It is told
+/// by its cookie. All methods there are begin with 0 or 1.
+fn stun(data: &[u8]) -> Guess {
+    let message = |data: &[u8]| {
+        let begin = [None, None, None, None, Some(0x21), Some(0x12), Some(0xa4), Some(0x42)];
+        match data.first_chunk::<4>() {
+            Some([0 | 1, _, _, low]) if low % 4 == 0 => agrees(data, &begin),
+            Some(_) => Guess::No,
+            None if data.first().is_none_or(|first| *first <= 1) => Guess::Maybe,
+            None => Guess::No,
+        }
+    };
+    let framed = match data.split_first_chunk::<2>() {
+        None => Guess::No,
+        Some((_, inner)) if inner.len() < 4 => message(inner),
+        // Its own length is 20 less than that in front.
+        Some((len, inner)) => {
+            let own = u16::from_be_bytes([inner[2], inner[3]]);
+            if own.checked_add(20) == Some(u16::from_be_bytes(*len)) { message(inner) } else { Guess::No }
+        }
+    };
+    match message(data) {
+        Guess::Yes => Guess::Yes,
+        // Most first bytes may begin one: with less there is nothing that tells it from the rest.
+        _ if data.len() < 4 => Guess::No,
+        Guess::Maybe => Guess::Maybe,
+        Guess::No => framed,
     }
 }
 

@@ -10,7 +10,7 @@ pub(in crate::l7) fn udp(data: &[u8], ports: [u16; 2]) -> Option<Service> {
         (binary::kerberos(data) == Guess::Yes, Service::Krb),
         (binary::ldap(data) == Guess::Yes, Service::LdapUdp),
         (text::sip(data) == Guess::Yes, Service::Sip),
-        (is_stun(data), Service::Stun),
+        (is_stun(data) || is_classic_stun(data, ports), Service::Stun),
         (is_tftp(data, ports), Service::Tftp),
     ];
     tests.into_iter().find(|(is, _)| *is).map(|(_, service)| service)
@@ -37,6 +37,26 @@ fn is_stun(data: &[u8]) -> bool {
     let Some(header) = data.first_chunk::<20>() else { return false };
     let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
     header[0] < 0x40 && header[4..8] == [0x21, 0x12, 0xa4, 0x42] && len % 4 == 0 && len + 20 == data.len()
+}
+
+/// RFC 3489 section 11, before there was a cookie: a kind of its two methods, and attributes that fill the length. A
+/// request may have none, and is then believed on the usual port alone.
+fn is_classic_stun(data: &[u8], ports: [u16; 2]) -> bool {
+    let Some((header, mut attributes)) = data.split_first_chunk::<20>() else { return false };
+    let is_kind = matches!(header[..2], [0 | 1, 1 | 2] | [1, 0x11 | 0x12]);
+    let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    if !is_kind || len != attributes.len() || (attributes.is_empty() && !ports.contains(&3478)) {
+        return false;
+    }
+    while let Some((&[high, low, first, second], rest)) = attributes.split_first_chunk::<4>() {
+        let len = usize::from(u16::from_be_bytes([first, second]));
+        let is_attribute = matches!((high, low), (0, 1..=0x0b) | (0x80..=0xff, _)) && len.is_multiple_of(4);
+        match rest.get(len..) {
+            Some(rest) if is_attribute => attributes = rest,
+            _ => return false,
+        }
+    }
+    attributes.is_empty()
 }
 
 /// A request to read or write (RFC 1350 section 5): a name and a mode.

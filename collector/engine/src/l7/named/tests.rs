@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Beginnings and what they are; `|` is where the other side's turn ends.
-const SAMPLES: [(&[u8], &[u8], Service); 30] = [
+const SAMPLES: [(&[u8], &[u8], Service); 32] = [
     (b"", b"\x16\x03\x01\x02\x00\x01\x00", Service::Ssl),
     (b"", b"SSH-2.0-x", Service::Ssh),
     (b"", b"GET / HTTP/1.1\r\n", Service::Http),
@@ -32,6 +32,8 @@ const SAMPLES: [(&[u8], &[u8], Service); 30] = [
     (b"", b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0", Service::Mongodb),
     (b"", b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", Service::Mqtt),
     (b"\x05\x01\0", b"\x05\0", Service::Socks),
+    (b"", b"\0\x01\0\x08\x21\x12\xa4\x42twelve bytes\x80\x22\0\x04self", Service::Stun),
+    (b"", b"\0\x14\x01\x01\0\0\x21\x12\xa4\x42twelve bytes", Service::Stun),
     (b"", b"QUERY /users HTTP/1.1\r\n", Service::Http),
     (b"", b"\0\x11\x12\x34\x01\0\0\x01\0\0\0\0\0\0\0\0\x06\0\x01", Service::Dns),
 ];
@@ -83,9 +85,37 @@ fn what_is_nothing_known_is_left_alone_at_once() {
 fn datagrams_are_told_by_themselves() {
     let stun = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
     assert_eq!(udp(&stun, PORTS), Some(Service::Stun));
+    // RFC 3489: no cookie, but attributes that fit. Here a request to answer from elsewhere, and an answer's address.
+    let classic = |kind: [u8; 2], attributes: &[u8]| {
+        [&kind[..], &[0, attributes.len() as u8], &[7; 16], attributes].concat()
+    };
+    let asked = classic([0, 1], &[0, 3, 0, 4, 0, 0, 0, 6]);
+    let mapped = classic(
+        [1, 1],
+        &[0, 1, 0, 8, 0, 1, 0x82, 0x35, 192, 0, 2, 1, 0x80, 0x22, 0, 4, b's', b'e', b'l', b'f'],
+    );
+    for message in [&asked, &mapped] {
+        assert_eq!(udp(message, PORTS), Some(Service::Stun));
+        for len in 0..message.len() {
+            assert_eq!(udp(&message[..len], PORTS), None, "{len}");
+        }
+        for at in [1, 3, 20, 22, 23] {
+            let mut bent = message.clone();
+            bent[at] ^= 0x04;
+            assert_ne!(udp(&bent, PORTS), Some(Service::Stun), "{at}");
+        }
+    }
+    let bare = classic([0, 1], &[]);
+    assert_eq!((udp(&bare, PORTS), udp(&bare, [40_000, 3478])), (None, Some(Service::Stun)));
     assert_eq!(udp(b"\x30\x0e\x02\x01\x01\x04\x06public\xa0\x01\0", PORTS), Some(Service::Snmp));
     assert_eq!(udp(b"\0\x01boot.cfg\0octet\0", PORTS), Some(Service::Tftp));
     assert_eq!(udp(b"REGISTER sip:x SIP/2.0\r\n", PORTS), Some(Service::Sip));
+    // A request for a ticket, and the question of a Windows client for its domain's servers.
+    let request =
+        b"\x6a\x82\x01\x1c\x30\x82\x01\x18\xa1\x03\x02\x01\x05\xa2\x03\x02\x01\x0a\xa3\x15\x30\x13\xa1\x03";
+    assert_eq!(udp(request, PORTS), Some(Service::Krb));
+    let search = b"\x30\x84\0\0\0\x60\x02\x01\x01\x63\x84\0\0\0\x57\x04\0\x0a\x01\0\x0a\x01\0";
+    assert_eq!(udp(search, PORTS), Some(Service::LdapUdp));
 }
 
 proptest! {

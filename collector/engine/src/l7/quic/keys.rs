@@ -41,6 +41,9 @@ pub(super) fn is_known(version: u32) -> bool {
 pub(super) struct Keys {
     pub(super) client: Half,
     pub(super) server: Half,
+    version: u32,
+    /// The identifier they follow from.
+    destination: Box<[u8]>,
 }
 
 /// One direction's keys.
@@ -87,7 +90,13 @@ impl Keys {
                 header: expand(&secret, header)?,
             })
         };
-        Some(Self { client: half("client in")?, server: half("server in")? })
+        let (client, server) = (half("client in")?, half("server in")?);
+        Some(Self { client, server, version, destination: destination.into() })
+    }
+
+    /// Those that follow from the same identifier in another version; `None` if it is the same or not known.
+    pub(super) fn of_version(&self, version: u32) -> Option<Self> {
+        (version != self.version).then(|| Self::new(version, &self.destination))?
     }
 }
 
@@ -126,6 +135,43 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    impl Half {
+        /// A packet of `header`, which ends with a number of four bytes, and `payload`.
+        pub(in crate::l7::quic) fn seal(&self, header: &[u8], payload: &[u8]) -> Vec<u8> {
+            let number_at = header.len() - 4;
+            let mut iv = self.iv;
+            iv.iter_mut().skip(8).zip(&header[number_at..]).for_each(|(byte, number)| *byte ^= number);
+            let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &self.key).unwrap());
+            let mut sealed = payload.to_vec();
+            let nonce = Nonce::assume_unique_for_key(iv);
+            key.seal_in_place_append_tag(nonce, Aad::from(header), &mut sealed).unwrap();
+            let protection = quic::HeaderProtectionKey::new(&quic::AES_128, &self.header).unwrap();
+            let mask = protection.new_mask(&sealed[..16]).unwrap();
+            let mut packet = [header, &sealed].concat();
+            packet[0] ^= mask[0] & 0x0f;
+            packet[number_at..number_at + 4]
+                .iter_mut()
+                .zip(&mask[1..])
+                .for_each(|(byte, mask)| *byte ^= mask);
+            packet
+        }
+    }
+
+    /// The server's Initial packet of RFC 9369 appendix A.3, to a client that began with version 1.
+    #[test]
+    fn keys_of_a_compatible_version_follow_from_the_same_identifier() {
+        let packet = bytes(concat!(
+            "dc6b3343cf0008f067a5502a4262b5004075d92faaf16f05d8a4398c47089698baeea26b91eb761d9b89237bbf8726301791",
+            "5358230035f7fd3945d88965cf17f9af6e16886c61bfc703106fbaf3cb4cfa52382dd16a393e42757507698075b2c984c707",
+            "f0a0812d8cd5a6881eaf21ceda98f4bd23f6fe1a3e2c43edd9ce7ca84bed8521e2e140"
+        ));
+        let one = Keys::new(1, &bytes("8394c8f03e515708")).unwrap();
+        assert_eq!(one.server.open(&packet, 18), None);
+        let two = one.of_version(VERSION_2).unwrap();
+        assert_eq!(two.server.open(&packet, 18).unwrap()[..9], bytes("02000000000600405a"));
+        assert!(one.of_version(1).is_none() && one.of_version(0x0a0a_0a0a).is_none());
     }
 
     /// RFC 9001 appendix A.1 and RFC 9369 appendix A.1.
