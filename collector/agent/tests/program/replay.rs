@@ -111,6 +111,42 @@ fn plain_and_mirrored_traffic_give_the_same_flows_in_every_packing() {
     }
 }
 
+/// Content is not looked at: nothing is said of it, and all that is told of a flow is the same.
+#[test]
+fn flows_alone_are_those_of_the_whole_run() {
+    let mut capture = traffic();
+    capture.extend(tcp_conversation(&Exchange {
+        client: "10.0.0.3:40001".parse().unwrap(),
+        server: "10.0.0.2:8000".parse().unwrap(),
+        request: b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        response: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        start: START + Duration::from_secs(2),
+        gap: Duration::from_millis(1),
+    }));
+    let dir = tempfile::tempdir().unwrap();
+    for (name, capture) in [("plain.pcap", capture.clone()), ("mirrored.pcap", mirrored(&capture, 5))] {
+        let file = dir.path().join(name);
+        capture.write(&file).unwrap();
+        let run = |args: &[&str]| {
+            let to = dir.path().join(format!("{name}-{}", args.len()));
+            let all = [&["replay", file.to_str().unwrap(), "--output", to.to_str().unwrap()], args].concat();
+            let said = String::from_utf8(output(all).stderr).unwrap();
+            let stream = |name: &str| std::fs::read(to.join(name)).unwrap_or_default();
+            let mut conns = lines(&stream("conn.log"));
+            let services: Vec<Value> = conns
+                .iter_mut()
+                .filter_map(|conn| conn.as_object_mut().unwrap().shift_remove("service"))
+                .collect();
+            (conns, services, lines(&stream("http.log")).len(), number(&said, "made"))
+        };
+        let (whole, services, exchanges, made) = run(&[]);
+        assert_eq!((whole.len(), services, exchanges, made), (3, vec![json!("http")], 1, 4));
+        let (flows, services, exchanges, made) = run(&["--flows-only"]);
+        assert_eq!((services, exchanges, made), (Vec::<Value>::new(), 0, 3));
+        assert_eq!(flows, whole, "{name}");
+    }
+}
+
 #[test]
 fn modes_decide_what_a_frame_is() {
     let dir = tempfile::tempdir().unwrap();
