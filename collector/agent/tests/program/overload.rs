@@ -98,7 +98,7 @@ fn flows_that_end_all_at_once_lose_no_record_to_a_short_queue() {
     for port in 0..20_000 {
         sender.send_to(&datagram(1, 1_024 + port), &collector.receive).unwrap();
         sent.set(sent.get() + 1);
-        if sent.get() % 1_000 == 0 {
+        if sent.get().is_multiple_of(1_000) {
             collector.wait_status("a thousand packets", |status| status["packets"]["received"] == sent.get());
         }
     }
