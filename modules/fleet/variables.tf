@@ -31,6 +31,7 @@ variable "rules" {
     tags                     = optional(map(list(string)))
     interface_tags           = optional(map(list(string)))
     interface_types          = optional(list(string))
+    services                 = optional(list(string))
 
     exclude = optional(object({
       accounts                 = optional(list(string))
@@ -45,6 +46,7 @@ variable "rules" {
       tags                     = optional(map(list(string)))
       interface_tags           = optional(map(list(string)))
       interface_types          = optional(list(string))
+      services                 = optional(list(string))
     }))
   }))
 
@@ -61,6 +63,11 @@ variable "rules" {
   validation {
     condition     = alltrue([for rule in values(var.rules) : rule.interfaces == null ? true : contains(["all", "primary"], rule.interfaces)])
     error_message = "rules: interfaces must be \"all\" or \"primary\"."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for rule in values(var.rules) : [for service in concat(coalesce(rule.services, []), try(coalesce(rule.exclude.services, []), [])) : contains(["elasticache", "rds"], service)]]))
+    error_message = "rules: services must be \"rds\", \"elasticache\" or both: of interfaces that services manage AWS mirrors no others."
   }
 
   validation {
@@ -107,7 +114,7 @@ variable "directory_tags" {
 }
 
 variable "targets" {
-  description = "Where sessions send, by names of your choice: each names exactly one network interface, network load balancer or Gateway Load Balancer endpoint, its Region unless it is the provider's, the account that owns the endpoint unless it is the provider's, how packets of other VPCs get to it (`path`), the MTU of an interface unless it is 9001, and may prefer availability zones and bound how many sources it takes; `max_sessions = 0` moves all of them to other targets."
+  description = "Where sessions send, by names of your choice: each names exactly one network interface, network load balancer or Gateway Load Balancer endpoint, its Region unless it is the provider's, the account that owns the endpoint unless it is the provider's, how packets of other VPCs get to it (`path`), the MTU of an interface unless it is 9001, and may prefer availability zones, name the VPCs whose sources it takes, and bound how many; `max_sessions = 0` moves all of them to other targets."
   type = map(object({
     network_interface_id              = optional(string)
     network_load_balancer_arn         = optional(string)
@@ -117,6 +124,7 @@ variable "targets" {
     path                              = optional(string)
     mtu                               = optional(number)
     availability_zones                = optional(set(string))
+    vpc_ids                           = optional(set(string))
     max_sessions                      = optional(number)
   }))
 
@@ -135,6 +143,11 @@ variable "targets" {
   validation {
     condition     = alltrue([for target in values(var.targets) : target.max_sessions == null ? true : target.max_sessions >= 0 && target.max_sessions <= 10000 && floor(target.max_sessions) == target.max_sessions])
     error_message = "targets: max_sessions must be a whole number from 0, which moves every source elsewhere, to 10000."
+  }
+
+  validation {
+    condition     = alltrue([for target in values(var.targets) : target.vpc_ids == null ? true : length(target.vpc_ids) >= 1 && alltrue([for vpc in target.vpc_ids : can(regex("^vpc-[0-9a-f]{8}([0-9a-f]{9})?$", vpc))])])
+    error_message = "targets: vpc_ids must have at least one entry, and each entry must be the id of a VPC, such as \"vpc-0a1b2c3d\"."
   }
 
   validation {

@@ -81,7 +81,7 @@ run "every_input_reaches_the_provider" {
 
   variables {
     rules = {
-      all   = { vpc_ids = ["vpc-0a1b2c3d"], priority = 200, filter = "quiet", targets = ["collectors"], session_number = 7, packet_length = 128, interfaces = "primary", exclude = { tags = { role = ["nas"] } } }
+      all   = { vpc_ids = ["vpc-0a1b2c3d"], priority = 200, filter = "quiet", targets = ["collectors"], session_number = 7, packet_length = 128, interfaces = "primary", exclude = { tags = { role = ["nas"] }, services = ["rds"] } }
       never = { tags = { "enigma:mirror" = ["no"] }, mirror = false, priority = 1 }
     }
     eligible_instance_types = ["m8i"]
@@ -91,7 +91,7 @@ run "every_input_reaches_the_provider" {
     cidr_lists = { vpcs = ["10.0.0.0/8", "2001:db8::/32"], nas = ["192.0.2.0/24"] }
     targets = {
       collectors = { network_interface_id = "eni-0a1b2c3d", region = "eu-central-1", path = "transit_gateway", availability_zones = ["eu-central-1a"], max_sessions = 0 }
-      endpoint   = { gateway_load_balancer_endpoint_id = "vpce-0a1b2c3d", account = "222222222222" }
+      endpoint   = { gateway_load_balancer_endpoint_id = "vpce-0a1b2c3d", account = "222222222222", vpc_ids = ["vpc-0a1b2c3d"] }
     }
     session  = { number = 100, packet_length = 512, vni = { from = 1000, to = 1999 } }
     safety   = { max_removals = "10%", on_ineligible = "fail", adopt = "matching", share_outside_organization = false }
@@ -101,7 +101,7 @@ run "every_input_reaches_the_provider" {
   }
 
   assert {
-    condition     = data.enigma_mirror_interfaces.this.rules["all"].exclude.tags["role"] == tolist(["nas"]) && data.enigma_mirror_interfaces.this.rules["never"].mirror == false && data.enigma_mirror_interfaces.this.eligible_instance_types == toset(["m8i"])
+    condition     = data.enigma_mirror_interfaces.this.rules["all"].exclude.tags["role"] == tolist(["nas"]) && data.enigma_mirror_interfaces.this.rules["all"].exclude.services == tolist(["rds"]) && data.enigma_mirror_interfaces.this.rules["never"].mirror == false && data.enigma_mirror_interfaces.this.eligible_instance_types == toset(["m8i"])
     error_message = "Rules must reach the data source whole."
   }
 
@@ -116,7 +116,7 @@ run "every_input_reaches_the_provider" {
   }
 
   assert {
-    condition     = enigma_mirror_fleet.this.targets["collectors"].region == "eu-central-1" && enigma_mirror_fleet.this.targets["collectors"].path == "transit_gateway" && enigma_mirror_fleet.this.targets["collectors"].availability_zones == toset(["eu-central-1a"]) && enigma_mirror_fleet.this.targets["collectors"].max_sessions == 0 && enigma_mirror_fleet.this.targets["endpoint"].account == "222222222222" && enigma_mirror_fleet.this.targets["endpoint"].max_sessions == null
+    condition     = enigma_mirror_fleet.this.targets["collectors"].region == "eu-central-1" && enigma_mirror_fleet.this.targets["collectors"].path == "transit_gateway" && enigma_mirror_fleet.this.targets["collectors"].availability_zones == toset(["eu-central-1a"]) && enigma_mirror_fleet.this.targets["collectors"].max_sessions == 0 && enigma_mirror_fleet.this.targets["endpoint"].account == "222222222222" && enigma_mirror_fleet.this.targets["endpoint"].vpc_ids == toset(["vpc-0a1b2c3d"]) && enigma_mirror_fleet.this.targets["endpoint"].max_sessions == null
     error_message = "Where targets are, and how many sources they take, must reach the fleet."
   }
 

@@ -12,6 +12,7 @@ mod prior;
 mod rest;
 mod review;
 mod vni;
+mod within_reach;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ use crate::adopt::{self, Adoptable};
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
 use crate::ids::{
-    AccountId, FleetName, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, PacketLength, Place, Region,
+    AccountId, FleetName, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, PacketLength, Place,
     SessionNumber, Vni,
 };
 use crate::inventory::{Destination, FilterRule, Tags};
@@ -201,8 +202,8 @@ pub fn expand(
             }
         }
     }
-    assign::report_regions(spec, home, members, &mut plan);
     assign::report_unknown(spec, &eligible, &mut plan.findings);
+    within_reach::leave_out(spec, home, &mut eligible, &mut plan);
     let filters = objects::choose_filters(spec, &eligible, &mut plan.findings);
     eligible.retain(|key, _| filters.contains_key(key));
     let targets = assign::assign(spec, home, facts, &eligible, &known, &mut plan);
@@ -250,6 +251,7 @@ pub fn expand(
     objects::place_targets(spec, home, facts, &mut plan);
     objects::place_filters(spec, &mut plan);
     objects::place_shares(spec, home, &mut plan);
+    within_reach::look_at_endpoints(spec, members, &mut plan);
     review::review(spec, members, &review::Before { remembered: prior, known: &known }, &mut plan);
     if spec.safety.on_ineligible == OnIneligible::Fail && !plan.not_mirrored.is_empty() {
         let sources = Sources::of(plan.not_mirrored.keys().cloned());
@@ -280,24 +282,16 @@ struct Receivers<'a> {
     interfaces: BTreeMap<&'a InterfaceId, &'a Label>,
     instances: BTreeMap<&'a InstanceId, &'a Label>,
     spec: &'a FleetSpec,
-    home: &'a Place,
-    regions: BTreeSet<Region>,
 }
 
 impl<'a> Receivers<'a> {
     fn of(
         spec: &'a FleetSpec,
-        home: &'a Place,
+        home: &Place,
         members: &'a BTreeMap<MemberKey, Member>,
         facts: &'a Facts,
     ) -> Self {
-        let mut receivers = Self {
-            spec,
-            home,
-            interfaces: BTreeMap::new(),
-            instances: BTreeMap::new(),
-            regions: spec.targets.values().map(|target| target.place(home).region).collect(),
-        };
+        let mut receivers = Self { spec, interfaces: BTreeMap::new(), instances: BTreeMap::new() };
         for (label, target) in &spec.targets {
             let Given::Known(Destination::Interface(id)) = &target.destination else { continue };
             receivers.interfaces.insert(id, label);
@@ -311,21 +305,6 @@ impl<'a> Receivers<'a> {
 
     fn reason_against(&self, key: &MemberKey, member: &Member) -> Option<Skipped> {
         let spec = self.spec;
-        if !self.regions.contains(&key.place.region) {
-            let regions: Vec<&str> = self.regions.iter().map(Region::as_str).collect();
-            let detail = format!(
-                "the fleet's targets are in {}, and AWS mirrors within a Region only",
-                regions.join(", ")
-            );
-            return Some(Skipped { reason: SkipReason::NoTarget, detail });
-        }
-        if !spec.targets.values().any(|target| target.takes(self.home, &key.place)) {
-            let detail = format!(
-                "the fleet's targets in {} are Gateway Load Balancer endpoints of other accounts, which take only sources of their own",
-                key.place.region
-            );
-            return Some(Skipped { reason: SkipReason::NoTarget, detail });
-        }
         if let Some(target) = self.interfaces.get(&key.interface) {
             let detail = format!("it is the destination of the fleet's target {target}");
             return Some(Skipped { reason: SkipReason::IsTarget, detail });

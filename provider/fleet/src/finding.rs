@@ -13,7 +13,7 @@ use crate::check::{Flaw, PathKind};
 use crate::filter::IpVersion;
 use crate::ids::{
     AccountId, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn,
-    TargetId, Vni, ZoneName,
+    TargetId, Vni, VpcId, ZoneName,
 };
 use crate::inventory::Direction;
 use crate::plan::Holder;
@@ -64,6 +64,8 @@ impl Sources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// Members' accounts have no target in a Region that their rules admit: the `targets` there are endpoints of other accounts.
+    AccountWithoutTarget { accounts: Vec<AccountId>, region: Region, targets: Vec<Label>, sources: Sources },
     /// There is no such load balancer.
     BalancerMissing { target: Label },
     /// No receiver of a load balancer is healthy; with none at all, nobody is registered.
@@ -80,6 +82,8 @@ pub enum FindingKind {
     DestinationOfAnotherAccount { target: Label, account: String, home: Place },
     /// A load balancer lies in another Region than the fleet's targets.
     DestinationElsewhere { target: Label, region: String, home: Place },
+    /// A Gateway Load Balancer endpoint of which nobody said whose VPC it is in gets sources of several.
+    EndpointAcrossVpcs { target: Label, vpcs: Vec<VpcId>, sources: Sources },
     /// Sources whose session another account makes from now on: the owner of their subnet did, and they do themselves, or the other
     /// way round.
     HandedOver { from: AccountId, to: AccountId, sources: Sources },
@@ -128,6 +132,8 @@ pub enum FindingKind {
     RegionWithoutTarget { region: Region, targets: Vec<Region>, sources: Sources },
     /// Targets that have no room would have to exchange sources, and no target with room is admitted to the sources meanwhile.
     RingOfFullTargets { targets: Vec<Label>, sources: Sources },
+    /// A mirroring rule has no condition, `excludes` aside, so it means whatever is read.
+    RuleWithoutCondition { rule: Label, excludes: bool },
     /// A rule decided about no interface.
     RuleDecidesNothing { rule: Label },
     /// A resource share of the fleet stays wider than the fleet needs it, because others use it or put something into it.
@@ -169,6 +175,8 @@ pub enum FindingKind {
     VniShared { sources: Sources },
     /// The range has fewer VNIs than sessions need.
     VnisExhausted { from: Vni, to: Vni, sources: Sources },
+    /// Members' VPCs have no target in a Region that their rules admit: the `targets` there take other VPCs.
+    VpcWithoutTarget { vpcs: Vec<VpcId>, region: Region, targets: Vec<Label>, sources: Sources },
 }
 
 impl Finding {
@@ -204,10 +212,12 @@ impl Finding {
             | Kind::UnknownTarget { .. }
             | Kind::ValueUnknown { .. }
             | Kind::VnisExhausted { .. } => Severity::Error,
-            Kind::BalancerUnhealthy { .. }
+            Kind::AccountWithoutTarget { .. }
+            | Kind::BalancerUnhealthy { .. }
             | Kind::BalancerWithoutListener { .. }
             | Kind::BalancerZonesUnserved { .. }
             | Kind::CrossesZones { .. }
+            | Kind::EndpointAcrossVpcs { .. }
             | Kind::FleetEmptied { .. }
             | Kind::FilterNarrowsForAMoment { .. }
             | Kind::FilterOneDirection { .. }
@@ -221,6 +231,7 @@ impl Finding {
             | Kind::QuotaNear { .. }
             | Kind::RegionWithoutTarget { .. }
             | Kind::RuleDecidesNothing { .. }
+            | Kind::RuleWithoutCondition { .. }
             | Kind::SessionsAdopted { .. }
             | Kind::SessionsKept { .. }
             | Kind::ShareInUseByOthers { .. }
@@ -231,7 +242,8 @@ impl Finding {
             | Kind::TargetNearlyFull { .. }
             | Kind::TargetsFull { .. }
             | Kind::TruncatedByTarget { .. }
-            | Kind::VniShared { .. } => Severity::Warning,
+            | Kind::VniShared { .. }
+            | Kind::VpcWithoutTarget { .. } => Severity::Warning,
         }
     }
 

@@ -11,6 +11,7 @@ mod pattern;
 mod raw;
 mod rule;
 mod select;
+mod service;
 
 pub use member::{HeldSession, Member, SkipReason, Skipped};
 pub use parse::{DEFAULT_PRIORITY, parse};
@@ -18,6 +19,7 @@ pub use pattern::Pattern;
 pub use raw::{RawRule, RawSelection, RawSelector};
 pub use rule::{InterfaceChoice, Outcome, Rule, SelectionSpec, Selector};
 pub use select::{Selection, select};
+pub use service::Service;
 
 #[cfg(test)]
 mod tests;

@@ -8,14 +8,16 @@ mod parse_filter;
 mod parse_networks;
 mod raw;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::check::PathKind;
 use crate::filter::{Compiled, Intent, IpVersion};
 use crate::given::Given;
-use crate::ids::{AccountId, FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, ZoneName};
+use crate::ids::{
+    AccountId, FleetName, Label, PacketLength, Place, Region, SessionNumber, Vni, VpcId, ZoneName,
+};
 use crate::inventory::{Destination, Tags};
 use crate::quota::{
     SOURCES_PER_INTERFACE_TARGET, SOURCES_PER_LARGE_INTERFACE_TARGET, sources_of_interface_target,
@@ -92,6 +94,9 @@ pub struct TargetSpec {
     pub kind: Option<DestinationKind>,
     /// Zones it serves first; empty is every zone alike.
     pub zones: Vec<ZoneName>,
+    /// VPCs whose sources it takes; empty is every VPC. Left out of JSON where empty, so that a description of before reads the same.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub vpcs: BTreeSet<VpcId>,
     /// Most sources it takes, if a person said so.
     pub max_sessions: Option<u32>,
     /// Its Region; `None` is the fleet's home. AWS mirrors within a Region only, so it takes sources of that Region alone.
@@ -145,11 +150,17 @@ impl TargetSpec {
         }
     }
 
-    /// Whether sources of a place can send to it. AWS mirrors within a Region only, and a Gateway Load Balancer endpoint's target
+    /// Whether sources of a VPC of a place can send to it: they are within its reach, and a person did not keep their VPC away.
+    #[must_use]
+    pub fn takes(&self, home: &Place, sources: &Place, vpc: &VpcId) -> bool {
+        self.reaches(home, sources) && (self.vpcs.is_empty() || self.vpcs.contains(vpc))
+    }
+
+    /// Whether AWS lets sources of a place send to it. AWS mirrors within a Region only, and a Gateway Load Balancer endpoint's target
     /// is made beside its sources instead of being shared with them.
     /// <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-connection.html>
     #[must_use]
-    pub fn takes(&self, home: &Place, sources: &Place) -> bool {
+    pub fn reaches(&self, home: &Place, sources: &Place) -> bool {
         let place = self.place(home);
         place.region == sources.region && (self.is_shareable() || place.account == sources.account)
     }

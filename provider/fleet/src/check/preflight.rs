@@ -125,7 +125,9 @@ pub struct Preflight {
 /// Looks at everything.
 pub fn preflight(scene: &Scene<'_>) -> Preflight {
     let mut result = Preflight::default();
-    if scene.members.is_empty() && scene.expansion.kept.is_empty() {
+    // Where sessions leave with the last member, the expansion has told how many.
+    let leaves = !scene.expansion.removed.is_empty();
+    if scene.members.is_empty() && scene.expansion.kept.is_empty() && !leaves {
         result.findings.push(Finding::at(Path::root().attr("members"), FindingKind::NothingSelected));
     }
     count_places(scene, &mut result);

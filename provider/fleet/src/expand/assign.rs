@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expand::{Expansion, Facts, Prior, PriorSession};
 use crate::finding::{Finding, FindingKind, Sources};
-use crate::ids::{Label, MemberKey, Place, Region, ZoneName};
+use crate::ids::{Label, MemberKey, Place, VpcId, ZoneName};
 use crate::problem::Path;
 use crate::selection::{Member, SkipReason, Skipped};
 use crate::spec::{FleetSpec, TargetSpec};
@@ -22,13 +22,15 @@ pub(super) fn assign<'a>(
     plan: &mut Expansion,
 ) -> BTreeMap<&'a MemberKey, &'a Label> {
     let mut assigned = BTreeMap::new();
-    let mut within_reach: BTreeMap<&Place, Vec<&'a Label>> = BTreeMap::new();
-    for key in members.keys() {
-        within_reach.entry(&key.place).or_insert_with(|| taking(spec, home, &key.place));
+    let mut within_reach: BTreeMap<(&Place, &VpcId), Vec<&'a Label>> = BTreeMap::new();
+    for (key, member) in members {
+        let sources = (&key.place, &member.vpc);
+        within_reach.entry(sources).or_insert_with(|| taking(spec, home, sources.0, sources.1));
     }
     let candidates = |key: &MemberKey, member: &Member| -> Vec<&'a Label> {
         let is_candidate = |label: &&&Label| member.targets.is_empty() || member.targets.contains(label);
-        within_reach.get(&key.place).into_iter().flatten().filter(is_candidate).copied().collect()
+        let here = within_reach.get(&(&key.place, &member.vpc));
+        here.into_iter().flatten().filter(is_candidate).copied().collect()
     };
     // AWS counts sources, whoever's session it is; one that a stranger sends there already costs no more room.
     let strange: BTreeMap<&Label, BTreeSet<&MemberKey>> =
@@ -123,58 +125,10 @@ impl Reach {
     }
 }
 
-/// The targets that sources of a place can send to, by label.
-fn taking<'a>(spec: &'a FleetSpec, home: &Place, sources: &Place) -> Vec<&'a Label> {
-    spec.targets.iter().filter(|(_, target)| target.takes(home, sources)).map(|(label, _)| label).collect()
-}
-
-/// Members whose place has no target that their rule admits are left out, with one finding for each Region.
-pub(super) fn report_regions(
-    spec: &FleetSpec,
-    home: &Place,
-    members: &BTreeMap<MemberKey, Member>,
-    plan: &mut Expansion,
-) {
-    let mut regions: BTreeMap<Region, Vec<&Label>> = BTreeMap::new();
-    for (label, target) in &spec.targets {
-        regions.entry(target.place(home).region).or_default().push(label);
-    }
-    let mut taking_here: BTreeMap<&Place, Vec<&Label>> = BTreeMap::new();
-    let mut lacking: BTreeMap<&Region, (BTreeSet<Region>, Vec<MemberKey>)> = BTreeMap::new();
-    for (key, member) in members {
-        let here = taking_here.entry(&key.place).or_insert_with(|| taking(spec, home, &key.place));
-        let is_admitted = |label: &&Label| member.targets.is_empty() || member.targets.contains(label);
-        // A rule that names only targets which do not exist is another mistake, told elsewhere.
-        let names_some =
-            member.targets.is_empty() || member.targets.iter().any(|label| spec.targets.contains_key(label));
-        if !names_some || here.iter().copied().any(|label| is_admitted(&label)) {
-            continue;
-        }
-        let entry = lacking.entry(&key.place.region).or_default();
-        let admitted: Vec<&Region> = regions
-            .iter()
-            .filter(|(_, labels)| labels.iter().copied().any(|label| is_admitted(&label)))
-            .map(|(region, _)| region)
-            .collect();
-        entry.1.push(key.clone());
-        let names: Vec<&str> = admitted.iter().map(|region| region.as_str()).collect();
-        entry.0.extend(admitted.iter().copied().cloned());
-        plan.not_mirrored.entry(key.clone()).or_insert_with(|| Skipped {
-            reason: SkipReason::NoTarget,
-            detail: format!(
-                "the targets its rule names are in {}, and AWS mirrors within a Region only",
-                names.join(", ")
-            ),
-        });
-    }
-    plan.findings.extend(lacking.into_iter().map(|(region, (targets, sources))| {
-        let kind = FindingKind::RegionWithoutTarget {
-            region: region.clone(),
-            targets: targets.into_iter().collect(),
-            sources: Sources::of(sources),
-        };
-        Finding::at(Path::root().attr("targets"), kind)
-    }));
+/// The targets that sources of a VPC of a place can send to, by label.
+fn taking<'a>(spec: &'a FleetSpec, home: &Place, sources: &Place, vpc: &VpcId) -> Vec<&'a Label> {
+    let takes = |target: &TargetSpec| target.takes(home, sources, vpc);
+    spec.targets.iter().filter(|(_, target)| takes(target)).map(|(label, _)| label).collect()
 }
 
 /// A name that the fleet lacks is a mistake even where the rule names other targets too.

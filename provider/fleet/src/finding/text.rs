@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::finding::{FindingKind, Sources};
-use crate::ids::{AccountId, Label};
+use crate::ids::{AccountId, Label, VpcId};
 use crate::inventory::Direction;
 use crate::problem::did_you_mean;
 use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
@@ -13,6 +13,16 @@ use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
 pub(super) fn of(kind: &FindingKind) -> (String, String) {
     use FindingKind as Kind;
     match kind {
+        Kind::AccountWithoutTarget { accounts, region, targets, sources } => (
+            format!("{} in {region} not mirrored: no target for {} there", interfaces(sources), accounts_named(accounts)),
+            format!(
+                "In {region} {} {} of other accounts, which take only sources of their own: {}. Write a load balancer or an interface, \
+                 which take sources of every account, or an endpoint with its account.",
+                targets_named(targets),
+                if targets.len() == 1 { "is a Gateway Load Balancer endpoint" } else { "are Gateway Load Balancer endpoints" },
+                list(sources)
+            ),
+        ),
         Kind::BalancerMissing { target } => (
             format!("The load balancer of target {target} does not exist"),
             "Sessions to it cannot be made. Write the ARN of a Network Load Balancer of the target's account and Region.".to_owned(),
@@ -74,6 +84,17 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 "A mirror target is made in the account of its load balancer, and this fleet makes its targets in {}. Use the \
                  provider with credentials of {account}, or write a load balancer of {}.",
                 home.account, home.account
+            ),
+        ),
+        Kind::EndpointAcrossVpcs { target, vpcs, sources } => (
+            format!("Target {target} gets sources of {} VPCs", vpcs.len()),
+            format!(
+                "Mirrored packets follow the routes of their source's subnet, and AWS's way is a Gateway Load Balancer endpoint in each VPC of \
+                 sources. {} would send to this one from {}, so what comes from VPCs that it is not in may go nowhere, and AWS reports nothing: \
+                 {}. Write vpc_ids with the VPC the endpoint is in, or with all of these if their routes lead to it.",
+                interfaces(sources),
+                some(vpcs),
+                list(sources)
             ),
         ),
         Kind::FleetEmptied { removed } => (
@@ -243,6 +264,14 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
         Kind::RuleDecidesNothing { rule } => (
             format!("Rule {rule} decides about no interface"),
             "No interface matches it, or rules with lower priority numbers decide about all of them.".to_owned(),
+        ),
+        Kind::RuleWithoutCondition { rule, excludes } => (
+            format!("Rule {rule} has no condition"),
+            format!(
+                "It means every interface of every account and Region that is read{}. Terraform drops names that it does not know inside a \
+                 rule, so look for a misspelt one. If everything is meant, write interface_types = [\"interface\"].",
+                if *excludes { ", but for those that it excludes" } else { "" }
+            ),
         ),
         Kind::SessionsAdopted { sessions } => (
             match sessions.len() {
@@ -414,6 +443,41 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("The VNI range {from} to {to} is used up"),
             format!("No VNI is left for {}: {}. Widen session.vni.", interfaces(sources), list(sources)),
         ),
+        Kind::VpcWithoutTarget { vpcs, region, targets, sources } => (
+            format!("{} in {region} not mirrored: no target for {}", interfaces(sources), vpcs_named(vpcs)),
+            format!(
+                "In {region} {} other VPCs in vpc_ids: {}. Write a target for {}, or leave {} out of the selection.",
+                if targets.len() == 1 {
+                    format!("{} names", targets_named(targets))
+                } else {
+                    format!("{} name", targets_named(targets))
+                },
+                list(sources),
+                some(vpcs),
+                if vpcs.len() == 1 { "it" } else { "them" }
+            ),
+        ),
+    }
+}
+
+fn accounts_named(accounts: &[AccountId]) -> String {
+    match accounts {
+        [one] => format!("account {one}"),
+        several => format!("accounts {}", some(several)),
+    }
+}
+
+fn targets_named(targets: &[Label]) -> String {
+    match targets {
+        [one] => format!("target {one}"),
+        several => format!("targets {}", some(several)),
+    }
+}
+
+fn vpcs_named(vpcs: &[VpcId]) -> String {
+    match vpcs {
+        [one] => format!("VPC {one}"),
+        several => format!("VPCs {}", some(several)),
     }
 }
 

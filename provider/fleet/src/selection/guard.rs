@@ -7,7 +7,7 @@ use crate::ids::{InstanceId, InterfaceId, SubnetId, TargetId};
 use crate::inventory::{Destination, Instance, Interface, MirrorSession, PlaceInventory, Subnet};
 use crate::ownership::{COLLECTOR_TAG, FLEET_TAG};
 use crate::quota::SESSIONS_PER_SOURCE;
-use crate::selection::{SkipReason, Skipped};
+use crate::selection::{Service, SkipReason, Skipped};
 
 /// One place, indexed.
 pub(super) struct Surroundings<'a> {
@@ -109,7 +109,7 @@ impl<'a> Surroundings<'a> {
                 format!("AWS mirrors interfaces of type interface, not {}{advice}", interface.kind),
             );
         }
-        if interface.is_requester_managed && !is_mirrorable_service(interface) {
+        if interface.is_requester_managed && Service::of(interface).is_none() {
             let who = interface.requester.as_deref().unwrap_or("an AWS service");
             return skip(
                 SkipReason::RequesterManaged,
@@ -175,15 +175,6 @@ impl<'a> Surroundings<'a> {
             format!("sessions {} of others hold all {SESSIONS_PER_SOURCE} slots", ids.join(", ")),
         )
     }
-}
-
-/// RDS and ElastiCache, recognised as AWS's own tools do.
-fn is_mirrorable_service(interface: &Interface) -> bool {
-    let requester = interface.requester.as_deref();
-    requester == Some("amazon-rds")
-        || requester == Some("amazon-elasticache")
-        || interface.description == "RDSNetworkInterface"
-        || interface.description.starts_with("ElastiCache")
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "callers return it as the answer to why not")]

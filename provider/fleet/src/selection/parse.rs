@@ -8,7 +8,7 @@ use crate::given::Given;
 use crate::ids::{AccountId, IdError, Label};
 use crate::problem::{Notes, Path, Problem, did_you_mean};
 use crate::selection::raw::{RawRule, RawSelection, RawSelector};
-use crate::selection::{InterfaceChoice, Outcome, Pattern, Rule, SelectionSpec, Selector};
+use crate::selection::{InterfaceChoice, Outcome, Pattern, Rule, SelectionSpec, Selector, Service};
 
 /// The priority of a rule that says none: room to put others before and after it.
 pub const DEFAULT_PRIORITY: u32 = 100;
@@ -168,6 +168,24 @@ fn parse_selector(notes: &mut Notes, at: &Path, raw: &RawSelector) -> Selector {
                 Some(text.to_owned())
             })
             .map(|kinds| kinds.into_iter().collect()),
+        services: notes
+            .list(&at.attr("services"), &raw.services, |notes, at, text| {
+                let found = Service::ALL.into_iter().find(|service| service.as_str() == text);
+                if found.is_none() {
+                    let names = Service::ALL.map(Service::as_str);
+                    notes.problem(
+                        at,
+                        format!("Unknown service {text:?}"),
+                        format!(
+                            "Of interfaces that services manage AWS mirrors those of RDS and ElastiCache: write {}.{}",
+                            names.map(|name| format!("{name:?}")).join(" or "),
+                            did_you_mean(text, names)
+                        ),
+                    );
+                }
+                found
+            })
+            .map(|services| services.into_iter().collect()),
         tags: tags(notes, &at.attr("tags"), &raw.tags),
         interface_tags: tags(notes, &at.attr("interface_tags"), &raw.interface_tags),
     }

@@ -59,6 +59,8 @@ pub struct RawSelector {
     pub instance_types: Given<Vec<Given<String>>>,
     /// AWS interface types.
     pub interface_types: Given<Vec<Given<String>>>,
+    /// AWS services that manage the interface: `rds`, `elasticache`.
+    pub services: Given<Vec<Given<String>>>,
     /// Instance tags: key to accepted values, `*` allowed.
     pub tags: Given<BTreeMap<String, Given<Vec<Given<String>>>>>,
     /// Tags of the interface itself.

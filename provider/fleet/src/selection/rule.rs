@@ -7,7 +7,7 @@ use crate::ids::{
     AccountId, InstanceId, InterfaceId, Label, PacketLength, Region, SessionNumber, SubnetId, VpcId, ZoneName,
 };
 use crate::inventory::{Instance, Interface, Tags};
-use crate::selection::Pattern;
+use crate::selection::{Pattern, Service};
 
 /// The tag by which auto scaling groups mark their instances.
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html>
@@ -88,6 +88,8 @@ pub struct Selector {
     pub instance_types: Option<Vec<Pattern>>,
     /// AWS interface types, verbatim.
     pub interface_types: Option<BTreeSet<String>>,
+    /// Services that manage the interface.
+    pub services: Option<BTreeSet<Service>>,
     /// Instance tags.
     pub tags: BTreeMap<String, Vec<Pattern>>,
     /// Interface tags.
@@ -108,6 +110,7 @@ impl Selector {
             && member(self.zones.as_ref(), Some(&interface.zone))
             && member(self.interfaces.as_ref(), Some(&interface.id))
             && member(self.interface_types.as_ref(), Some(&interface.kind))
+            && member(self.services.as_ref(), Service::of(interface).as_ref())
             && member(self.instances.as_ref(), instance_id())
             && any(self.instance_types.as_ref(), instance.map(|instance| &instance.instance_type))
             && any(self.groups.as_ref(), instance_tags.and_then(|tags| tags.get(GROUP_TAG)))

@@ -8,7 +8,7 @@ use crate::inventory::{Instance, Interface, Inventory};
 use crate::ownership::FLEET_TAG;
 use crate::problem::Path;
 use crate::selection::guard::Surroundings;
-use crate::selection::{HeldSession, Member, Outcome, Rule, SelectionSpec, SkipReason, Skipped};
+use crate::selection::{HeldSession, Member, Outcome, Rule, SelectionSpec, Selector, SkipReason, Skipped};
 use crate::summary;
 
 /// Who is mirrored, who is not and why.
@@ -114,7 +114,16 @@ fn find(
     let idle = rules.iter().filter(|(label, _)| !decided.contains_key(label)).map(|(label, _)| {
         Finding::at(at.key(label.as_str()), FindingKind::RuleDecidesNothing { rule: (*label).clone() })
     });
-    overlaps.chain(idle).collect()
+    // One that decides about nothing is told above, and does no harm yet.
+    let is_open =
+        |rule: &Rule| matches!(rule.outcome, Outcome::Mirror { .. }) && rule.selector == Selector::default();
+    let open = rules.iter().filter(|(label, rule)| decided.contains_key(label) && is_open(rule));
+    let open = open.map(|(label, rule)| {
+        let kind =
+            FindingKind::RuleWithoutCondition { rule: (*label).clone(), excludes: rule.exclude.is_some() };
+        Finding::at(at.key(label.as_str()), kind)
+    });
+    overlaps.chain(idle).chain(open).collect()
 }
 
 fn judge(

@@ -1,6 +1,6 @@
 //! From what was written to a valid fleet; every problem at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use crate::check::PathKind;
@@ -88,6 +88,7 @@ fn parse_targets(notes: &mut Notes, at: &Path, raw: &RawFleet) -> BTreeMap<Label
                 destination: Given::Unknown,
                 kind: None,
                 zones: Vec::new(),
+                vpcs: BTreeSet::new(),
                 max_sessions: None,
                 region: None,
                 account: None,
@@ -154,6 +155,15 @@ fn parse_target(notes: &mut Notes, at: &Path, raw: &RawTarget) -> TargetSpec {
         }
     };
     let zones = notes.list(&at.attr("availability_zones"), &raw.availability_zones, Notes::text);
+    let vpcs = notes.list(&at.attr("vpc_ids"), &raw.vpc_ids, Notes::text);
+    if raw.vpc_ids.known().is_some_and(Vec::is_empty) {
+        notes.problem(
+            &at.attr("vpc_ids"),
+            "Empty list of VPCs",
+            "It would take no source. Name at least one VPC, remove the argument to take sources of every VPC, or write max_sessions = 0 \
+             to move its sources elsewhere.",
+        );
+    }
     let max_sessions = notes.value(&raw.max_sessions).and_then(|&most| {
         // AWS's quota of sessions in an account bounds it anyway.
         let most = u32::try_from(most).ok();
@@ -179,7 +189,8 @@ fn parse_target(notes: &mut Notes, at: &Path, raw: &RawTarget) -> TargetSpec {
     let mtu = parse_mtu(notes, &at.attr("mtu"), kind, raw);
     let path = parse_path(notes, &at.attr("path"), kind, raw);
     let zones = zones.unwrap_or_default();
-    TargetSpec { destination, kind, zones, max_sessions, region, account, mtu, path }
+    let vpcs = vpcs.unwrap_or_default().into_iter().collect();
+    TargetSpec { destination, kind, zones, vpcs, max_sessions, region, account, mtu, path }
 }
 
 /// From what every host takes (RFC 791 section 3.1) to the most there is in a VPC.

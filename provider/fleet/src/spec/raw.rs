@@ -34,6 +34,8 @@ pub struct RawTarget {
     pub gateway_load_balancer_endpoint_id: Given<String>,
     /// Zones served first.
     pub availability_zones: Given<Vec<Given<String>>>,
+    /// VPCs whose sources may send to it; absent is every VPC.
+    pub vpc_ids: Given<Vec<Given<String>>>,
     /// Most sources; 0 drains the target: its sources move to others.
     pub max_sessions: Given<i64>,
     /// Region; absent is the fleet's home.

@@ -42,6 +42,7 @@ fn raw_selector(object: &Dynamic) -> RawSelector {
         network_interface_ids: texts("network_interface_ids"),
         instance_types: texts("instance_types"),
         interface_types: texts("interface_types"),
+        services: texts("services"),
         tags: tags("tags"),
         interface_tags: tags("interface_tags"),
     }

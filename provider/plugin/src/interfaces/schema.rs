@@ -187,4 +187,11 @@ fn selector(object: Object) -> Object {
             "interface_types",
             texts().description("AWS's interface types, such as `interface` or `lambda`. Unset: any."),
         )
+        .attribute(
+            "services",
+            texts().description(
+                "AWS services that manage the interfaces: `rds`, `elasticache`, the two whose interfaces AWS mirrors. In `exclude` it leaves \
+                 them out. Unset: any, and interfaces that no service manages.",
+            ),
+        )
 }

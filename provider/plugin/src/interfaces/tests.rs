@@ -112,6 +112,26 @@ async fn mistakes_are_told_in_validation_with_their_paths_and_call_nobody() {
     assert!(aws.journal().is_empty());
 }
 
+/// Terraform drops names that a rule does not have before the provider sees them.
+#[tokio::test]
+async fn a_rule_whose_only_condition_is_misspelt_is_told() {
+    let aws = MemoryAws::new(home());
+    aws.launch(&home(), "m5.large", &Tags::new());
+    let told = async |rule: serde_json::Value| {
+        let source = source(&aws, &[]);
+        let config = config(&source, &json!({ "all": rule }));
+        let found = source.read(&context(), config).await.unwrap();
+        let told = found.diagnostics.iter().map(|one| format!("{} at {}", one.summary, one.attribute));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told(json!({})).await, ["Rule all has no condition at rules[\"all\"]"]);
+    assert_eq!(told(json!({ "interface_types": ["interface"] })).await, [""; 0]);
+    assert_eq!(
+        told(json!({ "services": ["rds"] })).await,
+        ["Rule all decides about no interface at rules[\"all\"]"]
+    );
+}
+
 #[tokio::test]
 async fn rules_that_disagree_are_refused() {
     let aws = MemoryAws::new(home());

@@ -41,6 +41,7 @@ fn raw_target(target: &Dynamic) -> RawTarget {
         availability_zones: texts(target, "availability_zones"),
         max_sessions: number(target, "max_sessions"),
         region: text(target, "region"),
+        vpc_ids: texts(target, "vpc_ids"),
         account: text(target, "account"),
         mtu: number(target, "mtu"),
         path: text(target, "path"),

@@ -206,6 +206,13 @@ fn target() -> Object {
             Attribute::set(Type::String).description("Zones whose sources prefer this target. Unset: all alike."),
         )
         .attribute(
+            "vpc_ids",
+            Attribute::set(Type::String).description(
+                "VPCs whose sources may send to it. A Gateway Load Balancer endpoint takes what comes from the VPC it is in, so write that VPC \
+                 with each endpoint where sources are in several. Unset: every VPC.",
+            ),
+        )
+        .attribute(
             "max_sessions",
             Attribute::number().description(
                 "How many sources may be assigned to it. `0` drains it: its sources move to other targets. Unset: 10 for an interface, no \

@@ -21,12 +21,13 @@ use crate::reach::Terms;
 const KINDS: &str = include_str!("../../../../fleet/src/finding.rs");
 
 /// Kinds that no world here can trip, and why.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("HandedOver", "needs a shared subnet seen from two accounts: fleet/tests/shared_vpc.rs"),
     ("OverlappingRules", "of the data source: interfaces/tests.rs"),
     ("PlaceUnread", "of the data source: interfaces/tests/company.rs"),
     ("PlanFlawed", "a defect of the difference: fleet/src/check/tests.rs"),
     ("RuleDecidesNothing", "of the data source: interfaces/tests.rs"),
+    ("RuleWithoutCondition", "of the data source: interfaces/tests.rs"),
     ("ValueUnknown", "in a plan what is made in the same apply is unknown; told by an apply alone"),
 ];
 
@@ -144,6 +145,28 @@ async fn crowd(lab: &mut Lab, count: usize) {
     lab.members = Some(Dynamic::map(many));
 }
 
+const ENDPOINT: &str = "vpce-0123456789abcdef0";
+
+/// An endpoint, with one of the two sources in another VPC.
+fn with_endpoint() -> Lab {
+    let lab = quiet();
+    lab.aws.add_gateway_endpoint(&home(), ENDPOINT);
+    let elsewhere = "vpc-0fffffffffffffff0".parse().unwrap();
+    lab.aws.edit_interface(&home(), &lab.sources[1], |one| one.vpc = elsewhere);
+    lab
+}
+
+/// Short packets, which every way carries; `vpcs` is a list, or nothing.
+fn to_endpoint(vpcs: &Json) -> Json {
+    let mut target = json!({ "gateway_load_balancer_endpoint_id": ENDPOINT });
+    if vpcs.is_array() {
+        target["vpc_ids"] = vpcs.clone();
+    }
+    let mut arguments = to(&target);
+    arguments["session"] = json!({ "packet_length": 1514 });
+    arguments
+}
+
 const ARN_OF_MAIN: &str = "targets[\"main\"].network_load_balancer_arn";
 
 #[expect(clippy::too_many_lines, reason = "one arm a kind")]
@@ -153,6 +176,11 @@ async fn case(kind: &str) -> Option<Case> {
     let case =
         |lab: Lab, arguments: Json, told: &[Telling]| Some(Case { lab, arguments, told: told.to_vec() });
     match kind {
+        "AccountWithoutTarget" => {
+            let target = json!({ "gateway_load_balancer_endpoint_id": ENDPOINT, "account": "333333333333" });
+            let words = &["account 111111111111", "an endpoint with its account"];
+            case(quiet(), to(&target), &[(Warning, "targets", words)])
+        }
         "BalancerMissing" => {
             let gone = ARN.replace("net/c", "net/x");
             let told: &[Telling] = &[(Error, ARN_OF_MAIN, &["target main", "Write the ARN"])];
@@ -207,16 +235,16 @@ async fn case(kind: &str) -> Option<Case> {
                 &[(Error, ARN_OF_MAIN, &["target main", "999999999999", "credentials of"])];
             case(quiet(), balanced(&json!({ "network_load_balancer_arn": arn })), told)
         }
+        "EndpointAcrossVpcs" => {
+            let lab = with_endpoint();
+            let arguments = to_endpoint(&json!({}));
+            let told: &[Telling] = &[(Warning, "targets[\"main\"].vpc_ids", &["2 VPCs", "Write vpc_ids"])];
+            case(lab, arguments, told)
+        }
         "FleetEmptied" => {
             let mut lab = settled(&fleet()).await;
             lab.members = Some(Dynamic::map(Vec::<(String, Dynamic)>::new()));
-            // That the selection is empty is said too: it is why.
-            let emptied: Telling = (Warning, "members", &["All 2 sessions", "selection's rules"]);
-            case(
-                lab,
-                fleet(),
-                &[emptied, (Warning, "members", &["Nothing would be mirrored", "selection's rules"])],
-            )
+            case(lab, fleet(), &[(Warning, "members", &["All 2 sessions", "selection's rules"])])
         }
         "FilterNarrowsForAMoment" => {
             // Ten rules. Two of them cut by the other side's port before and by the own one after: neither can be replaced alone.
@@ -494,6 +522,12 @@ async fn case(kind: &str) -> Option<Case> {
             take(&lab, &source, 7, i64::from(vni), None).await;
             drop(lab.refresh().await);
             case(lab, fleet(), &[(Warning, "session.vni", &["eni-", "Give the others another VNI"])])
+        }
+        "VpcWithoutTarget" => {
+            let words = &["VPC vpc-0fffffffffffffff0", "target main", "Write a target"];
+            let lab = with_endpoint();
+            let own = lab.aws.contents(&home()).subnets[0].vpc.to_string();
+            case(lab, to_endpoint(&json!([own])), &[(Warning, "targets", words)])
         }
         "VnisExhausted" => {
             let arguments = fleet_with(&json!({ "session": { "vni": { "from": 7, "to": 7 } } }));
