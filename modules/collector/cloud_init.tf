@@ -9,9 +9,10 @@ locals {
   records_directory = "/var/log/enigma"
 
   # Two bounds on the records of an instance, whichever comes first: their age, and half of the disk that the system
-  # leaves free (the other half is for open files and further streams). Files are as large and as old as both allow.
-  record_file_mib       = 256
-  record_files          = max(1, floor((var.root_volume.size_gib - 8) * 1024 / 2 / local.record_file_mib))
+  # leaves free. The other half is for files being written, one for each of ten streams.
+  record_disk_mib       = max(1, (var.root_volume.size_gib - 8) * 1024 / 2)
+  record_file_mib       = max(1, min(256, floor(local.record_disk_mib / 10)))
+  record_files          = max(1, floor(local.record_disk_mib / local.record_file_mib))
   record_file_age_hours = min(744, max(1, ceil(var.records_retention_days * 24 / local.record_files)))
   receive_buffer        = "${var.receive_buffer_mib}MiB"
   drain_seconds         = ceil(var.health.interval_seconds * var.health.threshold) + 5
@@ -29,6 +30,7 @@ locals {
     record_file_size  = "${local.record_file_mib}MiB"
     record_file_age   = "${local.record_file_age_hours}h"
     record_files      = local.record_files
+    record_disk       = "${local.record_disk_mib}MiB"
     max_drop_share    = var.health.max_drop_share
     drain             = "${local.drain_seconds}s"
     final_write       = "${local.final_write_seconds}s"

@@ -170,6 +170,7 @@ impl Totals {
 
     /// Whether a packet was dropped before the collector saw it, or a record after it was made.
     pub(crate) fn lossy(&self) -> bool {
-        self.sum.kernel_drops + self.sum.handover_full > 0 || self.sum.records != self.export.written
+        self.sum.kernel_drops + self.sum.handover_full + self.sum.outer_fragments > 0
+            || self.sum.records != self.export.written
     }
 }

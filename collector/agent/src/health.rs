@@ -134,7 +134,7 @@ impl Monitor {
         self.samples.push_back(Sample {
             at,
             packets: sum.received() + sum.kernel_drops,
-            packets_lost: sum.kernel_drops + sum.handover_full,
+            packets_lost: sum.kernel_drops + sum.handover_full + sum.outer_fragments,
             records: sum.records,
             records_lost: totals.export_dropped(),
         });

@@ -213,6 +213,12 @@ pub(crate) fn counters(totals: &Totals) -> Value {
         "packets": {
             "received": sum.received(),
             "decoded": engine.decoded,
+            "decoded_bytes": engine.decoded_bytes,
+            "fragments_waiting": engine.fragments_waiting,
+            "truncated": engine.truncated,
+            "fragments": engine.fragments,
+            "tunnelled": engine.inner,
+            "duplicates": engine.duplicates,
             "dropped": drops,
             "kernel_drops": sum.kernel_drops,
             "after_stop": sum.after_stop,

@@ -80,6 +80,27 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
         "Fragments that came before the one with their ports, and wait for it.",
         engine.fragments_waiting,
     );
+    for (name, help, value) in [
+        ("decoded_bytes_total", "Bytes of decoded packets by their IP headers.", engine.decoded_bytes),
+        (
+            "truncated_packets_total",
+            "Decoded packets that were cut short of their length, as by a session's packet_length.",
+            engine.truncated,
+        ),
+        ("fragments_total", "Decoded packets that were fragments behind the first.", engine.fragments),
+        (
+            "tunnelled_packets_total",
+            "Packets inside tunnels that are part of flows of their own, beside the packet that enclosed them.",
+            engine.inner,
+        ),
+        (
+            "duplicate_packets_total",
+            "Copies of packets of another vantage, marked or dropped as flow.duplicates says.",
+            engine.duplicates,
+        ),
+    ] {
+        page.single(name, "counter", help, value);
+    }
     page.family(
         "dropped_packets_total",
         "counter",

@@ -58,6 +58,15 @@ impl LocalNets {
         Self { v4, v6 }
     }
 
+    /// These and others, given as address and prefix length.
+    #[must_use]
+    pub fn with(mut self, nets: impl IntoIterator<Item = (IpAddr, u8)>) -> Self {
+        let more = Self::new(nets);
+        self.v4.extend(more.v4);
+        self.v6.extend(more.v6);
+        self
+    }
+
     /// No networks at all: the two fields are then left out of records.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
@@ -126,6 +135,14 @@ mod tests {
         let nets = LocalNets::new([("10.1.0.0".parse().unwrap(), 16), ("2001:db8::".parse().unwrap(), 32)]);
         assert!(is_local(&nets, "10.1.255.255") && !is_local(&nets, "10.2.0.0"));
         assert!(is_local(&nets, "2001:db8:ffff::1") && !is_local(&nets, "2001:db9::"));
+        let more = LocalNets::default()
+            .with([("203.0.113.0".parse().unwrap(), 24), ("2600:1f18::".parse().unwrap(), 36)]);
+        assert!(
+            is_local(&more, "203.0.113.9")
+                && is_local(&more, "2600:1f18:1::9")
+                && is_local(&more, "10.9.9.9")
+        );
+        assert!(!is_local(&more, "203.0.112.9") && !is_local(&more, "2600:1f19::9"));
         let all = LocalNets::new([("0.0.0.0".parse().unwrap(), 0)]);
         assert!(is_local(&all, "255.1.2.3") && !is_local(&all, "::1"));
         let host = LocalNets::new([("10.1.2.3".parse().unwrap(), 99)]);

@@ -325,9 +325,10 @@ run "records_fit_the_disk" {
     records_retention_days = 30
   }
 
-  # 10 GiB less 8 for the system, half of it in files of 256 MiB: 4 files, which last 30 days if each covers 180 hours.
+  # 10 GiB less 8 for the system: half of it for files being written, ten of 102 MiB, and half for 10 files that were rotated, which
+  # last 30 days if each covers 72 hours.
   assert {
-    condition     = strcontains(local.collector_config, "keep_files = 4\n") && strcontains(local.collector_config, "rotate_interval = \"180h\"\n")
+    condition     = strcontains(local.collector_config, "rotate_size = \"102MiB\"\n") && strcontains(local.collector_config, "keep_size = \"1024MiB\"\n") && strcontains(local.collector_config, "keep_files = 10\n") && strcontains(local.collector_config, "rotate_interval = \"72h\"\n")
     error_message = "Record files must fit the disk and last for the retention."
   }
 }

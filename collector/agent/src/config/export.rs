@@ -13,7 +13,7 @@ static TO: Key = Key {
     name: "to",
     default: "\"file\"",
     allowed: "\"file\" or \"stdout\"",
-    meaning: "Destination of the records: JSON lines in one file per stream, or all streams on standard output.",
+    meaning: "Destination of the records: JSON lines in one file per stream, or all streams on standard output, where each line begins with its stream: `\"_path\": \"conn\"`, as Zeek-speaking readers expect it.",
     reason: "Files with Zeek's names are what log shippers and analysts already pick up.",
 };
 
@@ -59,7 +59,16 @@ static KEEP_FILES: Key = Key {
     default: "168",
     allowed: "a whole number from 0 to 1000000",
     meaning: "Renamed files kept for each stream; older ones are deleted. 0 keeps all.",
-    reason: "A week of hourly files: an unattended collector must not fill its disk and then lose new records.",
+    reason: "A week of hourly files. What they may take is bounded by `keep_size`.",
+};
+
+static KEEP_SIZE: Key = Key {
+    section: "export.file",
+    name: "keep_size",
+    default: "\"16GiB\"",
+    allowed: "a size up to 1048576GiB, such as \"16GiB\"; \"0B\" keeps all",
+    meaning: "Bytes of renamed files kept, all streams together; the oldest are deleted, whichever stream they are of. Files being written come on top: one of `rotate_size` for each stream.",
+    reason: "An unattended collector must not fill its disk and then lose new records. Half of a disk of 30 GiB, which is the smallest that sensors usually get.",
 };
 
 static COMPRESS: Key = Key {
@@ -88,7 +97,7 @@ pub(crate) static SECTION: Section =
 pub(crate) static FILE_SECTION: Section = Section {
     name: "export.file",
     about: "JSON lines, one file per stream, rotated by size and time. Used when `export.to` is \"file\".",
-    keys: &[&DIRECTORY, &ROTATE_SIZE, &ROTATE_INTERVAL, &KEEP_FILES, &COMPRESS, &FLUSH_INTERVAL],
+    keys: &[&DIRECTORY, &ROTATE_SIZE, &ROTATE_INTERVAL, &KEEP_FILES, &KEEP_SIZE, &COMPRESS, &FLUSH_INTERVAL],
 };
 
 /// Where the records of `run` go.
@@ -117,6 +126,8 @@ pub(crate) struct ExportFile {
     pub(crate) rotate_interval: Duration,
     /// Rotated files kept per stream; 0 keeps all.
     pub(crate) keep_files: usize,
+    /// Bytes of rotated files kept of all streams together; 0 keeps all.
+    pub(crate) keep_size: u64,
     /// How rotated files are compressed, if at all.
     pub(crate) compress: Option<Compression>,
     /// Longest wait of a record in memory.
@@ -139,6 +150,7 @@ impl Export {
                     value::duration(v, Duration::from_secs(1)..=Duration::from_secs(744 * 3600))
                 }),
                 keep_files: reader.get(&KEEP_FILES, |v| count(v, 0..=1_000_000)),
+                keep_size: reader.get(&KEEP_SIZE, |v| value::size(v, 0..=1 << 50)),
                 compress: reader.get(&COMPRESS, |v| {
                     let [gzip, zstd] = Compression::ALL.map(Some);
                     value::one_of(v, &[("none", None), ("gzip", gzip), ("zstd", zstd)])

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use enigma_engine::{Admission, Duplicates, EngineConfig, Timeouts, VantageBudget};
+use enigma_engine::{Admission, Duplicates, EngineConfig, LocalNets, Timeouts, VantageBudget};
+use ipnet::IpNet;
 
 use super::Section;
 use super::key::{Key, Reader};
@@ -27,6 +28,15 @@ static CONTENT_MEMORY: Key = Key {
     allowed: "a size from 0B to 64GiB, such as \"64MiB\"; 0B looks into no flow",
     meaning: "Budget of all workers together for the first bytes of flows, which are kept until their protocol is decided. When it is used up, flows that were silent longest tell what is known of them and are looked into no further; `flow_contents_lost_total` counts them. With 0B no flow is looked into; `flows_not_looked_into_total` counts that.",
     reason: "Some 5,000 connections that keep their whole 8 KiB at once; most are decided by their first packet and keep nothing.",
+};
+
+static LOCAL_NETWORKS: Key = Key {
+    section: "flow",
+    name: "local_networks",
+    default: "[]",
+    allowed: "a list of networks such as [\"203.0.113.0/24\", \"2600:1f18:12:3400::/56\"]",
+    meaning: "Networks that are yours beside private address space, for `local_orig`, `local_resp` and the `direction` of ssh records.",
+    reason: "Private space is local by Zeek's own list. IPv6 ranges of a VPC and public ranges of your own look like anybody's.",
 };
 
 static DUPLICATES: Key = Key {
@@ -174,6 +184,7 @@ pub(crate) static SECTION: Section = Section {
     keys: &[
         &MEMORY,
         &CONTENT_MEMORY,
+        &LOCAL_NETWORKS,
         &DUPLICATES,
         &DUPLICATE_WINDOW,
         &DUPLICATE_MEMORY,
@@ -199,6 +210,8 @@ pub(crate) struct Flow {
     pub(crate) memory: u64,
     /// Bytes for content that is being looked at, all workers together.
     pub(crate) content_memory: u64,
+    /// What is local beside private address space.
+    pub(crate) local_networks: Vec<IpNet>,
     /// What happens to packets that two vantages show.
     pub(crate) duplicates: Duplicates,
     /// How far apart their copies may be.
@@ -221,6 +234,7 @@ impl Flow {
         Self {
             memory: reader.get(&MEMORY, |v| value::size(v, 1 << 20..=64 << 30)),
             content_memory: reader.get(&CONTENT_MEMORY, |v| value::size(v, 0..=64 << 30)),
+            local_networks: reader.get(&LOCAL_NETWORKS, |v| value::list(v, value::network)),
             duplicates: reader.get(&DUPLICATES, |v| value::one_of(v, &DUPLICATES_WORDS)),
             duplicate_window: reader.get(&DUPLICATE_WINDOW, |v| {
                 value::duration(v, Duration::from_millis(1)..=Duration::from_secs(10))
@@ -273,7 +287,8 @@ impl Flow {
             duplicate_window: self.duplicate_window,
             duplicate_memory: usize::try_from(self.duplicate_memory).unwrap_or(usize::MAX) / workers.max(1),
             interim: self.interim,
-            ..EngineConfig::default()
+            local_nets: LocalNets::default()
+                .with(self.local_networks.iter().map(|network| (network.addr(), network.prefix_len()))),
         }
     }
 }

@@ -22,6 +22,11 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
+    /// Whether lines of all streams go to one place, so that each must say of which it is.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Stdout)
+    }
+
     /// Writes whole lines of one stream.
     pub(crate) fn write(
         &mut self,

@@ -1,17 +1,20 @@
 //! Record files: `DIR/STREAM.log` is always the current one, and always ends with a whole line. A file that is large or
 //! old enough is renamed to `STREAM-TIME.log` (the time of its beginning, UTC) and a new one begun; renaming is
-//! atomic, so a shipper sees a file under one name or the other. Time is a parameter; what a line holds is not known
-//! here.
+//! atomic, so a shipper sees a file under one name or the other. A file that somebody moved or deleted is let go, and a
+//! new one begun under its name. Time is a parameter; what a line holds is not known here.
+
+mod rotated;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use self::rotated::{is_rotated_name, rotated_name};
 use super::compress::{Compression, Compressor, PARTIAL};
 
 /// When files are rotated and how many are kept.
@@ -23,6 +26,8 @@ pub(crate) struct Rotation {
     pub(crate) interval: Duration,
     /// Rotated files kept per stream; 0 keeps all.
     pub(crate) keep: usize,
+    /// Bytes of rotated files kept of all streams together; 0 keeps all.
+    pub(crate) keep_size: u64,
 }
 
 /// What happens to a file of the same name that is there already.
@@ -108,6 +113,8 @@ impl FileSet {
         for stream in streams {
             set.current(stream, now)?;
         }
+        // What is there already was just rotated: a service that is started over and over must not fill the disk.
+        set.delete_old();
         Ok(set)
     }
 
@@ -160,24 +167,43 @@ impl FileSet {
         }
     }
 
-    /// Rotates what is due by `now`; how many files that were.
+    /// Rotates what is due by `now`; how many files that were. A file that cannot be rotated keeps no other from it: the
+    /// first error is given when all were tried, and records go on into the file as it is.
     pub(crate) fn rotate_due(&mut self, now: SystemTime) -> Result<u64, FileError> {
         let Some(rotation) = self.rotation else { return Ok(0) };
         let mut rotated = 0;
+        let mut failed = None;
         for index in 0..self.streams.len() {
             let StreamFile { stream, current } = &self.streams[index];
             let stream = *stream;
-            let Some(Current { good, begun, .. }) = current else { continue };
-            let age = now.duration_since(*begun).unwrap_or_default();
-            if *good >= rotation.size || (*good > 0 && age >= rotation.interval) {
-                self.rotate(stream, *begun)?;
+            let Some(current) = current else { continue };
+            let result = if is_elsewhere(&current.file, &self.path(stream)) {
+                // Who moved it has its records. Ours go where people look for them.
+                tracing::warn!(
+                    "{} was moved or deleted by somebody; records go on in a new file of that name",
+                    self.path(stream).display()
+                );
                 self.streams[index].current = None;
-                rotated += 1;
-                self.current(stream, now)?;
-                self.delete_old(stream, rotation.keep);
+                self.current(stream, now).map(drop)
+            } else {
+                let age = now.duration_since(current.begun).unwrap_or_default();
+                if current.good < rotation.size && (current.good == 0 || age < rotation.interval) {
+                    continue;
+                }
+                self.rotate(stream, current.begun).and_then(|()| {
+                    self.streams[index].current = None;
+                    rotated += 1;
+                    self.current(stream, now).map(drop)
+                })
+            };
+            if let Err(error) = result {
+                failed.get_or_insert(error);
             }
         }
-        Ok(rotated)
+        if rotated > 0 {
+            self.delete_old();
+        }
+        failed.map_or(Ok(rotated), Err)
     }
 
     fn path(&self, stream: &str) -> PathBuf {
@@ -233,53 +259,21 @@ impl FileSet {
         Ok(self.streams[index].current.as_mut().expect("set just above when it was absent"))
     }
 
-    /// Deletes the oldest rotated files beyond `keep`. A file that cannot be deleted is left for the next time.
-    fn delete_old(&self, stream: &str, keep: usize) {
-        if keep == 0 {
-            return;
-        }
-        let Ok(entries) = fs::read_dir(&self.directory) else { return };
-        // By the name without a compression's suffix: for a moment a file is there in both forms.
-        let rotated: BTreeSet<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| is_rotated_name(stream, name))
-            .map(|name| plain_name(&name).to_owned())
-            .collect();
-        let surplus = rotated.len().saturating_sub(keep);
-        for name in rotated.iter().take(surplus) {
-            for suffix in ["", Compression::Gzip.suffix(), Compression::Zstd.suffix()] {
-                drop(fs::remove_file(self.directory.join(format!("{name}{suffix}"))));
-            }
+    /// Deletes rotated files beyond what `Rotation` keeps, oldest first.
+    fn delete_old(&self) {
+        if let Some(rotation) = self.rotation {
+            let streams: Vec<_> = self.streams.iter().map(|file| file.stream).collect();
+            rotated::delete_old(&self.directory, &streams, rotation.keep, rotation.keep_size);
         }
     }
 }
 
-/// `conn-20261121T041600.123456Z.log`.
-fn rotated_name(stream: &str, begun: SystemTime) -> String {
-    // A clock outside the years that a calendar can hold still gives a name that sorts.
-    let at = jiff::Timestamp::try_from(begun).unwrap_or_default();
-    format!("{stream}-{}.log", at.strftime("%Y%m%dT%H%M%S.%6fZ"))
-}
-
-/// A name without the suffix of a compression.
-fn plain_name(name: &str) -> &str {
-    Compression::ALL.into_iter().find_map(|by| name.strip_suffix(by.suffix())).unwrap_or(name)
-}
-
-/// Only names that `rotated_name` makes, compressed or not: nothing else in the directory is ours to delete.
-fn is_rotated_name(stream: &str, name: &str) -> bool {
-    const SHAPE: &[u8] = b"dddddddd-dddddd.dddddd-";
-    plain_name(name)
-        .strip_prefix(stream)
-        .and_then(|rest| rest.strip_prefix('-'))
-        .and_then(|rest| rest.strip_suffix(".log"))
-        .is_some_and(|time| {
-            time.len() == SHAPE.len()
-                && time.bytes().zip(SHAPE).enumerate().all(|(at, (byte, shape))| match (at, shape) {
-                    (8, _) => byte == b'T',
-                    (22, _) => byte == b'Z',
-                    (_, b'd') => byte.is_ascii_digit(),
-                    (_, other) => byte == *other,
-                })
-        })
+/// Whether an open file is no longer the one at `path`.
+fn is_elsewhere(file: &File, path: &Path) -> bool {
+    // A file that cannot be asked is taken for the right one: a rotation, or the next write, tells what is wrong.
+    let Ok(open) = file.metadata() else { return false };
+    match fs::metadata(path) {
+        Ok(named) => (named.dev(), named.ino()) != (open.dev(), open.ino()),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::destination::Destination;
+use super::destination::{Destination, WriteError};
 use super::queue::Inbox;
 use super::{Batch, ExportStats};
 use crate::board::Board;
@@ -102,7 +102,18 @@ impl Output {
                 }
             };
             let pending = &mut self.pending[index];
+            let begin = pending.lines.len();
+            if self.destination.is_shared() {
+                pending.lines.extend_from_slice(b"{\"_path\":\"");
+                pending.lines.extend_from_slice(stream.as_bytes());
+                pending.lines.push(b'"');
+            }
+            let record_at = pending.lines.len();
             record.write_json(&mut pending.lines);
+            if record_at > begin {
+                // The record goes on where the name ended: its opening brace becomes the comma between them.
+                pending.lines[record_at] = b',';
+            }
             if let (Some(directory), Some(vantage)) = (directory.as_ref(), record.vantage()) {
                 self.stats.unknown_sessions += u64::from(!directory.enrich(vantage, &mut pending.lines));
             }
@@ -135,26 +146,28 @@ impl Output {
         }
         lines.clear();
         *records = 0;
-        self.complain(result);
+        if let Err(error) = result {
+            let lost = self.stats.write_failed;
+            self.complain(lost, "records are not being written, and are counted as dropped", &error);
+        }
         self.tick();
     }
 
     fn tick(&mut self) {
         match self.destination.tick(SystemTime::now()) {
             Ok(rotated) => self.stats.rotated += rotated,
-            Err(error) => self.complain(Err(error)),
+            Err(error) => self.complain(
+                self.stats.write_failed,
+                "a record file could not be rotated; records go on into the one that is there, and it is tried again",
+                &error,
+            ),
         }
     }
 
-    fn complain(&mut self, result: Result<(), super::destination::WriteError>) {
-        let Err(error) = result else { return };
+    fn complain(&mut self, lost: u64, what: &str, error: &WriteError) {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_PAUSE) {
             self.complained = Some(Instant::now());
-            tracing::error!(
-                lost = self.stats.write_failed,
-                "records are not being written, and are counted as dropped: {}",
-                crate::report::chain(&error)
-            );
+            tracing::error!(lost, "{what}: {}", crate::report::chain(error));
         }
     }
 }

@@ -51,6 +51,7 @@ fn every_line_parses_and_carries_the_counters() {
     let mut view = WorkerView { kernel_drops: 3, records: 40, queue_dropped: 5, ..WorkerView::default() };
     view.engine.received = 100;
     view.engine.decoded = 90;
+    (view.engine.truncated, view.engine.duplicates, view.engine.inner) = (6, 7, 8);
     let export = ExportStats {
         written: 30,
         bytes: 9_000,
@@ -66,6 +67,10 @@ fn every_line_parses_and_carries_the_counters() {
     assert_eq!(get("received_packets_total{worker=\"1\"}"), 100);
     assert_eq!(get("kernel_dropped_packets_total{worker=\"1\"}"), 3);
     assert_eq!(get("decoded_packets_total"), 180);
+    assert_eq!(
+        (get("truncated_packets_total"), get("duplicate_packets_total"), get("tunnelled_packets_total")),
+        (12, 14, 16)
+    );
     assert_eq!(get("records_total"), 80);
     assert_eq!(get("written_records_total"), 30);
     assert_eq!(get("export_dropped_records_total{reason=\"queue_full\"}"), 10);

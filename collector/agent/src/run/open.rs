@@ -135,6 +135,7 @@ pub(super) fn destination(export: &Export) -> Result<Destination, FileError> {
                 size: export.file.rotate_size,
                 interval: export.file.rotate_interval,
                 keep: export.file.keep_files,
+                keep_size: export.file.keep_size,
             };
             let streams = Stream::ALL.map(Stream::name);
             let now = SystemTime::now();

@@ -211,7 +211,11 @@ fn a_capture_can_come_through_a_pipe() {
     child.stdin.take().unwrap().write_all(&zstd::encode_all(&traffic().to_pcap()[..], 3).unwrap()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    check(&lines(&output.stdout));
+    let records = lines(&output.stdout);
+    check(&records);
+    // All streams come through one pipe: each line says first of which it is.
+    assert!(output.stdout.starts_with(b"{\"_path\":\"conn\",\"ts\":"));
+    assert!(records.iter().all(|record| record["_path"] == "conn"), "{records:?}");
 }
 
 #[test]

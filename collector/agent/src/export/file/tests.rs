@@ -13,7 +13,7 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-const ROTATION: Rotation = Rotation { size: 100, interval: Duration::from_secs(60), keep: 0 };
+const ROTATION: Rotation = Rotation { size: 100, interval: Duration::from_secs(60), keep: 0, keep_size: 0 };
 
 #[test]
 fn a_file_is_rotated_by_size_and_no_line_is_lost_or_split() {
@@ -159,4 +159,73 @@ fn rotated_files_are_compressed_whole_and_those_an_earlier_run_left_too() {
         files.rotate_due(at(2)).unwrap();
         assert!(!names(dir.path()).contains(&expected[0]));
     }
+}
+
+#[test]
+fn a_file_that_somebody_took_away_is_begun_anew_and_stops_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let mut files =
+        FileSet::open(dir.path(), Some(ROTATION), Existing::Rotate, &["conn", "dns", "ssl"], at(0)).unwrap();
+    for stream in ["conn", "dns", "ssl"] {
+        files.write(stream, b"first\n", at(0)).unwrap();
+    }
+    // Moved by a log shipper, deleted by a person.
+    fs::rename(path("conn.log"), path("taken")).unwrap();
+    fs::remove_file(path("dns.log")).unwrap();
+    assert_eq!(files.rotate_due(at(60)).unwrap(), 1, "ssl alone is there to be rotated");
+    for stream in ["conn", "dns", "ssl"] {
+        files.write(stream, b"second\n", at(61)).unwrap();
+        assert_eq!(fs::read_to_string(path(&format!("{stream}.log"))).unwrap(), "second\n");
+    }
+    assert_eq!(fs::read_to_string(path("taken")).unwrap(), "first\n");
+}
+
+#[test]
+fn a_file_that_another_stands_in_for_is_not_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let mut files = FileSet::open(dir.path(), Some(ROTATION), Existing::Rotate, &["conn"], at(0)).unwrap();
+    files.write("conn", b"ours\n", at(0)).unwrap();
+    fs::rename(path("conn.log"), path("taken")).unwrap();
+    fs::write(path("conn.log"), "of somebody\n").unwrap();
+    files.rotate_due(at(1)).unwrap();
+    files.write("conn", b"more\n", at(1)).unwrap();
+    assert_eq!(fs::read_to_string(path("conn.log")).unwrap(), "more\n");
+    let kept: Vec<_> = names(dir.path()).into_iter().filter(|name| is_rotated_name("conn", name)).collect();
+    assert_eq!(kept.len(), 1, "what stood there was rotated, not emptied: {kept:?}");
+    assert_eq!(fs::read_to_string(path(&kept[0])).unwrap(), "of somebody\n");
+}
+
+#[test]
+fn rotated_files_of_all_streams_share_one_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let rotation = Rotation { size: 10, keep_size: 45, ..ROTATION };
+    let mut files =
+        FileSet::open(dir.path(), Some(rotation), Existing::Rotate, &["conn", "dns"], at(0)).unwrap();
+    fs::write(dir.path().join("notes.log"), vec![b'n'; 1000]).unwrap();
+    for second in 0..10 {
+        // conn ten times as often as dns: the oldest goes, whoever's it is.
+        files.write("conn", b"123456789\n", at(second)).unwrap();
+        if second == 5 {
+            files.write("dns", b"123456789\n", at(second)).unwrap();
+        }
+        files.rotate_due(at(second)).unwrap();
+    }
+    let rotated: Vec<_> = names(dir.path()).into_iter().filter(|name| name.contains("-2023")).collect();
+    let seconds: Vec<_> = rotated.iter().map(|name| name.split(['.', '-']).nth(1).unwrap()).collect();
+    assert_eq!(seconds, ["20231114T221326", "20231114T221327", "20231114T221328", "20231114T221329"]);
+    assert!(dir.path().join("notes.log").exists(), "what is not ours is neither counted nor deleted");
+}
+
+#[test]
+fn a_service_that_starts_over_and_over_keeps_no_more_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let rotation = Rotation { keep: 2, ..ROTATION };
+    for start in 0..6 {
+        let mut files =
+            FileSet::open(dir.path(), Some(rotation), Existing::Rotate, &["conn"], at(start)).unwrap();
+        files.write("conn", b"a record\n", at(start)).unwrap();
+    }
+    assert_eq!(names(dir.path()).len(), 3, "the present one and two: {:?}", names(dir.path()));
 }
