@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use enigma_fleet::finding::{Finding, FindingKind};
 use enigma_fleet::ids::{AccountId, Label, Place};
-use enigma_fleet::inventory::Inventory;
+use enigma_fleet::inventory::{Inventory, PlaceInventory};
 use enigma_fleet::quota::TAG_KEY_LENGTH;
 use enigma_fleet::reach as core;
 use enigma_fleet::selection::{self, Outcome, Rule, SelectionSpec};
@@ -76,7 +76,10 @@ impl DataSource for Interfaces {
         };
         let mut told = unread(&territory.reach, &wanted, &inventory)?;
         inventory.unread.retain(|place, _| wanted.contains(place));
-        let found = selection::select(&spec, &within(&wanted, &inventory));
+        // Sources are chosen where they are looked for; what was seen elsewhere comes back to tell who sends where.
+        let elsewhere = split_off(&mut inventory, |place| !wanted.contains(place));
+        let found = selection::select(&spec, &inventory);
+        inventory.places.extend(elsewhere);
         let astray = astray(&spec, &territory.reach);
         let is_told = |finding: &&Finding| match &finding.kind {
             FindingKind::PlaceUnread { .. } => true,
@@ -129,11 +132,15 @@ fn with_receivers(wanted: &BTreeSet<Place>, home: &Place) -> BTreeSet<Place> {
     wanted.iter().cloned().chain(receivers).collect()
 }
 
-/// What was seen where sources are looked for.
-fn within(wanted: &BTreeSet<Place>, inventory: &Inventory) -> Inventory {
-    let mut within = inventory.clone();
-    within.places.retain(|place, _| wanted.contains(place));
-    within
+/// Takes what was seen in some places out.
+fn split_off(
+    inventory: &mut Inventory,
+    is_taken: impl Fn(&Place) -> bool,
+) -> BTreeMap<Place, PlaceInventory> {
+    let (taken, left) =
+        std::mem::take(&mut inventory.places).into_iter().partition(|(place, _)| is_taken(place));
+    inventory.places = left;
+    taken
 }
 
 /// What could not be read, one warning for each account; an error where that is everything.

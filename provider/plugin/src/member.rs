@@ -5,7 +5,7 @@
 //! a place besides ([`crate::observation`]), so that people pass one thing and cannot forget the other. Absent facts are null, never
 //! empty text, and what a rule leaves to the fleet is one null: ten thousand of these are stored in every state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use enigma_fleet::ids::IdError;
@@ -219,6 +219,19 @@ impl std::fmt::Display for Unusable {
             Self::Null(name) => write!(f, "its attribute {name} has no value"),
         }
     }
+}
+
+/// The tags of these keys: the instance's, and the interface's where the instance has none of that key.
+pub(crate) fn chosen_tags(
+    keys: &BTreeSet<String>,
+    instance: Option<&Tags>,
+    interface: Option<&Tags>,
+) -> Tags {
+    let value = |key: &String| {
+        let of = |tags: Option<&Tags>| tags.and_then(|tags| tags.get(key)).cloned();
+        Some((key.clone(), of(instance).or_else(|| of(interface))?))
+    };
+    keys.iter().filter_map(value).collect()
 }
 
 pub(crate) fn text(value: Option<&str>) -> Dynamic {

@@ -163,46 +163,55 @@ impl Resource for MirrorFleet {
         _cx: &Context,
         request: Plan<Dynamic, Dynamic>,
     ) -> Result<Planned<Dynamic>, Diagnostics> {
-        let prior = request.prior.as_ref().map(Computed::read).transpose()?;
-        let memory = Memory::read(&request.prior_private);
-        let home = self.home(prior.as_ref()).await?;
+        let Plan { mut prior, mut config, mut proposed, prior_private } = request;
+        // Of a fleet of ten thousand sessions every form takes megabytes, so that each is let go when the next one is there.
+        let before = prior.as_mut().map(Computed::take).transpose()?;
+        Computed::clear(&mut proposed);
+        let wanted = planning::take_members(&mut config);
+        let has_members = matches!(wanted, Ok(Wanted::Known(_)));
+        let memory = Memory::read(&prior_private);
+        let home = self.home(before.as_ref()).await?;
+        let nothing = Computed::default();
         let question = Question {
-            config: &request.config,
-            prior: request.prior.as_ref(),
+            config: &config,
+            prior: prior.as_ref(),
+            before: before.as_ref().unwrap_or(&nothing),
             memory: &memory,
             home: &home,
             default_tags: &self.reach.default_tags(),
         };
-        let (decision, mut diagnostics) = planning::decide(&question)?;
+        let (decision, mut diagnostics) = planning::decide(&question, wanted)?;
         let Some(decision) = decision else {
-            diagnostics.push(undecided(&request.config, prior.as_ref()));
-            let computed =
-                planning::undecided(prior.as_ref(), request.config.get("name").and_then(Dynamic::as_str));
-            return Ok(Planned::new(computed.write(request.proposed)?).with(diagnostics));
+            diagnostics.push(undecided(has_members, before.is_some()));
+            let computed = planning::undecided(before.as_ref(), config.get("name").and_then(Dynamic::as_str));
+            return Ok(Planned::new(computed.write(proposed)?).with(diagnostics));
         };
         let computed = planning::planned(&question, &decision);
-        let planned = computed.write(request.proposed)?;
-        let is_empty = request.prior.as_ref() == Some(&planned);
+        let is_empty = prior.as_ref() == Some(&proposed) && before.as_ref() == Some(&computed);
         // Planning the second half of a replacement, Terraform has no prior state and still the private bytes. What is to be replaced is
         // there now and will not be then, so nothing that is seen would say anything.
-        let is_replacement = request.prior.is_none() && !request.prior_private.is_empty();
+        let is_replacement = prior.is_none() && !prior_private.is_empty();
         if !is_empty && !is_replacement && !self.reach.is_postponed() {
             let (cloud, _) = self.reach.home("The fleet was not planned").await?;
             let cloud = self.reach.with_former(cloud, &home, &memory.roles);
-            let description = convert::describe(&planned);
+            let description =
+                convert::describe(&proposed, &directory::tag_keys(&decision.observation.places));
             diagnostics.extend(preflight::look(&cloud, &question, &decision, &computed, &description).await);
             if diagnostics.has_errors() {
                 return Err(diagnostics);
             }
         }
-        Ok(Planned::new(planned).with(diagnostics))
+        drop((decision, before));
+        Ok(Planned::new(computed.write(proposed)?).with(diagnostics))
     }
 
     async fn create(
         &self,
         cx: &Context,
-        request: Create<Dynamic, Dynamic>,
+        mut request: Create<Dynamic, Dynamic>,
     ) -> Result<NewState<Dynamic>, Diagnostics> {
+        Computed::clear(&mut request.planned);
+        let wanted = planning::take_members(&mut request.config);
         let Territory { cloud, reach } = self.reach.territory("The fleet was not made").await?;
         let (home, places) = (reach.home().clone(), reach.places());
         let memory = Memory::read(&request.planned_private);
@@ -211,14 +220,16 @@ impl Resource for MirrorFleet {
         let question = Question {
             config: &request.config,
             prior: None,
+            before: &Computed::default(),
             memory: &memory,
             home: &home,
             default_tags: &self.reach.default_tags(),
         };
-        let (decision, _) = planning::decide(&question)?;
+        let (decision, _) = planning::decide(&question, wanted)?;
         let decision = decision.ok_or_else(still_unknown)?;
         let planned = planning::planned(&question, &decision);
-        let description = convert::describe(&request.planned);
+        let tag_keys = directory::tag_keys(&decision.observation.places);
+        let description = convert::describe(&request.planned, &tag_keys);
         let (expansion, applied) =
             applying::apply(&means, decision.expansion, &description, &Occasion::Create(&places)).await?;
         let counts = applied.outcomes.counts();
@@ -252,7 +263,7 @@ impl Resource for MirrorFleet {
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
 
-    async fn read(&self, cx: &Context, request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
+    async fn read(&self, cx: &Context, mut request: Read<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
         if self.reach.is_postponed() {
             return Ok(NewState::of(request.state).with([Diagnostic::warning(
                 "The fleet was not refreshed",
@@ -260,8 +271,8 @@ impl Resource for MirrorFleet {
                  is made from the stored state.",
             )]));
         }
-        let before = Computed::read(&request.state)?;
         let fleet = name(&request.state)?;
+        let before = Computed::take(&mut request.state)?;
         let (cloud, home, mut places, mut told) = self.within_reach("The fleet was not refreshed").await?;
         let meant = places.clone();
         places.extend(looking::places_of(&before, &home));
@@ -294,7 +305,7 @@ impl Resource for MirrorFleet {
             seen: generation::newest(&fleet, &inventory.places).max(remembered.seen),
             ..remembered
         }
-        .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
+        .settled(before.rows(), computed.rows(), applying::since_1970().as_secs());
         let memory = self.remember_roles(memory, &computed, &home, &meant);
         Ok(NewState::of(computed.write(request.state)?).with(told).with_private(memory.write()))
     }
@@ -302,8 +313,11 @@ impl Resource for MirrorFleet {
     async fn update(
         &self,
         cx: &Context,
-        request: Update<Dynamic, Dynamic>,
+        mut request: Update<Dynamic, Dynamic>,
     ) -> Result<NewState<Dynamic>, Diagnostics> {
+        let before = Computed::take(&mut request.prior)?;
+        Computed::clear(&mut request.planned);
+        let wanted = planning::take_members(&mut request.config);
         let (cloud, home) = self.reach.home("The fleet was not changed").await?;
         let memory = Memory::read(&request.planned_private);
         let deadline = Deadline::of(&request.config, "update");
@@ -311,14 +325,14 @@ impl Resource for MirrorFleet {
         let question = Question {
             config: &request.config,
             prior: Some(&request.prior),
+            before: &before,
             memory: &memory,
             home: &home,
             default_tags: &self.reach.default_tags(),
         };
-        let (decision, _) = planning::decide(&question)?;
+        let (decision, _) = planning::decide(&question, wanted)?;
         let decision = decision.ok_or_else(still_unknown)?;
         let planned = planning::planned(&question, &decision);
-        let before = decision.prior;
         let occasion = Occasion::Update {
             reviewed: before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
             known: &looking::places_of(&before, &home),
@@ -327,7 +341,8 @@ impl Resource for MirrorFleet {
             forgotten: &decision.forgotten,
             settled: looking::settled(&planned),
         };
-        let description = convert::describe(&request.planned);
+        let tag_keys = directory::tag_keys(&decision.observation.places);
+        let description = convert::describe(&request.planned, &tag_keys);
         let (expansion, applied) =
             applying::apply(&means, decision.expansion, &description, &occasion).await?;
         let ended = Ended {
@@ -351,14 +366,18 @@ impl Resource for MirrorFleet {
         let memory = memory
             .after_apply(means.generation, &applied.outcomes, untried)
             .left_behind(&applied.apart.blind, before.tags_all != planned.tags_all)
-            .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
+            .settled(before.rows(), computed.rows(), applying::since_1970().as_secs());
         let memory = self.remember_roles(memory, &computed, &home, &BTreeSet::new());
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
 
-    async fn delete(&self, cx: &Context, request: Delete<Dynamic>) -> Result<NewState<Dynamic>, Diagnostics> {
-        let before = Computed::read(&request.prior)?;
+    async fn delete(
+        &self,
+        cx: &Context,
+        mut request: Delete<Dynamic>,
+    ) -> Result<NewState<Dynamic>, Diagnostics> {
         let fleet = name(&request.prior)?;
+        let before = Computed::take(&mut request.prior)?;
         let (cloud, home, reached, mut told) = self.within_reach("The fleet was not destroyed").await?;
         let forgotten = forgetting::accounts(&request.prior)?.unwrap_or_default();
         let occasion = Occasion::Destroy {
@@ -381,7 +400,7 @@ impl Resource for MirrorFleet {
         let computed = result::left(&before, &applied.owned, &applied.outcomes, &applied.apart.unread);
         let memory = Memory::read(&request.prior_private)
             .after_apply(means.generation, &applied.outcomes, 0)
-            .settled(&before.rows(), &computed.rows(), applying::since_1970().as_secs());
+            .settled(before.rows(), computed.rows(), applying::since_1970().as_secs());
         let memory = self.remember_roles(memory, &computed, &home, &reached);
         Ok(NewState::of(computed.write(request.prior)?).with(told).with_private(memory.write()))
     }
@@ -440,12 +459,9 @@ fn name(state: &Dynamic) -> Result<FleetName, Diagnostics> {
     })
 }
 
-fn undecided(config: &Dynamic, prior: Option<&Computed>) -> Diagnostic {
-    let what = match planning::members(config) {
-        Ok(Wanted::Known(_)) => "part of the fleet's arguments",
-        _ => "the members",
-    };
-    let guard = if prior.is_some() {
+fn undecided(has_members: bool, is_change: bool) -> Diagnostic {
+    let what = if has_members { "part of the fleet's arguments" } else { "the members" };
+    let guard = if is_change {
         " Every session shows as leaving; none leaves unless the apply finds it is no member, and `safety.max_removals` holds there too."
     } else {
         ""

@@ -16,10 +16,10 @@ use crate::schema::Schema;
 pub trait DataSource: Send + Sync + 'static {
     /// The configuration. Unknown attributes occur at validation only: Terraform puts off the read of a data
     /// source whose configuration is not known.
-    type Config: DeserializeOwned + Send;
+    type Config: DeserializeOwned + Send + 'static;
 
     /// Configuration and result together, of the same schema: configured attributes as configured.
-    type State: Serialize + Send;
+    type State: Serialize + Send + 'static;
 
     /// What can be configured and what is computed. Called once.
     fn schema(&self) -> Schema;

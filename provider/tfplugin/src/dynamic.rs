@@ -44,13 +44,21 @@ impl Dynamic {
         value.serialize(ser::Serializer).map_err(ValueError::finish)
     }
 
-    /// Reads the value as a Rust type; moves texts instead of copying them.
+    /// Reads the value as a Rust type; nothing is copied but what `T` keeps.
     ///
     /// # Errors
     /// With the path of the first value that does not fit: another type, null or unknown where `T` has no
     /// place for it (use [`Value`](crate::Value)), a number out of range.
-    pub fn into_typed<T: DeserializeOwned>(self) -> Result<T, ValueError> {
+    pub fn to_typed<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         T::deserialize(de::Deserializer(self)).map_err(ValueError::finish)
+    }
+
+    /// Takes an attribute or map element out; null if this is no map or has no such entry.
+    pub fn take(&mut self, key: &str) -> Self {
+        match self {
+            Self::Map(entries) => entries.remove(key).unwrap_or_default(),
+            _ => Self::Null,
+        }
     }
 
     /// An object or map of these entries.

@@ -3,6 +3,8 @@
 //! `Typed<T>` implements the same trait as `T`, with every associated type replaced by `Dynamic`; the service
 //! holds such implementations as trait objects.
 
+use std::any::Any;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,10 +26,20 @@ pub(crate) type BoxedFunction = Box<dyn Function<Arguments = Dynamic, Output = D
 
 pub(crate) struct Typed<T>(pub(crate) T);
 
+/// The value itself, where it is of the wanted type already: who works on [`Dynamic`] gets and gives large states without a copy.
+fn itself<T: 'static, U: 'static>(value: &mut Option<T>) -> Option<U> {
+    (value as &mut dyn Any).downcast_mut::<Option<U>>()?.take()
+}
+
+fn typed<T: DeserializeOwned + 'static>(value: Dynamic) -> Result<T, ValueError> {
+    let mut value = Some(value);
+    itself(&mut value).map_or_else(|| value.unwrap_or_default().to_typed(), Ok)
+}
+
 /// Configuration as a Rust type. What does not fit is the person's mistake: a number out of range, null
 /// where something is needed, a value that must be known by now.
-fn config<T: DeserializeOwned>(value: Dynamic) -> Result<T, Diagnostics> {
-    value.into_typed().map_err(|error| misfit(&error).into())
+fn config<T: DeserializeOwned + 'static>(value: Dynamic) -> Result<T, Diagnostics> {
+    typed(value).map_err(|error| misfit(&error).into())
 }
 
 fn misfit(error: &ValueError) -> Diagnostic {
@@ -40,14 +52,19 @@ fn misfit(error: &ValueError) -> Diagnostic {
     Diagnostic::error(summary, detail).at(error.path.clone())
 }
 
-/// So many values that do not fit are reported one by one; each costs a copy of the configuration.
+/// So many values that do not fit are reported one by one; for each the configuration is read again.
 const MISFITS: usize = 50;
 
 /// Configuration to validate. A value that does not fit is reported and then counts as unknown, so that
 /// the rules about everything else are still checked in the same run.
-fn config_to_validate<T: DeserializeOwned>(mut value: Dynamic, found: &mut Diagnostics) -> Option<T> {
+fn config_to_validate<T: DeserializeOwned + 'static>(value: Dynamic, found: &mut Diagnostics) -> Option<T> {
+    let mut value = Some(value);
+    if let Some(same) = itself(&mut value) {
+        return Some(same);
+    }
+    let mut value = value.unwrap_or_default();
     for _ in 0..MISFITS {
-        match value.clone().into_typed() {
+        match value.to_typed() {
             Ok(typed) => return Some(typed),
             Err(error) => {
                 let goes_on = !error.path.is_root() && value.make_unknown(&error.path);
@@ -65,16 +82,20 @@ fn config_to_validate<T: DeserializeOwned>(mut value: Dynamic, found: &mut Diagn
 }
 
 /// A stored or planned state as a Rust type.
-fn state<T: DeserializeOwned>(value: Dynamic, which: &str) -> Result<T, Diagnostics> {
-    value.into_typed().map_err(|error| {
+fn state<T: DeserializeOwned + 'static>(value: Dynamic, which: &str) -> Result<T, Diagnostics> {
+    typed(value).map_err(|error| {
         let detail = format!("The {which} state does not fit the provider: {error}. Nothing was changed.");
         Diagnostic::error("State cannot be read", detail).at(error.path).into()
     })
 }
 
 /// A result as a value. A failure is the provider's mistake.
-fn result<T: Serialize>(value: &T) -> Result<Dynamic, Diagnostic> {
-    Dynamic::from_typed(value).map_err(|error| {
+fn result<T: Serialize + 'static>(value: T) -> Result<Dynamic, Diagnostic> {
+    let mut value = Some(value);
+    if let Some(same) = itself(&mut value) {
+        return Ok(same);
+    }
+    Dynamic::from_typed(&value).map_err(|error| {
         let detail = format!("The result cannot be expressed: {error}. This is a mistake in the provider.");
         Diagnostic::error("Provider returned an invalid result", detail).at(error.path)
     })
@@ -82,10 +103,10 @@ fn result<T: Serialize>(value: &T) -> Result<Dynamic, Diagnostic> {
 
 /// What exists must not be lost because it cannot be expressed: the state then is [`Dynamic::Unknown`], which
 /// the service replaces by the best that it knows.
-fn new_state<T: Serialize>(answer: NewState<T>) -> NewState<Dynamic> {
+fn new_state<T: Serialize + 'static>(answer: NewState<T>) -> NewState<Dynamic> {
     let NewState { state, private, mut diagnostics } = answer;
     let state = state.map(|state| {
-        result(&state).unwrap_or_else(|diagnostic| {
+        result(state).unwrap_or_else(|diagnostic| {
             diagnostics.push(diagnostic);
             Dynamic::Unknown
         })
@@ -155,7 +176,7 @@ impl<R: Resource> Resource for Typed<R> {
         };
         let planned = self.0.plan(cx, request).await?;
         Ok(Planned {
-            state: result(&planned.state)?,
+            state: result(planned.state)?,
             private: planned.private,
             requires_replace: planned.requires_replace,
             diagnostics: planned.diagnostics,
@@ -211,7 +232,7 @@ impl<R: Resource> Resource for Typed<R> {
     async fn import(&self, cx: &Context, id: String) -> Result<Vec<Imported<Dynamic>>, Diagnostics> {
         let found = self.0.import(cx, id).await?;
         let erased = found.into_iter().map(|imported| {
-            Ok(Imported { state: result(&imported.state)?, private: imported.private as Private })
+            Ok(Imported { state: result(imported.state)?, private: imported.private as Private })
         });
         erased.collect()
     }
@@ -222,7 +243,7 @@ impl<R: Resource> Resource for Typed<R> {
         version: i64,
         raw: serde_json::Value,
     ) -> Result<Dynamic, Diagnostics> {
-        Ok(result(&self.0.upgrade(cx, version, raw).await?)?)
+        Ok(result(self.0.upgrade(cx, version, raw).await?)?)
     }
 
     fn moves_from(&self, source: &MoveSource) -> bool {
@@ -258,7 +279,7 @@ impl<D: DataSource> DataSource for Typed<D> {
 
     async fn read(&self, cx: &Context, value: Dynamic) -> Result<Found<Dynamic>, Diagnostics> {
         let found = self.0.read(cx, config(value)?).await?;
-        Ok(Found { state: result(&found.state)?, diagnostics: found.diagnostics })
+        Ok(Found { state: result(found.state)?, diagnostics: found.diagnostics })
     }
 }
 
@@ -272,7 +293,7 @@ impl<F: Function> Function for Typed<F> {
     }
 
     async fn call(&self, arguments: Dynamic) -> Result<Dynamic, FunctionError> {
-        let typed = arguments.into_typed().map_err(|error| {
+        let typed = arguments.to_typed().map_err(|error| {
             let argument = match error.path.steps().first() {
                 Some(crate::Step::Index(position)) => usize::try_from(*position).ok(),
                 _ => None,

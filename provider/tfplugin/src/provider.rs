@@ -59,7 +59,7 @@ pub struct ClientCapabilities {
 pub trait Provider: Send + Sync + 'static {
     /// The provider block as a Rust type. Anything may be unknown here, at validation and during plan: use
     /// [`Value`](crate::Value) for every attribute, or [`Dynamic`](crate::Dynamic) for the whole.
-    type Config: DeserializeOwned + Send;
+    type Config: DeserializeOwned + Send + 'static;
 
     /// The local name, for instance `enigma`: prefix of all type names, and of `TF_LOG_PROVIDER_ENIGMA`.
     fn name(&self) -> &'static str;

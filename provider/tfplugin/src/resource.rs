@@ -21,11 +21,11 @@ pub trait Resource: Send + Sync + 'static {
     /// The stored state as a Rust type. During plan computed attributes are unknown, and in the
     /// proposal so is what was configured from something not yet made: use [`Value`](crate::Value) for both.
     /// [`Dynamic`](crate::Dynamic) works for those that walk values by schema.
-    type State: Serialize + DeserializeOwned + Send;
+    type State: Serialize + DeserializeOwned + Send + 'static;
 
     /// The configuration, of the same schema, write-only attributes included. Often the same type as
     /// the state; attributes that it does not name are ignored.
-    type Config: DeserializeOwned + Send;
+    type Config: DeserializeOwned + Send + 'static;
 
     /// What can be configured and what is computed. Called once.
     fn schema(&self) -> Schema;

@@ -60,7 +60,7 @@ impl Validator {
             if !value.is_wholly_known() {
                 return;
             }
-            match value.clone().into_typed::<T>() {
+            match value.to_typed::<T>() {
                 Ok(typed) => {
                     if let Err(why) = check(typed) {
                         mistakes.add(why);

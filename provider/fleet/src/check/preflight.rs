@@ -5,6 +5,7 @@
 //! changes a plan.
 
 mod balancers;
+mod crossing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::expand::{Expansion, Facts};
 use crate::filter::IpVersion;
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
-use crate::ids::{AccountId, InstanceId, Label, MemberKey, Place, Region, VpcId};
+use crate::ids::{AccountId, InstanceId, Label, MemberKey, Place, Region, VpcId, ZoneName};
 use crate::inventory::{Destination, PlaceInventory};
 use crate::ownership::FLEET_TAG;
 use crate::problem::Path;
@@ -83,6 +84,8 @@ pub struct Paths {
     pub target_vpcs: BTreeMap<Label, VpcId>,
     /// The instances of interface targets, which [`Facts`](crate::expand::Facts) know only once something sends to them.
     pub target_instances: BTreeMap<Label, InstanceId>,
+    /// The zones of interface targets, as the target's account calls them.
+    pub target_zones: BTreeMap<Label, ZoneName>,
     /// Targets that can be reached over IPv6 alone. The others are judged by what IPv4 leaves room for, which is more.
     pub over_ipv6: BTreeSet<Label>,
 }
@@ -138,6 +141,7 @@ pub fn preflight(scene: &Scene<'_>) -> Preflight {
     look_at_paths(scene, &mut result);
     balancers::look(scene, &mut result.findings);
     balancers::look_at_loops(scene, &mut result.findings);
+    crossing::look(scene, &mut result.findings);
     look_at_permissions(scene, &mut result);
     look_at_time(scene, &mut result);
     result.findings.sort_by_key(Finding::severity);
@@ -230,12 +234,22 @@ fn count_sources(scene: &Scene<'_>, result: &mut Preflight) {
             sources.entry(label).or_default().insert(key);
         }
     }
+    let full: BTreeSet<&Label> = plan
+        .findings
+        .iter()
+        .filter_map(|finding| match &finding.kind {
+            FindingKind::TargetsFull { targets, .. } => Some(targets),
+            _ => None,
+        })
+        .flatten()
+        .collect();
     for (key, target) in &plan.targets {
         let Some(limit) = target.capacity else { continue };
         let mut all = sources.remove(&key.label).unwrap_or_default();
         all.extend(scene.facts.strange_sources(&key.label, &plan.adopted));
         let headroom = Headroom { what: "sources", of: key.label.to_string(), used: all.len(), limit };
-        if headroom.is_near() {
+        // Where some found no room, that has been said.
+        if headroom.is_near() && !full.contains(&key.label) {
             let (target, used) = (key.label.clone(), headroom.used);
             let at = Path::root().attr("targets").key(target.as_str());
             result.findings.push(Finding::at(at, FindingKind::TargetNearlyFull { target, used, limit }));
@@ -310,14 +324,28 @@ fn look_at_permissions(scene: &Scene<'_>, result: &mut Preflight) {
         cause.0.push(place.region.clone());
     }
     result.findings.extend(causes.into_iter().map(|((account, actions), (regions, message))| {
+        let at = Path::root().attr(asked_for_by(&actions));
         let kind = FindingKind::PermissionMissing {
             account: account.clone(),
             regions,
             actions: actions.into_iter().map(str::to_owned).collect(),
             message: message.to_owned(),
         };
-        Finding::at(Path::root(), kind)
+        Finding::at(at, kind)
     }));
+}
+
+/// The argument for which a plan needs these actions. An account comes with its members, so that whatever is refused for their sessions
+/// can be had by leaving them out too.
+fn asked_for_by(actions: &BTreeSet<&str>) -> &'static str {
+    let all = |part: &str| actions.iter().all(|action| action.contains(part));
+    if all("TrafficMirrorTarget") || all("ResourceShare") {
+        "targets"
+    } else if all("TrafficMirrorFilter") {
+        "filters"
+    } else {
+        "members"
+    }
 }
 
 /// From this time on a person is told: half of the 20 minutes after which Terraform's resources usually give up.
@@ -328,7 +356,7 @@ fn look_at_time(scene: &Scene<'_>, result: &mut Preflight) {
     if let (true, Some(place)) = (estimate.time >= LONG, &estimate.slowest) {
         let minutes = estimate.time.as_secs().div_ceil(60);
         let kind = FindingKind::TakesLong { calls: estimate.calls, minutes, slowest: place.clone() };
-        result.findings.push(Finding::at(Path::root(), kind));
+        result.findings.push(Finding::at(Path::root().attr("timeouts"), kind));
     }
 }
 

@@ -159,22 +159,22 @@ fn tell_kept(plan: &mut Expansion) {
 }
 
 fn count_quotas(plan: &mut Expansion) {
-    let mut exceeded = |what, places: Vec<Place>, limit| {
+    let mut exceeded = |what, attribute, places: Vec<Place>, limit| {
         let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
         for place in places {
             *counts.entry(place).or_default() += 1;
         }
         for (place, wanted) in counts.into_iter().filter(|(_, wanted)| *wanted > limit) {
             let kind = FindingKind::QuotaExceeded { what, place, wanted, limit };
-            plan.findings.push(Finding::at(Path::root(), kind));
+            plan.findings.push(Finding::at(Path::root().attr(attribute), kind));
         }
     };
     let sessions = plan.sessions.keys().chain(plan.kept.keys()).map(|key| key.place.clone()).collect();
     let targets = plan.targets.keys().map(|key| key.place.clone()).collect();
     let filters = plan.filters.keys().map(|key| key.place.clone()).collect();
-    exceeded("sessions", sessions, quota::SESSIONS_PER_PLACE);
-    exceeded("targets", targets, quota::TARGETS_PER_PLACE);
-    exceeded("filters", filters, quota::FILTERS_PER_PLACE);
+    exceeded("sessions", "members", sessions, quota::SESSIONS_PER_PLACE);
+    exceeded("targets", "targets", targets, quota::TARGETS_PER_PLACE);
+    exceeded("filters", "filters", filters, quota::FILTERS_PER_PLACE);
 }
 
 fn look_at_numbers(spec: &FleetSpec, members: &BTreeMap<MemberKey, Member>, plan: &mut Expansion) {

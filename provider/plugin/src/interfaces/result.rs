@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::ids::{InstanceId, InterfaceId, Place};
-use enigma_fleet::inventory::{Instance, Interface, Inventory, Tags};
+use enigma_fleet::inventory::{Instance, Interface, Inventory};
 use enigma_fleet::reach::{LeftOut, Reach};
 use enigma_fleet::selection::Selection;
 use enigma_tfplugin::Dynamic;
 
-use crate::member::MemberModel;
+use crate::member::{MemberModel, chosen_tags};
 use crate::observation;
 
 /// What the results are made of.
@@ -79,7 +79,8 @@ fn members(seen: &Seen<'_>) -> Dynamic {
         let interface = interfaces.get(&(&key.place, &key.interface));
         let instance = member.instance.as_ref().and_then(|id| instances.get(&(&key.place, id)));
         let addresses = interface.map(|one| one.addresses()).unwrap_or_default();
-        let tags = chosen(seen.directory_tags, instance.map(|one| &one.tags), interface.map(|one| &one.tags));
+        let tags =
+            chosen_tags(seen.directory_tags, instance.map(|one| &one.tags), interface.map(|one| &one.tags));
         (key.to_string(), MemberModel::of(member, addresses, tags))
     });
     let places = observation::places(seen.inventory, &seen.found.members, &seen.reach.home().account)
@@ -116,13 +117,4 @@ fn by_place(seen: &Seen<'_>) -> Dynamic {
 
 fn count(n: usize) -> Dynamic {
     Dynamic::from(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
-/// The tags of these keys: the instance's, and the interface's where the instance has none of that key.
-fn chosen(keys: &BTreeSet<String>, instance: Option<&Tags>, interface: Option<&Tags>) -> Tags {
-    let value = |key: &String| {
-        let of = |tags: Option<&Tags>| tags.and_then(|tags| tags.get(key)).cloned();
-        Some((key.clone(), of(instance).or_else(|| of(interface))?))
-    };
-    keys.iter().filter_map(value).collect()
 }

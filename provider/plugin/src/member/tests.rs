@@ -40,7 +40,7 @@ fn a_member_survives_the_way_through_terraform() {
         let carried = MemberModel::of(&member, addresses.clone(), tags.clone()).to_dynamic();
         let mut carried = Dynamic::map([(key, carried)]);
         members_type().complete(&mut carried).unwrap();
-        let read: Members = carried.into_typed().unwrap();
+        let read: Members = carried.to_typed().unwrap();
         let seen = observation::read(read).unwrap();
         assert_eq!(seen.members, BTreeMap::from([(key.parse().unwrap(), member)]));
         let interface = &seen.places.values().next().unwrap().interfaces[0];

@@ -1,5 +1,7 @@
 //! The resource's arguments as the core's raw fleet.
 
+use std::collections::BTreeSet;
+
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::FleetName;
 use enigma_fleet::spec::{RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange};
@@ -39,9 +41,9 @@ fn raw_target(target: &Dynamic) -> RawTarget {
         network_load_balancer_arn: text(target, "network_load_balancer_arn"),
         gateway_load_balancer_endpoint_id: text(target, "gateway_load_balancer_endpoint_id"),
         availability_zones: texts(target, "availability_zones"),
+        vpc_ids: texts(target, "vpc_ids"),
         max_sessions: number(target, "max_sessions"),
         region: text(target, "region"),
-        vpc_ids: texts(target, "vpc_ids"),
         account: text(target, "account"),
         mtu: number(target, "mtu"),
         path: text(target, "path"),
@@ -81,13 +83,25 @@ fn raw_session(session: &Dynamic) -> RawSession {
     }
 }
 
-/// The described arguments as JSON, for [`super::spec_tags`]; null ones are left out.
-pub(super) fn describe(state: &Dynamic) -> String {
+/// Beside the described arguments: the keys of tags that sources have in the directory, since an import knows no members.
+const DIRECTORY_TAGS: &str = "directory_tags";
+
+/// The described arguments as JSON, for [`super::spec_tags`], with these keys of the directory's tags; null ones are left out.
+pub(super) fn describe(state: &Dynamic, tag_keys: &BTreeSet<String>) -> String {
     let entries = DESCRIBED.iter().filter_map(|name| {
         let value = state.get(name).filter(|value| !value.is_null())?;
         Some(((*name).to_owned(), to_json(value)))
     });
-    serde_json::Value::Object(entries.collect()).to_string()
+    let keys = tag_keys.iter().map(String::as_str).collect::<serde_json::Value>();
+    let keys = (!tag_keys.is_empty()).then(|| (DIRECTORY_TAGS.to_owned(), keys));
+    serde_json::Value::Object(entries.chain(keys).collect()).to_string()
+}
+
+/// The keys of the directory's tags in a description; none of a damaged one.
+pub(super) fn described_tag_keys(json: &str) -> BTreeSet<String> {
+    let description: Option<serde_json::Value> = serde_json::from_str(json).ok();
+    let keys = description.as_ref().and_then(|description| description.get(DIRECTORY_TAGS)?.as_array());
+    keys.into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)).collect()
 }
 
 /// The whole fleet without its members as JSON: keys sorted, null ones left out. Unknown while a part of it is.

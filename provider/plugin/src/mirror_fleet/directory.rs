@@ -4,7 +4,7 @@
 //! or looked up. Both give the same bytes for the same fleet, so that a refresh never is a change. A plan brings everything up to date;
 //! but that addresses alone came and went, as they do all day where pods have them, is no reason for an apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use enigma_fleet::directory::{Directory, Entry};
@@ -12,9 +12,9 @@ use enigma_fleet::ids::{FleetName, MemberKey, Place, SubnetId, VpcId, ZoneName};
 use enigma_fleet::inventory::{Interface, PlaceInventory, Tags};
 
 use super::state::{Computed, Rows};
+use crate::member::chosen_tags;
 
 /// Where one source lies, which is fixed when an interface is made, and what else is known of it.
-#[derive(Clone)]
 struct Site {
     vpc: VpcId,
     subnet: SubnetId,
@@ -26,7 +26,7 @@ struct Site {
 }
 
 /// Where sources lie.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Whereabouts(BTreeMap<MemberKey, Site>);
 
 impl Whereabouts {
@@ -52,9 +52,19 @@ impl Whereabouts {
         self.with(places, |interface| interface.tags.clone())
     }
 
-    /// With interfaces that were looked up. Which of their tags are chosen is not known then.
-    pub(super) fn of_interfaces(self, places: &BTreeMap<Place, PlaceInventory>) -> Self {
-        self.with(places, |_| Tags::new())
+    /// With interfaces that were looked up, and of their tags and their instances' those of these keys.
+    pub(super) fn of_interfaces(
+        self,
+        places: &BTreeMap<Place, PlaceInventory>,
+        keys: &BTreeSet<String>,
+    ) -> Self {
+        let instances = places.values().flat_map(|seen| &seen.instances);
+        let instances: BTreeMap<_, _> = instances.map(|one| (&one.id, &one.tags)).collect();
+        self.with(places, |interface| {
+            let id = interface.attachment.as_ref().and_then(|attachment| attachment.instance.as_ref());
+            let instance = id.and_then(|id| instances.get(id)).copied();
+            chosen_tags(keys, instance, Some(&interface.tags))
+        })
     }
 
     fn with(mut self, places: &BTreeMap<Place, PlaceInventory>, tags: impl Fn(&Interface) -> Tags) -> Self {
@@ -100,13 +110,19 @@ pub(super) fn planned(
     before: &Computed,
     places: &BTreeMap<Place, PlaceInventory>,
 ) -> String {
-    let stored = Whereabouts::stored(before);
-    let now = stored.clone().of_members(places);
-    let fresh = json(fleet, rows, &now);
+    // Read twice where something changed: few plans do, and ten thousand sources take megabytes.
+    let now = || Whereabouts::stored(before).of_members(places);
+    let fresh = json(fleet, rows, &now());
     let Some(known) = before.directory_json.as_ref().known().filter(|known| **known != fresh) else {
         return fresh;
     };
-    if json(fleet, rows, &now.with_addresses_of(&stored)) == *known { known.clone() } else { fresh }
+    let with_known_addresses = now().with_addresses_of(&Whereabouts::stored(before));
+    if json(fleet, rows, &with_known_addresses) == *known { known.clone() } else { fresh }
+}
+
+/// The keys of the tags that members carry for the directory, as far as some of them have such a tag.
+pub(super) fn tag_keys(places: &BTreeMap<Place, PlaceInventory>) -> BTreeSet<String> {
+    places.values().flat_map(|seen| &seen.interfaces).flat_map(|one| one.tags.keys().cloned()).collect()
 }
 
 /// The directory of these rows.

@@ -123,7 +123,7 @@ pub(super) fn of_destroy(
     forgotten: &Forgotten,
 ) -> Option<Diagnostic> {
     let memory = Memory { unread: apart.blind.clone(), ..Memory::default() };
-    forget(fleet, &mut remembered(&before.rows(), &memory), forgotten)
+    forget(fleet, &mut remembered(before.rows(), &memory), forgotten)
 }
 
 #[cfg(test)]

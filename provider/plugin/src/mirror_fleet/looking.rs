@@ -35,8 +35,7 @@ pub(super) fn places_of(before: &Computed, home: &Place) -> BTreeSet<Place> {
 
 /// Where the state says that something of the fleet is.
 pub(super) fn holding(before: &Computed) -> BTreeSet<Place> {
-    let sources =
-        before.rows().into_keys().filter_map(|key| key.parse().ok()).map(|key: MemberKey| key.place);
+    let sources = before.rows().keys().filter_map(|key| key.parse().ok()).map(|key: MemberKey| key.place);
     let mut places: BTreeSet<Place> = sources.collect();
     for ids in [&before.target_ids, &before.filter_ids] {
         let keys = ids.as_ref().known().into_iter().flat_map(BTreeMap::keys);

@@ -37,10 +37,12 @@ pub(super) enum Wanted {
 
 /// What a plan is computed from.
 pub(super) struct Question<'a> {
-    /// What a person wrote.
+    /// What a person wrote, without members.
     pub(super) config: &'a Dynamic,
-    /// The stored state; none for a creation.
+    /// The stored arguments; none for a creation.
     pub(super) prior: Option<&'a Dynamic>,
+    /// What was computed and stored with them.
+    pub(super) before: &'a Computed,
     /// What the last refresh remembered.
     pub(super) memory: &'a Memory,
     /// Where targets live.
@@ -51,7 +53,6 @@ pub(super) struct Question<'a> {
 
 /// What the core decided, with everything it was decided from.
 pub(super) struct Decision {
-    pub(super) prior: Computed,
     pub(super) spec: FleetSpec,
     pub(super) observation: Observation,
     pub(super) facts: Facts,
@@ -77,11 +78,18 @@ pub(super) fn members(config: &Dynamic) -> Result<Wanted, Diagnostics> {
     if !written.is_wholly_known() {
         return Ok(Wanted::Unknown);
     }
-    let members: Members = written.clone().into_typed().map_err(|error| {
+    let members: Members = written.to_typed().map_err(|error| {
         Diagnostic::error("Invalid members", format!("Nothing was planned: {error}."))
             .at(AttributePath::of("members").join(&error.path))
     })?;
     observation::read(members).map(Wanted::Known)
+}
+
+/// The same, and takes them out: whoever goes on with the configuration need not carry them twice.
+pub(super) fn take_members(config: &mut Dynamic) -> Result<Wanted, Diagnostics> {
+    let wanted = members(config);
+    drop(config.take("members"));
+    wanted
 }
 
 /// Checks the arguments; the specification is there when everything that decides which sessions exist is known.
@@ -96,23 +104,24 @@ pub(super) fn specification(
 }
 
 /// Decides. `None` while something decisive is unknown. Findings come along; with an error among them there is no decision.
-pub(super) fn decide(question: &Question<'_>) -> Result<(Option<Decision>, Diagnostics), Diagnostics> {
-    let prior = question.prior.map(Computed::read).transpose()?.unwrap_or_default();
-    let (spec, wanted) =
-        match (specification(question.config, question.default_tags), members(question.config)) {
-            (Ok(spec), Ok(wanted)) => (spec, wanted),
-            (spec, wanted) => {
-                let mut mistakes = spec.err().unwrap_or_default();
-                mistakes.extend(wanted.err().unwrap_or_default());
-                return Err(mistakes);
-            }
-        };
+pub(super) fn decide(
+    question: &Question<'_>,
+    wanted: Result<Wanted, Diagnostics>,
+) -> Result<(Option<Decision>, Diagnostics), Diagnostics> {
+    let (spec, wanted) = match (specification(question.config, question.default_tags), wanted) {
+        (Ok(spec), Ok(wanted)) => (spec, wanted),
+        (spec, wanted) => {
+            let mut mistakes = spec.err().unwrap_or_default();
+            mistakes.extend(wanted.err().unwrap_or_default());
+            return Err(mistakes);
+        }
+    };
     let forgotten = forgetting::accounts(question.config)?;
     let (Some(spec), Wanted::Known(observation), Some(forgotten)) = (spec, wanted, forgotten) else {
         return Ok((None, Diagnostics::new()));
     };
     forgetting::contradictions(&spec, question.home, &forgotten).into_result(())?;
-    let mut known = remembered(&prior.rows(), question.memory);
+    let mut known = remembered(question.before.rows(), question.memory);
     // What the data source could not read has no members there; that is no reason to remove anything.
     known.unread.extend(observation.unread.keys().cloned());
     let forgetting = forgetting::forget(&spec.name, &mut known, &forgotten);
@@ -124,14 +133,14 @@ pub(super) fn decide(question: &Question<'_>) -> Result<(Option<Decision>, Diagn
         return Err(findings);
     }
     let unread = known.unread;
-    Ok((Some(Decision { prior, spec, observation, facts, expansion, unread, forgotten }), findings))
+    Ok((Some(Decision { spec, observation, facts, expansion, unread, forgotten }), findings))
 }
 
 /// The planned computed attributes of a decision.
 pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed {
-    let before = &decision.prior;
+    let before = question.before;
     let prior_rows = before.rows();
-    let rows = plan_rows(&prior_rows, decision);
+    let rows = plan_rows(prior_rows, decision);
     let target_ids = decision
         .expansion
         .targets
@@ -147,7 +156,8 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
         .keys()
         .map(|key| (key.to_string(), known_id(&before.filter_ids, key).map_or(Value::Unknown, Value::Known)))
         .collect();
-    let filter_rules = rules::planned(&decision.expansion).map(|lines| unread_rules_stay(lines, decision));
+    let filter_rules =
+        rules::planned(&decision.expansion).map(|lines| unread_rules_stay(lines, before, decision));
     let coverage = Coverage::of(rows.len(), decision.expansion.not_mirrored.len());
     let mut after = Computed {
         id: before.id.clone(),
@@ -200,12 +210,16 @@ pub(super) fn planned(question: &Question<'_>, decision: &Decision) -> Computed 
 }
 
 /// Where nothing can be read no rule can be changed either: what is stored of it stays.
-fn unread_rules_stay(mut lines: BTreeMap<String, String>, decision: &Decision) -> BTreeMap<String, String> {
+fn unread_rules_stay(
+    mut lines: BTreeMap<String, String>,
+    before: &Computed,
+    decision: &Decision,
+) -> BTreeMap<String, String> {
     let unread = decision.expansion.filters.keys().filter(|key| decision.unread.contains(&key.place));
     let unread: Vec<String> = unread.map(|key| format!("{key}/")).collect();
     let is_unread = |line: &str| unread.iter().any(|filter| line.starts_with(filter));
     lines.retain(|line, _| !is_unread(line));
-    let stored = decision.prior.filter_rules.as_ref().known().into_iter().flatten();
+    let stored = before.filter_rules.as_ref().known().into_iter().flatten();
     lines.extend(stored.filter(|(line, _)| is_unread(line)).map(|(line, rule)| (line.clone(), rule.clone())));
     lines
 }

@@ -26,15 +26,15 @@ pub(super) async fn look(
     planned: &Computed,
     description: &str,
 ) -> Diagnostics {
-    let known = looking::places_of(&decision.prior, question.home);
-    let shared = looking::shared(&decision.prior);
+    let known = looking::places_of(question.before, question.home);
+    let shared = looking::shared(question.before);
     let occasion = match question.prior {
         None => Occasion::Create(&known),
         Some(_) => Occasion::Update {
-            reviewed: decision.prior.rows().keys().filter_map(|key| key.parse().ok()).collect(),
+            reviewed: question.before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
             known: &known,
             shared: &shared,
-            former_tags: tags::former(&decision.prior.tags_all),
+            former_tags: tags::former(&question.before.tags_all),
             forgotten: &decision.forgotten,
             settled: looking::settled(planned),
         },

@@ -20,7 +20,7 @@ use super::memory::Memory;
 use super::planning::remembered;
 use super::rules;
 use super::state::{Computed, Coverage, Row, Rows};
-use super::{convert, cost, shares, tags};
+use super::{convert, cost, shares, spec_tags, tags};
 use crate::reach::RawTags;
 
 /// What a refresh saw.
@@ -44,7 +44,7 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
     let memory = Memory { unread: seen.inventory.unread.keys().cloned().collect(), ..Memory::default() };
     let gone =
         vanished(before, seen.owned).into_iter().filter(|key| !is_present(key, seen.inventory)).collect();
-    let prior = remembered(&old_rows, &memory);
+    let prior = remembered(old_rows, &memory);
     let mut refreshed = drift::refresh(&prior, seen.owned, &gone);
     recognise_unread_targets(before, seen, &prior, &mut refreshed);
     let rows: Rows = refreshed
@@ -132,7 +132,10 @@ fn recognise_unread_targets(before: &Computed, seen: &Seen<'_>, prior: &Prior, r
 
 /// Sources lie where they lay: what was stored before goes first, so that a refresh alone changes no directory.
 fn whereabouts(before: &Computed, seen: &Seen<'_>) -> Whereabouts {
-    Whereabouts::stored(before).or(Whereabouts::default().of_interfaces(&seen.inventory.places))
+    // The fleet's own description says which tags its directory has.
+    let description = seen.owned.targets.values().flatten().find_map(|target| spec_tags::read(&target.tags));
+    let keys = description.as_deref().map(convert::described_tag_keys).unwrap_or_default();
+    Whereabouts::stored(before).or(Whereabouts::default().of_interfaces(&seen.inventory.places, &keys))
 }
 
 fn is_present(key: &MemberKey, inventory: &Inventory) -> bool {

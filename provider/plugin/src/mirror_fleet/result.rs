@@ -69,17 +69,17 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
         let is_waiting = ended.apart.waiting.contains_key(&key);
         if ended.expansion.kept.contains_key(&key) && !is_waiting {
-            rows.insert(text, planned);
+            rows.insert(text.clone(), planned.clone());
             continue;
         }
         // Nothing was tried there, so what was is.
         if (is_waiting || ended.apart.unread.contains_key(&key.place))
-            && let Some(old) = old_rows.get(&text)
+            && let Some(old) = old_rows.get(text)
         {
-            rows.insert(text, old.clone());
+            rows.insert(text.clone(), old.clone());
             continue;
         }
-        let mut row = planned;
+        let mut row = planned.clone();
         match fates.of_source(&key) {
             Fate::Made(id) => {
                 row.session_id = promised(row.session_id, Value::Known(id.to_string()));
@@ -98,7 +98,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
                 row.session_id = known_or_null(row.session_id);
                 row.state = promised(row.state, Value::Known(PriorState::SourceGone.as_str().to_owned()));
             }
-            Fate::Unchanged(id) => match old_rows.get(&text) {
+            Fate::Unchanged(id) => match old_rows.get(text) {
                 // Reported as an error, so what really is may be stored in place of what was planned.
                 Some(old) => row = old.clone(),
                 None => {
@@ -111,13 +111,13 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
                 row.set_state(PriorState::Pending);
             }
         }
-        rows.insert(text, row);
+        rows.insert(text.clone(), row);
     }
     for (text, old) in old_rows {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
         let is_left = fates.is_left(&key) || ended.apart.unread.contains_key(&key.place);
-        if !rows.contains_key(&text) && is_left {
-            rows.insert(text, old);
+        if !rows.contains_key(text) && is_left {
+            rows.insert(text.clone(), old.clone());
         }
     }
     // Of rows as planned it is the planned one.
@@ -158,7 +158,7 @@ pub(super) fn left(
             || owned.sessions.contains_key(key)
                 && !is_gone(&|action| matches!(action, Action::DeleteSession { key: k, .. } if k == key))
     };
-    let mut rows = before.rows();
+    let mut rows = before.rows().clone();
     rows.retain(|text, _| text.parse().is_ok_and(|key| is_left(&key)));
     let mut after = Computed { sessions: Value::Known(rows), ..before.clone() };
     let keep = |ids: &Value<Ids>, is_delete: &dyn Fn(&Action, &str) -> bool| {

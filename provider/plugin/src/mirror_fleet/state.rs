@@ -95,7 +95,7 @@ pub(super) struct Computed {
 impl Computed {
     /// Reads the computed attributes of a state or plan.
     pub(super) fn read(state: &Dynamic) -> Result<Self, Diagnostics> {
-        state.clone().into_typed().map_err(|error| {
+        state.to_typed().map_err(|error| {
             Diagnostic::error(
                 "Stored state cannot be read",
                 format!(
@@ -106,9 +106,25 @@ impl Computed {
         })
     }
 
+    /// Reads the computed attributes and takes them out, so that the arguments are left and of a large state one form is in memory.
+    pub(super) fn take(state: &mut Dynamic) -> Result<Self, Diagnostics> {
+        let computed = Self::read(state)?;
+        Self::clear(state);
+        Ok(computed)
+    }
+
+    /// Takes the computed attributes out.
+    pub(super) fn clear(state: &mut Dynamic) {
+        let names = Dynamic::from_typed(&Self::default()).unwrap_or_default();
+        for name in names.as_map().into_iter().flat_map(BTreeMap::keys) {
+            drop(state.take(name));
+        }
+    }
+
     /// The sessions, none where there are none or they are unknown.
-    pub(super) fn rows(&self) -> Rows {
-        self.sessions.clone().known().unwrap_or_default()
+    pub(super) fn rows(&self) -> &Rows {
+        static NONE: Rows = Rows::new();
+        self.sessions.as_ref().known().unwrap_or(&NONE)
     }
 
     /// Brings the counts in line with the sessions.

@@ -93,7 +93,7 @@ fn carried(inventory: &Inventory) -> (Dynamic, Observation) {
     });
     let mut value = Dynamic::map(rows.chain(places).map(|(key, model)| (key, model.to_dynamic())));
     members_type().complete(&mut value).unwrap();
-    let observation = read(value.clone().into_typed().unwrap()).unwrap();
+    let observation = read(value.to_typed().unwrap()).unwrap();
     assert_eq!(
         observation.members,
         members.into_iter().map(|(key, member)| (key, as_carried(member))).collect()
@@ -249,4 +249,18 @@ fn ten_thousand_members_are_lean() {
     let each = serde_json::to_string(&value).unwrap().len() / count;
     assert!(each < 430, "{each} bytes for each member");
     println!("{each} bytes for each member, with a session on it");
+}
+
+#[test]
+fn zones_travel_with_their_ids_so_that_accounts_can_be_compared() {
+    let mut inventory = Inventory::default();
+    for (account, id) in [(1, "use1-az1"), (2, "use1-az4")] {
+        let mut seen = world(&place(account), 1);
+        seen.subnets[0].zone_id = Some(id.parse().unwrap());
+        inventory.places.insert(place(account), seen);
+    }
+    let (_, observation) = carried(&inventory);
+    let zones = observation.facts(&fleet("prod", COLLECTOR), &place(1)).zones;
+    assert_eq!(zones, Zones::of(&inventory.places));
+    assert!(!zones.is_empty());
 }

@@ -1,3 +1,4 @@
+mod calls;
 mod simulator;
 
 use serde_json::{Value as Json, json};

@@ -1,8 +1,9 @@
 //! From `Dynamic` to Rust types: a serde deserializer that knows null, unknown and attribute paths.
 //!
+//! It borrows: what a type does not name is passed over, and of a large state nothing is copied but the texts that the type keeps.
 //! The path is collected while an error travels outwards, so reading a large state pays nothing for it.
 
-use std::collections::btree_map;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 
 use serde::de::{
@@ -51,9 +52,9 @@ impl de::Error for ValueError {
     }
 }
 
-pub(super) struct Deserializer(pub(super) Dynamic);
+pub(super) struct Deserializer<'a>(pub(super) &'a Dynamic);
 
-impl Deserializer {
+impl Deserializer<'_> {
     fn misfit(value: &Dynamic, expected: &dyn de::Expected) -> ValueError {
         let found = match value {
             Dynamic::Null => Unexpected::Other("null"),
@@ -63,8 +64,8 @@ impl Deserializer {
         de::Error::invalid_type(found, expected)
     }
 
-    fn visit_list<'de, V: Visitor<'de>>(elements: Vec<Dynamic>, visitor: V) -> Result<V::Value, ValueError> {
-        let mut access = Elements { position: 0, rest: elements.into_iter() };
+    fn visit_list<'de, V: Visitor<'de>>(elements: &[Dynamic], visitor: V) -> Result<V::Value, ValueError> {
+        let mut access = Elements { position: 0, rest: elements.iter() };
         let value = visitor.visit_seq(&mut access)?;
         if access.rest.len() == 0 {
             Ok(value)
@@ -79,27 +80,27 @@ macro_rules! not_null {
     ($($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
             match self.0 {
-                Dynamic::Null => Err(Self::misfit(&self.0, &visitor)),
+                Dynamic::Null => Err(Self::misfit(self.0, &visitor)),
                 _ => self.deserialize_any(visitor),
             }
         })*
     };
 }
 
-impl<'de> de::Deserializer<'de> for Deserializer {
+impl<'de> de::Deserializer<'de> for Deserializer<'_> {
     type Error = ValueError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.0 {
             Dynamic::Null => visitor.visit_unit(),
             // An unknown has no serde counterpart: only `Value` and `Dynamic` ask for it.
-            Dynamic::Unknown => Err(Self::misfit(&self.0, &visitor)),
-            Dynamic::Bool(value) => visitor.visit_bool(value),
-            Dynamic::Number(Number::Int(value)) => visitor.visit_i64(value),
-            Dynamic::Number(Number::Big(value)) => visitor.visit_u64(value),
-            Dynamic::Number(Number::Float(value)) => visitor.visit_f64(value),
+            Dynamic::Unknown => Err(Self::misfit(self.0, &visitor)),
+            Dynamic::Bool(value) => visitor.visit_bool(*value),
+            Dynamic::Number(Number::Int(value)) => visitor.visit_i64(*value),
+            Dynamic::Number(Number::Big(value)) => visitor.visit_u64(*value),
+            Dynamic::Number(Number::Float(value)) => visitor.visit_f64(*value),
             Dynamic::Number(number @ Number::Decimal(_)) => visitor.visit_f64(number.as_f64()),
-            Dynamic::String(value) => visitor.visit_string(value),
+            Dynamic::String(value) => visitor.visit_str(value),
             Dynamic::List(elements) => Self::visit_list(elements, visitor),
             Dynamic::Map(entries) => visitor.visit_map(Entries::new(entries, Step::Key)),
         }
@@ -122,7 +123,7 @@ impl<'de> de::Deserializer<'de> for Deserializer {
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.0 {
             Dynamic::Null => visitor.visit_unit(),
-            other => Err(Self::misfit(&other, &visitor)),
+            other => Err(Self::misfit(other, &visitor)),
         }
     }
 
@@ -144,9 +145,7 @@ impl<'de> de::Deserializer<'de> for Deserializer {
             Dynamic::Null => visitor.visit_unit(),
             Dynamic::Unknown => visitor.visit_none(),
             // Text that a double cannot hold travels as bytes, which no Terraform value is otherwise.
-            Dynamic::Number(Number::Decimal(text)) if name == DYNAMIC => {
-                visitor.visit_byte_buf(text.into_bytes())
-            }
+            Dynamic::Number(Number::Decimal(text)) if name == DYNAMIC => visitor.visit_bytes(text.as_bytes()),
             _ => visitor.visit_some(self),
         }
     }
@@ -183,9 +182,9 @@ impl<'de> de::Deserializer<'de> for Deserializer {
         visitor: V,
     ) -> Result<V::Value, ValueError> {
         match self.0 {
-            Dynamic::String(variant) => visitor.visit_enum(variant.into_deserializer()),
+            Dynamic::String(variant) => visitor.visit_enum(variant.as_str().into_deserializer()),
             Dynamic::Map(entries) if entries.len() == 1 => visitor.visit_enum(Variant(entries)),
-            other => Err(Self::misfit(&other, &visitor)),
+            other => Err(Self::misfit(other, &visitor)),
         }
     }
 
@@ -194,12 +193,12 @@ impl<'de> de::Deserializer<'de> for Deserializer {
     }
 }
 
-struct Elements {
+struct Elements<'a> {
     position: u64,
-    rest: std::vec::IntoIter<Dynamic>,
+    rest: std::slice::Iter<'a, Dynamic>,
 }
 
-impl<'de> SeqAccess<'de> for &mut Elements {
+impl<'de> SeqAccess<'de> for &mut Elements<'_> {
     type Error = ValueError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -217,24 +216,24 @@ impl<'de> SeqAccess<'de> for &mut Elements {
     }
 }
 
-struct Entries {
-    rest: btree_map::IntoIter<String, Dynamic>,
-    current: Option<(String, Dynamic)>,
+struct Entries<'a> {
+    rest: btree_map::Iter<'a, String, Dynamic>,
+    current: Option<(&'a String, &'a Dynamic)>,
     step: fn(String) -> Step,
 }
 
-impl Entries {
-    fn new(entries: std::collections::BTreeMap<String, Dynamic>, step: fn(String) -> Step) -> Self {
-        Self { rest: entries.into_iter(), current: None, step }
+impl<'a> Entries<'a> {
+    fn new(entries: &'a BTreeMap<String, Dynamic>, step: fn(String) -> Step) -> Self {
+        Self { rest: entries.iter(), current: None, step }
     }
 }
 
-impl<'de> MapAccess<'de> for Entries {
+impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = ValueError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ValueError> {
         let Some((key, value)) = self.rest.next() else { return Ok(None) };
-        let read = seed.deserialize(KeyDeserializer(&key));
+        let read = seed.deserialize(KeyDeserializer(key));
         let read = read.map_err(|error| error.under((self.step)(key.clone())));
         self.current = Some((key, value));
         read.map(Some)
@@ -243,7 +242,7 @@ impl<'de> MapAccess<'de> for Entries {
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ValueError> {
         let (key, value) =
             self.current.take().ok_or_else(|| ValueError::new("a value was read before its key"))?;
-        seed.deserialize(Deserializer(value)).map_err(|error| error.under((self.step)(key)))
+        seed.deserialize(Deserializer(value)).map_err(|error| error.under((self.step)(key.clone())))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -285,39 +284,41 @@ impl<'de> de::Deserializer<'de> for KeyDeserializer<'_> {
 }
 
 /// An enum variant with content, as serde writes it by default: `{ variant = content }`.
-struct Variant(std::collections::BTreeMap<String, Dynamic>);
+struct Variant<'a>(&'a BTreeMap<String, Dynamic>);
 
-impl<'de> EnumAccess<'de> for Variant {
+impl<'a, 'de> EnumAccess<'de> for Variant<'a> {
     type Error = ValueError;
-    type Variant = Content;
+    type Variant = Content<'a>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content), ValueError> {
-        let Some((name, content)) = self.0.into_iter().next() else {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content<'a>), ValueError> {
+        let Some((name, content)) = self.0.iter().next() else {
             return Err(ValueError::new("no variant is named"));
         };
-        Ok((seed.deserialize(KeyDeserializer(&name))?, Content { name, content }))
+        Ok((seed.deserialize(KeyDeserializer(name))?, Content { name, content }))
     }
 }
 
-struct Content {
-    name: String,
-    content: Dynamic,
+struct Content<'a> {
+    name: &'a str,
+    content: &'a Dynamic,
 }
 
-impl<'de> VariantAccess<'de> for Content {
+impl<'de> VariantAccess<'de> for Content<'_> {
     type Error = ValueError;
 
     fn unit_variant(self) -> Result<(), ValueError> {
-        <()>::deserialize(Deserializer(self.content)).map_err(|error| error.under(Step::Attribute(self.name)))
+        <()>::deserialize(Deserializer(self.content))
+            .map_err(|error| error.under(Step::Attribute(self.name.to_owned())))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ValueError> {
-        seed.deserialize(Deserializer(self.content)).map_err(|error| error.under(Step::Attribute(self.name)))
+        seed.deserialize(Deserializer(self.content))
+            .map_err(|error| error.under(Step::Attribute(self.name.to_owned())))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ValueError> {
         de::Deserializer::deserialize_any(Deserializer(self.content), visitor)
-            .map_err(|error| error.under(Step::Attribute(self.name)))
+            .map_err(|error| error.under(Step::Attribute(self.name.to_owned())))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -326,7 +327,7 @@ impl<'de> VariantAccess<'de> for Content {
         visitor: V,
     ) -> Result<V::Value, ValueError> {
         de::Deserializer::deserialize_struct(Deserializer(self.content), "", fields, visitor)
-            .map_err(|error| error.under(Step::Attribute(self.name)))
+            .map_err(|error| error.under(Step::Attribute(self.name.to_owned())))
     }
 }
 
@@ -378,8 +379,8 @@ impl<'de> Visitor<'de> for DynamicVisitor {
         Number::from_f64(value).map(Dynamic::Number).ok_or_else(|| E::custom("a number that is not finite"))
     }
 
-    fn visit_byte_buf<E: de::Error>(self, value: Vec<u8>) -> Result<Dynamic, E> {
-        let text = std::str::from_utf8(&value).ok();
+    fn visit_bytes<E: de::Error>(self, value: &[u8]) -> Result<Dynamic, E> {
+        let text = std::str::from_utf8(value).ok();
         let number = text.and_then(Number::parse).map(Dynamic::Number);
         number.ok_or_else(|| E::custom("bytes; Terraform has text only"))
     }
@@ -401,7 +402,7 @@ impl<'de> Visitor<'de> for DynamicVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Dynamic, A::Error> {
-        let mut entries = std::collections::BTreeMap::new();
+        let mut entries = BTreeMap::new();
         while let Some((key, value)) = map.next_entry()? {
             entries.insert(key, value);
         }

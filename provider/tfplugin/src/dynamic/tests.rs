@@ -51,7 +51,7 @@ fn typed_values_keep_null_unknown_and_known_apart() {
     assert_eq!(value.at(&AttributePath::of("items").key("k").attribute("size")), Some(&Dynamic::Null));
     assert_eq!(value.at(&AttributePath::of("items").key("k").attribute("colour")), Some(&"dark_red".into()));
     assert_eq!(value.at(&AttributePath::of("list").index(2)), Some(&Dynamic::from(-3)));
-    assert_eq!(value.into_typed::<Thing>().unwrap(), thing());
+    assert_eq!(value.to_typed::<Thing>().unwrap(), thing());
 }
 
 /// Breaks one place of a good value and returns what is said about it.
@@ -70,7 +70,7 @@ fn broken(path: &AttributePath, with: Dynamic) -> ValueError {
     }
     let mut value = Dynamic::from_typed(&thing()).unwrap();
     set(&mut value, path.steps(), with);
-    value.into_typed::<Thing>().unwrap_err()
+    value.to_typed::<Thing>().unwrap_err()
 }
 
 #[test]

@@ -75,7 +75,7 @@ proptest! {
     fn serde_gives_back_what_it_took((_, value) in typed_values()) {
         let written = Dynamic::from_typed(&value).unwrap();
         prop_assert_eq!(&written, &value);
-        prop_assert_eq!(written.into_typed::<Dynamic>().unwrap(), value);
+        prop_assert_eq!(written.to_typed::<Dynamic>().unwrap(), value);
     }
 
     #[test]

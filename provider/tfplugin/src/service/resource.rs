@@ -184,9 +184,12 @@ async fn planned(
     check_config(&offer.schema, &config, Some(cx.client())).into_result(())?;
     plan::prepare(&offer.schema, &offer.ty, prior.as_ref(), &config, &mut proposed);
 
-    let question = Plan { prior: prior.clone(), config: config.clone(), proposed, prior_private };
+    let question = Plan { prior, config, proposed, prior_private };
     let mut answer = offer.of.plan(cx, question).await?;
     finish(offer, &mut answer.state)?;
+    // Read once more instead of kept: copies of a large state would fill memory all the while that the provider works.
+    let prior = decode(request.prior_state.as_ref(), &offer.ty, "The stored state")?.into_option();
+    let config = decode(request.config.as_ref(), &offer.ty, "The configuration")?;
     let broken = plan::check_planned(name, &offer.schema, prior.as_ref(), &config, &answer.state);
     answer.diagnostics.extend(broken);
     answer.diagnostics.confine(&offer.ty);

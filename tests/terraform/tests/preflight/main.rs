@@ -204,7 +204,7 @@ fn quotas_and_the_time_of_a_long_apply_are_told_before_it() {
                 fleet: good(),
                 said: vec![said(
                     "warning",
-                    "",
+                    "timeouts",
                     &[
                         "The apply takes",
                         "minutes or more",

@@ -78,7 +78,7 @@ impl Read {
     }
 
     fn observation(&self) -> Observation {
-        let members: Members = self.state.get("members").unwrap().clone().into_typed().unwrap();
+        let members: Members = self.state.get("members").unwrap().to_typed().unwrap();
         observation::read(members).unwrap()
     }
 

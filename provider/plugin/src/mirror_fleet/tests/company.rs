@@ -278,7 +278,7 @@ async fn what_is_computed_beside_sessions_follows_them() {
             place: place(entry["account_id"].as_str().unwrap(), entry["region"].as_str().unwrap()),
             interface: entry["eni"].as_str().unwrap().parse::<InterfaceId>().unwrap(),
         };
-        let row = &plan.computed().rows()[&key.to_string()];
+        let row = &plan.computed().rows()[&key.to_string()].clone();
         assert_eq!(entry["vni"].as_i64(), row.virtual_network_id);
         assert!(entry["vpc_id"].is_string() && entry["addresses"][0].is_string(), "{entry}");
     }

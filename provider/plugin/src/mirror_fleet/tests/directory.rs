@@ -64,6 +64,8 @@ async fn a_chosen_tag_that_changes_is_a_change() {
     let mut lab = Lab::new().await;
     lab.directory_tags = vec!["team"];
     let source = lab.sources[2].clone();
+    // The fleet's description knows the key already.
+    lab.aws.edit_interface(&home(), &lab.sources[1], |one| one.tags = tags(&[("team", "net")]));
     lab.settle(&fleet()).await;
     lab.aws.edit_interface(&home(), &source, |one| one.tags = tags(&[("team", "shop"), ("other", "x")]));
     assert_eq!(lab.refresh().await, Diagnostics::new());
@@ -76,5 +78,19 @@ async fn a_chosen_tag_that_changes_is_a_change() {
     assert!(!lab.apply(&plan).await.has_errors());
     assert!(lab.aws.journal().iter().all(|call| super::lab::is_read(call.operation)), "nothing is written");
     assert_eq!(entry(&lab, &source)["tags"], json!({ "team": "shop" }));
+    lab.expect_settled(&fleet()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_finds_the_chosen_tags_again() {
+    let mut lab = Lab::new().await;
+    lab.directory_tags = vec!["team", "role", "absent"];
+    let (_, source) = lab.aws.launch(&home(), "m5.large", &tags(&[("team", "shop"), ("secret", "no")]));
+    lab.aws.edit_interface(&home(), &source, |one| one.tags = tags(&[("team", "net"), ("role", "uplink")]));
+    lab.settle(&fleet()).await;
+    let before = lab.stored.take().unwrap().computed().directory_json;
+    lab.import("prod").await.unwrap();
+    assert_eq!(entry(&lab, &source)["tags"], json!({ "role": "uplink", "team": "shop" }));
+    assert_eq!(lab.stored.as_ref().unwrap().computed().directory_json, before);
     lab.expect_settled(&fleet()).await;
 }

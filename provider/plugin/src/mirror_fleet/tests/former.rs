@@ -86,7 +86,7 @@ async fn sessions_of_an_account_that_is_taken_out_leave_in_one_apply() {
 
     let (before, leaving) = (lab.rows(), of_web(&lab));
     let plan = lab.plan(&company_fleet()).await.unwrap();
-    let planned = plan.computed().rows();
+    let planned = plan.computed().rows().clone();
     let removed: Vec<&String> = before.keys().filter(|key| !planned.contains_key(*key)).collect();
     assert_eq!(removed, leaving.iter().collect::<Vec<_>>());
     assert!(planned.iter().all(|(key, row)| before[key] == *row), "and nothing else changes");

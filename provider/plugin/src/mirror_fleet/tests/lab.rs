@@ -404,7 +404,7 @@ impl Lab {
     }
 
     pub(super) fn rows(&self) -> Rows {
-        self.stored.as_ref().map(|stored| stored.computed().rows()).unwrap_or_default()
+        self.stored.as_ref().map(|stored| stored.computed().rows().clone()).unwrap_or_default()
     }
 
     /// The fleet's sessions as they are, in every place.

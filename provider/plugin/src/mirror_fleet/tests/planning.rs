@@ -150,7 +150,7 @@ async fn sessions_of_places_that_were_not_read_are_kept_as_they_are() {
     let memory = Memory { unread: [home()].into(), ..Memory::default() };
     lab.stored = Some(Stored { value, private: memory.write() });
     let plan = lab.plan(&fleet()).await.unwrap();
-    assert_eq!(plan.computed().rows(), lab.rows(), "kept");
+    assert_eq!(*plan.computed().rows(), lab.rows(), "kept");
     // Once the place is read, they leave.
     let Stored { value, .. } = lab.stored.clone().unwrap();
     let elsewhere = Place { account: "222222222222".parse().unwrap(), ..home() };

@@ -72,7 +72,7 @@ fn world() -> World {
 }
 
 /// A provider that Terraform has configured.
-async fn configured(sim: &Sim, written: &Json) -> Enigma {
+pub(super) async fn configured(sim: &Sim, written: &Json) -> Enigma {
     let endpoint = sim.endpoint();
     let mut block = json!({
         "region": "us-east-1", "access_key": "home", "secret_key": "x", "max_retries": 1,
@@ -87,7 +87,7 @@ async fn configured(sim: &Sim, written: &Json) -> Enigma {
     enigma
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     Context::new(CancellationToken::new(), ClientCapabilities::default())
 }
 
@@ -101,7 +101,7 @@ async fn ask(
     (found.state, found.diagnostics)
 }
 
-async fn everything(enigma: &Enigma) -> (Dynamic, Diagnostics) {
+pub(super) async fn everything(enigma: &Enigma) -> (Dynamic, Diagnostics) {
     let source = Interfaces::new(enigma.reach.clone());
     ask(source, &json!({ "rules": { "all": { "interface_types": ["interface"] } } })).await
 }

@@ -46,53 +46,65 @@ async fn applied(
     let planned = decode(request.planned_state.as_ref(), &offer.ty, "The planned state")?;
     let planned_private = request.planned_private.to_vec();
     if planned.is_null() {
-        let answer =
-            offer.of.delete(cx, Delete { prior: prior.clone(), prior_private: planned_private }).await?;
-        return stored(name, offer, answer, None, prior);
+        drop(planned);
+        let answer = offer.of.delete(cx, Delete { prior, prior_private: planned_private }).await?;
+        return stored(&request, offer, answer);
     }
     let config = decode(request.config.as_ref(), &offer.ty, "The configuration")?;
-    if prior.is_null() {
-        let create = Create { planned: planned.clone(), config, planned_private };
-        let answer = offer.of.create(cx, create).await?;
+    let answer = if prior.is_null() {
+        let answer = offer.of.create(cx, Create { planned, config, planned_private }).await?;
         if answer.state.is_none() && !answer.diagnostics.has_errors() {
             let detail = format!(
                 "{name}: creation was reported as done, without a state. This is a mistake in the provider."
             );
             return Err(Diagnostic::error("Provider returned no state", detail).into());
         }
-        let mut best = planned.clone();
-        best.null_unknowns();
-        return stored(name, offer, answer, Some(&planned), best);
-    }
-    let update = Update { prior: prior.clone(), planned: planned.clone(), config, planned_private };
-    let answer = offer.of.update(cx, update).await?;
-    stored(name, offer, answer, Some(&planned), prior)
+        answer
+    } else {
+        offer.of.update(cx, Update { prior, planned, config, planned_private }).await?
+    };
+    stored(&request, offer, answer)
 }
 
-/// Checks an answer and encodes it; `best` is stored in its place if it cannot be expressed.
+/// What is stored in place of an answer that cannot be expressed: what was there before, or what was planned of it.
+fn best(
+    request: &pb::apply_resource_change::Request,
+    offer: &Offer<BoxedResource>,
+) -> Result<Dynamic, Diagnostics> {
+    let prior = decode(request.prior_state.as_ref(), &offer.ty, "The stored state")?;
+    if !prior.is_null() {
+        return Ok(prior);
+    }
+    let mut planned = decode(request.planned_state.as_ref(), &offer.ty, "The planned state")?;
+    planned.null_unknowns();
+    Ok(planned)
+}
+
+/// Checks an answer and encodes it. The request is read once more for that instead of kept: copies of a large state would fill memory
+/// all the while that the provider works.
 fn stored(
-    name: &str,
+    request: &pb::apply_resource_change::Request,
     offer: &Offer<BoxedResource>,
     answer: NewState<Dynamic>,
-    planned: Option<&Dynamic>,
-    best: Dynamic,
 ) -> Result<(pb::DynamicValue, Option<Vec<u8>>, Diagnostics), Diagnostics> {
+    let name = &request.type_name;
     let NewState { state, private, mut diagnostics } = answer;
     let mut state = match state {
         None => return Ok((encode(&Dynamic::Null, &offer.ty)?, private, diagnostics)),
-        Some(Dynamic::Unknown) => best.clone(),
+        Some(Dynamic::Unknown) => best(request, offer)?,
         Some(state) => state,
     };
     if let Err(error) = offer.ty.complete(&mut state) {
         diagnostics.push(nonconforming(&error));
-        state = best;
+        state = best(request, offer)?;
     }
     plan::null_write_only(&offer.schema.object, &mut state);
     diagnostics.extend(plan::check_known(name, &mut state));
+    let planned = decode(request.planned_state.as_ref(), &offer.ty, "The planned state")?.into_option();
     match planned {
         // After an error the state need not be what was planned; Terraform does not compare it then either.
         Some(planned) if !diagnostics.has_errors() => {
-            diagnostics.extend(plan::check_applied(name, &offer.ty, planned, &state));
+            diagnostics.extend(plan::check_applied(name, &offer.ty, &planned, &state));
         }
         None if !diagnostics.has_errors() => {
             let detail = format!(
