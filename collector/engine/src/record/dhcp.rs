@@ -15,9 +15,9 @@ pub struct DhcpRecord {
     pub last: Timestamp,
     /// The flows.
     pub uids: Vec<Uid>,
-    /// The client's address, if it sent from one.
+    /// The address the client sent from, or else the one it was given.
     pub client: Option<IpAddr>,
-    /// The server's address, if one answered.
+    /// The address of the server that handed an address out.
     pub server: Option<IpAddr>,
     /// The client's hardware address.
     pub hardware: Option<[u8; 6]>,
