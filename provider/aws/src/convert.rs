@@ -114,6 +114,8 @@ pub(crate) fn subnet(from: &sdk::Subnet) -> Result<Subnet, Unreadable> {
         owner: need("owner", from.owner_id())?,
         vpc: need("VPC", from.vpc_id())?,
         zone: need("availability zone", from.availability_zone())?,
+        // Of zones whose id has a form that nobody has seen yet, the name is all there is.
+        zone_id: from.availability_zone_id().and_then(|id| id.parse().ok()),
         is_ipv6_only: from.ipv6_native().unwrap_or(false),
         tags: tags(from.tags()),
     })

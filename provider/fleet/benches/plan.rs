@@ -77,6 +77,7 @@ fn world(members: usize) -> Inventory {
             id: "subnet-00000001".parse().unwrap(),
             vpc: "vpc-00000001".parse().unwrap(),
             zone: format!("{}a", place.region).parse().unwrap(),
+            zone_id: None,
             is_ipv6_only: false,
             tags: Tags::new(),
         };

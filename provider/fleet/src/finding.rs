@@ -13,7 +13,7 @@ use crate::check::{Flaw, PathKind};
 use crate::filter::IpVersion;
 use crate::ids::{
     AccountId, InstanceId, InterfaceId, Label, MemberKey, ObjectKey, Place, Region, SessionId, ShareArn,
-    TargetId, Vni, VpcId, ZoneName,
+    TargetId, Vni, VpcId,
 };
 use crate::inventory::Direction;
 use crate::plan::Holder;
@@ -73,10 +73,10 @@ pub enum FindingKind {
     /// A load balancer does not take UDP on VXLAN's port.
     BalancerWithoutListener { target: Label, listeners: Vec<String> },
     /// In zones of its sources a load balancer has no node, or nobody healthy behind it.
-    BalancerZonesUnserved { target: Label, zones: Vec<ZoneName>, sources: Sources },
+    BalancerZonesUnserved { target: Label, zones: Vec<String>, sources: Sources },
     /// Interfaces of an instance that receives mirrored traffic would be mirrored to it: each copy would be copied again.
     CollectorMirrored { target: Label, instance: InstanceId, sources: Sources },
-    /// Sources send to a target that serves other zones.
+    /// Sources send to a target that is in other zones, as far as is known.
     CrossesZones { target: Label, sources: Sources },
     /// A load balancer belongs to another account than the fleet's targets.
     DestinationOfAnotherAccount { target: Label, account: String, home: Place },

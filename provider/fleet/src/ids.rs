@@ -114,6 +114,17 @@ text_id!(
     }
 );
 text_id!(
+    /// AWS's own id of an availability zone, such as `use1-az1`: the same zone for every account, whereas names are shuffled for each.
+    /// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-az-ids.html>
+    ZoneId, "an availability zone id such as use1-az1", |t| {
+        let number = t.rsplit_once('-').map(|(_, tail)| tail.trim_start_matches(|c: char| c.is_ascii_lowercase()));
+        let is_zone = ["-az", "-wlz"].iter().any(|kind| {
+            number.is_some_and(|number| t.strip_suffix(number).is_some_and(|head| head.ends_with(kind)))
+        });
+        t.len() <= 40 && is_zone && number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    }
+);
+text_id!(
     /// An elastic network interface, `eni-...`.
     InterfaceId, "a network interface id such as eni-0123456789abcdef0", |t| ec2_id(t, "eni-")
 );

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{
     AccountId, FilterId, FilterRuleId, InstanceId, InterfaceId, PacketLength, Place, RuleNumber, SessionId,
-    SessionNumber, ShareArn, SubnetId, TargetId, VpcId, ZoneName,
+    SessionNumber, ShareArn, SubnetId, TargetId, VpcId, ZoneId, ZoneName,
 };
 
 /// AWS resource tags, sorted by key so that everything derived from them has one order.
@@ -101,6 +101,9 @@ pub struct Subnet {
     pub vpc: VpcId,
     /// Its zone.
     pub zone: ZoneName,
+    /// The id of that zone, which is the same for every account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_id: Option<ZoneId>,
     /// Whether it has no IPv4 at all (`Ipv6Native`): AWS mirrors nothing from such subnets.
     pub is_ipv6_only: bool,
     /// Tags of the subnet.

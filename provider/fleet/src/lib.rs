@@ -27,3 +27,4 @@ pub mod reach;
 pub mod selection;
 pub mod spec;
 pub mod summary;
+pub mod zones;

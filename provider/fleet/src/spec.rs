@@ -92,7 +92,7 @@ pub struct TargetSpec {
     pub destination: Given<Destination>,
     /// Which kind that is; `None` only where it cannot be known yet.
     pub kind: Option<DestinationKind>,
-    /// Zones it serves first; empty is every zone alike.
+    /// Zones it serves first, by the names that the target's account has for them or by their ids; empty is every zone alike.
     pub zones: Vec<ZoneName>,
     /// VPCs whose sources it takes; empty is every VPC. Left out of JSON where empty, so that a description of before reads the same.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -10,7 +10,7 @@ use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::{Label, MemberKey};
+use enigma_fleet::ids::{Label, MemberKey, Place};
 use enigma_fleet::selection::{self, Member, RawRule, RawSelection, select};
 use enigma_fleet::spec::{FleetSpec, RawFleet, RawSafety, RawTarget, parse};
 use proptest::prelude::*;
@@ -220,4 +220,45 @@ fn a_drained_target_gives_its_sources_away_one_by_one_and_stays() {
     let plan = diff(&wanted(&world, &alone), &world.owned(&spec.name), &Circumstances::default());
     assert!(plan.actions().all(|action| matches!(action, Action::DeleteTarget { .. })));
     assert_eq!(plan.actions().count(), 1);
+}
+
+/// Accounts have names of their own for the same zones.
+#[test]
+fn sources_of_another_account_prefer_the_target_of_their_zone_and_not_of_its_name() {
+    let mut company = world::company::Company::new();
+    let there = Place { account: "222222222222".parse().unwrap(), ..home() };
+    for (account, ids) in [(home(), ["euw1-az1", "euw1-az2"]), (there.clone(), ["euw1-az2", "euw1-az1"])] {
+        let seen = &mut company.worlds.get_mut(&account).unwrap().seen;
+        for (subnet, id) in seen.subnets.iter_mut().zip(ids) {
+            subnet.zone_id = Some(id.parse().unwrap());
+        }
+    }
+    // All are in what their account calls zone a.
+    company.launch(&home(), 1);
+    company.launch(&there, 2);
+    let sends = |targets: &[(&str, &str)]| -> Vec<(u32, String)> {
+        let one = |(label, zone): &(&str, &str)| {
+            let target = RawTarget {
+                network_load_balancer_arn: known(&world::company::arn("eu-west-1", label)),
+                availability_zones: Given::Known(vec![known(zone)]),
+                ..RawTarget::default()
+            };
+            ((*label).to_owned(), Given::Known(target))
+        };
+        let raw = RawFleet {
+            name: known("prod"),
+            targets: Given::Known(targets.iter().map(one).collect()),
+            ..RawFleet::default()
+        };
+        let plan = company.wanted(&parse(&raw).0.unwrap());
+        let number = |key: &MemberKey| (1..=2).find(|number| key.interface == world::eni(*number)).unwrap();
+        plan.sessions.iter().map(|(key, session)| (number(key), session.target.label.to_string())).collect()
+    };
+    let expected = [(1, "first".to_owned()), (2, "second".to_owned())];
+    assert_eq!(
+        sends(&[("first", "eu-west-1a"), ("second", "eu-west-1b")]),
+        expected,
+        "by the home account's names"
+    );
+    assert_eq!(sends(&[("first", "euw1-az1"), ("second", "euw1-az2")]), expected, "by ids");
 }

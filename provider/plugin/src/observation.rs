@@ -16,12 +16,13 @@ use enigma_fleet::ids::{
 };
 use enigma_fleet::inventory::{
     Attachment, Destination, Instance, Interface, Inventory, MirrorSession, MirrorTarget, PlaceInventory,
-    Tags,
+    Subnet, Tags,
 };
 use enigma_fleet::ownership::FLEET_TAG;
 use enigma_fleet::quota::{SOURCES_PER_INTERFACE_TARGET, sources_of_interface_target};
 use enigma_fleet::selection::Member;
 use enigma_fleet::spec::FleetSpec;
+use enigma_fleet::zones::Zones;
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Type};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ pub(crate) struct Observation {
     pub(crate) places: BTreeMap<Place, PlaceInventory>,
     /// VNIs of sessions that are not in `places`, by the fleet that they carry the tag of; empty text where that is not known.
     other_vnis: BTreeMap<String, BTreeSet<u32>>,
+    /// What accounts call their zones.
+    zones: Zones,
 }
 
 impl Observation {
@@ -47,6 +50,7 @@ impl Observation {
         let mut facts = Facts::of(spec, home, &self.places);
         let others = self.other_vnis.iter().filter(|(fleet, _)| *fleet != spec.name.as_str());
         facts.stranger_vnis.extend(others.flat_map(|(_, vnis)| vnis));
+        facts.zones = self.zones.clone();
         facts
     }
 }
@@ -65,6 +69,8 @@ pub(crate) struct PlaceModel {
     strangers: Option<BTreeMap<String, StrangerModel>>,
     /// VNIs of all other sessions on interfaces that are no members, by fleet.
     vnis: Option<BTreeMap<String, Vec<u32>>>,
+    /// The ids of its zones by the names that its account has for them: names of two accounts cannot be compared.
+    zones: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +114,7 @@ pub(crate) fn place_type() -> Type {
         ("targets", Type::map(Type::String)),
         ("strangers", Type::map(stranger)),
         ("vnis", Type::map(Type::list(Type::Number))),
+        ("zones", Type::map(Type::String)),
     ])
 }
 
@@ -184,6 +191,12 @@ pub(crate) fn places(
         entry.targets = some(targets.collect());
         entry.strangers = some(strangers);
         entry.vnis = some(vnis);
+        let has_members = || members.keys().any(|key| key.place == *place);
+        if place.account == *home || has_members() {
+            let named =
+                |subnet: &Subnet| Some((subnet.zone.to_string(), subnet.zone_id.as_ref()?.to_string()));
+            entry.zones = some(seen.subnets.iter().filter_map(named).collect());
+        }
         if entry != PlaceModel::default() {
             entries.insert(place.clone(), entry);
         }
@@ -355,6 +368,9 @@ fn add_place(seen: &mut Observation, place: &Place, entry: &PlaceModel) -> Resul
     }
     for (id, stranger) in entry.strangers.iter().flatten() {
         shown.sessions.push(stranger.to_core(id, place)?);
+    }
+    for (name, id) in entry.zones.iter().flatten() {
+        seen.zones.add(&place.account, name.parse()?, id.parse()?);
     }
     for (fleet, vnis) in entry.vnis.iter().flatten() {
         seen.other_vnis.entry(fleet.clone()).or_default().extend(vnis);

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expand::{Expansion, Facts, Prior, PriorSession};
 use crate::finding::{Finding, FindingKind, Sources};
-use crate::ids::{Label, MemberKey, Place, VpcId, ZoneName};
+use crate::ids::{Label, MemberKey, Place, VpcId};
 use crate::problem::Path;
 use crate::selection::{Member, SkipReason, Skipped};
 use crate::spec::{FleetSpec, TargetSpec};
+use crate::zones::{Zone, Zones};
 
 /// The target of every member that gets one; the others are listed in `plan` with a finding.
 pub(super) fn assign<'a>(
@@ -66,7 +67,6 @@ pub(super) fn assign<'a>(
         }
     }
     let mut full: BTreeMap<Vec<Label>, Vec<MemberKey>> = BTreeMap::new();
-    let mut crossing: BTreeMap<&Label, Vec<MemberKey>> = BTreeMap::new();
     for (key, member) in members {
         if assigned.contains_key(key) {
             continue;
@@ -75,23 +75,17 @@ pub(super) fn assign<'a>(
         let best =
             candidates.iter().copied().filter(|label| has_room(label, key, &load)).min_by_key(|label| {
                 let used = load.get(label).copied().unwrap_or_default();
-                (Reach::of(&spec.targets[*label], &member.zone), used, *label)
+                let zone = Zone { account: &key.place.account, name: &member.zone };
+                (Reach::of(&spec.targets[*label], home, zone, &facts.zones), used, *label)
             });
         if let Some(label) = best {
             *load.entry(label).or_default() += usize::from(!is_there(label, key));
-            if Reach::of(&spec.targets[label], &member.zone) == Reach::OtherZones {
-                crossing.entry(label).or_default().push((*key).clone());
-            }
             assigned.insert(*key, label);
         } else if !candidates.is_empty() {
             full.entry(candidates.into_iter().cloned().collect()).or_default().push((*key).clone());
         }
     }
     let at = Path::root().attr("targets");
-    for (target, sources) in crossing {
-        let kind = FindingKind::CrossesZones { target: target.clone(), sources: Sources::of(sources) };
-        plan.findings.push(Finding::at(at.key(target.as_str()).attr("availability_zones"), kind));
-    }
     for (targets, sources) in full {
         let names: Vec<&str> = targets.iter().map(Label::as_str).collect();
         let detail = format!("no room is left in {}", names.join(", "));
@@ -114,11 +108,15 @@ enum Reach {
 }
 
 impl Reach {
-    fn of(target: &TargetSpec, zone: &ZoneName) -> Self {
-        if target.zones.contains(zone) {
+    /// Where nobody saw the ids of zones of two accounts, equal names are the best guess there is.
+    fn of(target: &TargetSpec, home: &Place, zone: Zone<'_>, zones: &Zones) -> Self {
+        if target.zones.is_empty() {
+            return Self::EveryZone;
+        }
+        let account = target.place(home).account;
+        let is_this = zones.is_among(zone, &account, &target.zones);
+        if is_this.unwrap_or_else(|| target.zones.contains(zone.name)) {
             Self::ThisZone
-        } else if target.zones.is_empty() {
-            Self::EveryZone
         } else {
             Self::OtherZones
         }

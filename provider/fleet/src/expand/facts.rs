@@ -13,6 +13,7 @@ use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, Place, SessionId, Ta
 use crate::inventory::{Destination, Instance, Interface, PlaceInventory};
 use crate::ownership::own;
 use crate::spec::FleetSpec;
+use crate::zones::Zones;
 
 /// What was seen of a fleet's targets and of sessions near them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Facts {
     pub adoptable: BTreeMap<MemberKey, Adoptable>,
     /// VNIs of strangers' sessions that cannot be taken over.
     pub stranger_vnis: BTreeSet<u32>,
+    /// What accounts call their zones.
+    #[serde(default, skip_serializing_if = "Zones::is_empty")]
+    pub zones: Zones,
 }
 
 /// What was seen of one target.
@@ -75,7 +79,7 @@ impl Facts {
                 }
             }
         }
-        Self { targets, labels, adoptable, stranger_vnis }
+        Self { targets, labels, adoptable, stranger_vnis, zones: Zones::of(places) }
     }
 
     /// The type of the instance that a target's interface is attached to.

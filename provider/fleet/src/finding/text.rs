@@ -68,7 +68,11 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
         ),
         Kind::CrossesZones { target, sources } => (
             format!("{} sent to target {target} in other zones", interfaces(sources)),
-            format!("No target for their zone has room, so mirrored traffic crosses zones, which AWS charges: {}.", list(sources)),
+            format!(
+                "It is in none of their zones, so what is mirrored crosses zones, which AWS charges by volume: {}. A target in their own zone \
+                 with room, and its availability_zones, takes it without that charge.",
+                list(sources)
+            ),
         ),
         Kind::DestinationElsewhere { target, region, home } => (
             format!("The load balancer of target {target} is in {region}"),

@@ -72,6 +72,7 @@ impl World {
                 id: format!("subnet-{number:08x}").parse().unwrap(),
                 vpc: "vpc-00000001".parse().unwrap(),
                 zone: zone.parse().unwrap(),
+                zone_id: None,
                 is_ipv6_only: false,
                 tags: Tags::new(),
             });

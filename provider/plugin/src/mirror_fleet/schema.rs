@@ -203,7 +203,10 @@ fn target() -> Object {
         )
         .attribute(
             "availability_zones",
-            Attribute::set(Type::String).description("Zones whose sources prefer this target. Unset: all alike."),
+            Attribute::set(Type::String).description(
+                "Zones whose sources prefer this target, by the names that its account has for them, or by ids such as `use1-az1`, which are the \
+                 same for every account. Unset: all alike.",
+            ),
         )
         .attribute(
             "vpc_ids",

@@ -35,6 +35,7 @@ fn world(place: &Place, count: usize) -> PlaceInventory {
         id: "subnet-0123456789abcdef0".parse().unwrap(),
         vpc: "vpc-0123456789abcdef0".parse().unwrap(),
         zone: "us-east-1a".parse().unwrap(),
+        zone_id: None,
         is_ipv6_only: false,
         tags: Tags::new(),
     };

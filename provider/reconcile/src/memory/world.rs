@@ -192,6 +192,7 @@ impl World {
             owner: place.account.clone(),
             vpc: self.fresh("vpc"),
             zone: format!("{}a", place.region).parse().expect("a Region and a letter are a zone"),
+            zone_id: None,
             is_ipv6_only,
             tags: Tags::new(),
         };

@@ -55,6 +55,7 @@ pub(super) fn note(labels: &Labels, seen: Vec<Interface>, paths: &mut Paths) {
         }
         let instance = interface.attachment.and_then(|attachment| attachment.instance);
         paths.target_instances.extend(instance.map(|instance| (label.clone(), instance)));
+        paths.target_zones.insert(label.clone(), interface.zone);
         paths.target_vpcs.insert(label.clone(), interface.vpc);
     }
 }

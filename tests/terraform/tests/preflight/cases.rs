@@ -184,11 +184,18 @@ pub(crate) fn cases() -> Vec<Case> {
             rule: "tags = { env = [\"nobody-has-this\"] }".to_owned(),
             ..case("nobody", good(), said("warning", "members", &["Nothing would be mirrored", "rules"]))
         },
-        case(
-            "full",
-            short(&receiver()),
-            said("warning", "targets", &["no room", "10 sources", "Add a target"]),
-        ),
+        // Those that it takes are in both zones, and it is in one.
+        Case {
+            said: vec![
+                said("warning", "targets", &["no room", "10 sources", "Add a target"]),
+                said(
+                    "warning",
+                    "targets[\"main\"].network_interface_id",
+                    &["other zones", "which AWS charges"],
+                ),
+            ],
+            ..case("full", short(&receiver()), said("warning", "", &[]))
+        },
         Case {
             rule: of(2),
             ..case(

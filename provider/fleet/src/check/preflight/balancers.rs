@@ -8,10 +8,11 @@ use std::net::IpAddr;
 
 use crate::check::preflight::Scene;
 use crate::finding::{Finding, FindingKind, Sources};
-use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, VpcId, ZoneName};
+use crate::ids::{AccountId, InstanceId, InterfaceId, Label, MemberKey, VpcId, ZoneName};
 use crate::inventory::Interface;
 use crate::problem::Path;
 use crate::spec::DestinationKind;
+use crate::zones::{Zone, Zones};
 
 /// VXLAN's port, the only one AWS mirrors to (RFC 7348 section 5).
 const VXLAN_PORT: u16 = 4789;
@@ -52,18 +53,19 @@ impl BalancerFacts {
         self.listeners.iter().any(takes)
     }
 
-    /// Whether packets of sources in a zone reach somebody healthy; `None` where that cannot be told.
-    fn serves(&self, zone: &ZoneName) -> Option<bool> {
+    /// Whether packets of sources in a zone reach somebody healthy; `None` where that cannot be told. `account` is the load balancer's.
+    fn serves(&self, account: &AccountId, zone: Zone<'_>, zones: &Zones) -> Option<bool> {
         if self.is_cross_zone {
             return Some(true);
         }
-        if !self.zones.contains(zone) {
+        if !zones.is_among(zone, account, &self.zones)? {
             return Some(false);
         }
         if self.receivers.iter().any(|one| one.zone.is_none()) {
             return None;
         }
-        Some(self.receivers.iter().any(|one| one.is_healthy && one.zone.as_ref() == Some(zone)))
+        let healthy = self.receivers.iter().filter(|one| one.is_healthy);
+        zones.is_among(zone, account, healthy.filter_map(|one| one.zone.as_ref()))
     }
 }
 
@@ -152,22 +154,27 @@ impl<'a> Registered<'a> {
 
 /// The first of what is wrong with each load balancer that sessions send to: the causes hide one another.
 pub(super) fn look(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
-    let mut zones: BTreeMap<&Label, BTreeMap<&ZoneName, Vec<&MemberKey>>> = BTreeMap::new();
+    let mut zones: BTreeMap<&Label, Sending<'_>> = BTreeMap::new();
     for (key, session) in &scene.expansion.sessions {
         let Some(member) = scene.members.get(key) else { continue };
-        zones.entry(&session.target.label).or_default().entry(&member.zone).or_default().push(key);
+        let zone = Zone { account: &key.place.account, name: &member.zone };
+        zones.entry(&session.target.label).or_default().entry(zone).or_default().push(key);
     }
     for (label, balancer) in &scene.answers.balancers {
         let at = Path::root().attr("targets").key(label.as_str()).attr("network_load_balancer_arn");
         let zones = zones.remove(label).unwrap_or_default();
-        findings.extend(judge(label, balancer.as_ref(), &zones).map(|kind| Finding::at(at, kind)));
+        findings.extend(judge(scene, label, balancer.as_ref(), &zones).map(|kind| Finding::at(at, kind)));
     }
 }
 
+/// Sources by their zone.
+type Sending<'a> = BTreeMap<Zone<'a>, Vec<&'a MemberKey>>;
+
 fn judge(
+    scene: &Scene<'_>,
     label: &Label,
     balancer: Option<&BalancerFacts>,
-    sources: &BTreeMap<&ZoneName, Vec<&MemberKey>>,
+    sources: &Sending<'_>,
 ) -> Option<FindingKind> {
     let target = label.clone();
     let Some(balancer) = balancer else { return Some(FindingKind::BalancerMissing { target }) };
@@ -179,16 +186,23 @@ fn judge(
     if !balancer.receivers.iter().any(|one| one.is_healthy) {
         return Some(FindingKind::BalancerUnhealthy { target, receivers: balancer.receivers.len() });
     }
-    let unserved: Vec<&ZoneName> =
-        sources.keys().copied().filter(|zone| balancer.serves(zone) == Some(false)).collect();
+    let account = scene.spec.targets.get(label)?.place(scene.home).account;
+    let known = &scene.facts.zones;
+    let unserved: Vec<Zone<'_>> = sources
+        .keys()
+        .copied()
+        .filter(|zone| balancer.serves(&account, *zone, known) == Some(false))
+        .collect();
     if unserved.is_empty() {
         return None;
     }
-    let keys = unserved.iter().flat_map(|zone| &sources[*zone]).map(|key| (*key).clone());
+    let keys = unserved.iter().flat_map(|zone| &sources[zone]).map(|key| (*key).clone());
     let sources = Sources::of(keys);
-    Some(FindingKind::BalancerZonesUnserved {
-        target,
-        zones: unserved.into_iter().cloned().collect(),
-        sources,
-    })
+    // Names are those of the load balancer's account; others' would mislead who reads them there.
+    let shown = |zone: &Zone<'_>| match known.id(*zone).filter(|_| *zone.account != account) {
+        Some(id) => id.to_string(),
+        None => zone.name.to_string(),
+    };
+    let zones: BTreeSet<String> = unserved.iter().map(shown).collect();
+    Some(FindingKind::BalancerZonesUnserved { target, zones: zones.into_iter().collect(), sources })
 }
