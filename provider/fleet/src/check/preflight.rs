@@ -5,6 +5,7 @@
 //! changes a plan.
 
 mod balancers;
+mod crossing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::expand::{Expansion, Facts};
 use crate::filter::IpVersion;
 use crate::finding::{Finding, FindingKind, Sources};
 use crate::given::Given;
-use crate::ids::{AccountId, InstanceId, Label, MemberKey, Place, Region, VpcId};
+use crate::ids::{AccountId, InstanceId, Label, MemberKey, Place, Region, VpcId, ZoneName};
 use crate::inventory::{Destination, PlaceInventory};
 use crate::ownership::FLEET_TAG;
 use crate::problem::Path;
@@ -83,6 +84,8 @@ pub struct Paths {
     pub target_vpcs: BTreeMap<Label, VpcId>,
     /// The instances of interface targets, which [`Facts`](crate::expand::Facts) know only once something sends to them.
     pub target_instances: BTreeMap<Label, InstanceId>,
+    /// The zones of interface targets, as the target's account calls them.
+    pub target_zones: BTreeMap<Label, ZoneName>,
     /// Targets that can be reached over IPv6 alone. The others are judged by what IPv4 leaves room for, which is more.
     pub over_ipv6: BTreeSet<Label>,
 }
@@ -138,6 +141,7 @@ pub fn preflight(scene: &Scene<'_>) -> Preflight {
     look_at_paths(scene, &mut result);
     balancers::look(scene, &mut result.findings);
     balancers::look_at_loops(scene, &mut result.findings);
+    crossing::look(scene, &mut result.findings);
     look_at_permissions(scene, &mut result);
     look_at_time(scene, &mut result);
     result.findings.sort_by_key(Finding::severity);

@@ -402,7 +402,8 @@ fn a_load_balancer_from_which_nothing_arrives_is_told_by_its_first_cause() {
     assert_eq!(told(Some(balancer("TCP_UDP 4789", &["eu-west-1b"], &[elsewhere]))), [unserved]);
     let crossing =
         BalancerFacts { is_cross_zone: true, ..balancer("UDP 4789", &["eu-west-1b"], &[elsewhere]) };
-    assert_eq!(told(Some(crossing)), [""; 0]);
+    let crosses = "Warning targets[\"main\"].network_load_balancer_arn: 3 interfaces sent to target main in other zones";
+    assert_eq!(told(Some(crossing)), [crosses], "they are served, from another zone");
     assert_eq!(
         told(Some(balancer("UDP 4789", &both, &[(None, true)]))),
         [""; 0],
@@ -493,4 +494,47 @@ fn a_drained_target_is_not_nearly_full() {
     let mut stage = Stage::with(nlb(), None, 0);
     stage.spec.targets.values_mut().next().unwrap().max_sessions = Some(0);
     assert!(stage.look().0.iter().all(|one| !one.contains("sources")), "{:?}", stage.look().0);
+}
+
+#[test]
+fn crossing_zones_is_told_of_every_session_whose_targets_zone_is_known() {
+    let told = |target: RawTarget, edit: fn(&mut Stage)| {
+        let mut stage = Stage::with(target, Some(1514), 3);
+        stage.members.get_mut(&key(3)).unwrap().zone = "eu-west-1b".parse().unwrap();
+        edit(&mut stage);
+        stage.look().0
+    };
+    let at = "Warning targets[\"main\"]";
+    // Of an interface AWS tells the zone, of load balancers those of their nodes.
+    assert_eq!(told(interface(), |_| ()), [""; 0], "nobody asked");
+    let in_b = |stage: &mut Stage| {
+        stage.answers.paths.target_zones.insert("main".parse().unwrap(), "eu-west-1b".parse().unwrap());
+    };
+    let two = format!("{at}.network_interface_id: 2 interfaces sent to target main in other zones");
+    assert_eq!(told(interface(), in_b), [two]);
+    let written = Given::Known(vec![Given::Known("eu-west-1a".to_owned())]);
+    let one = format!("{at}.availability_zones: 1 interface sent to target main in other zones");
+    assert_eq!(told(RawTarget { availability_zones: written, ..nlb() }, |_| ()), [one]);
+}
+
+#[test]
+fn zones_of_other_accounts_are_compared_by_id_or_not_at_all() {
+    let theirs = Place { account: "222222222222".parse().unwrap(), ..home() };
+    let told = |ids: &[(&Place, &str, &str)]| {
+        let mut stage = Stage::with(nlb(), None, 0);
+        // In their zone a, and the load balancer has a node in our zone a alone.
+        stage.members.insert(MemberKey { place: theirs.clone(), ..key(1) }, member(1));
+        let facts = balancer("UDP 4789", &["eu-west-1a"], &[(Some("eu-west-1a"), true)]);
+        stage.answers.balancers.insert("main".parse().unwrap(), Some(facts));
+        let mut facts = Facts::default();
+        for (place, name, id) in ids {
+            facts.zones.add(&place.account, name.parse().unwrap(), id.parse().unwrap());
+        }
+        stage.look_with(&facts, &facts).0
+    };
+    assert_eq!(told(&[]), [""; 0], "their names say nothing here");
+    let ours = home();
+    assert_eq!(told(&[(&ours, "eu-west-1a", "euw1-az1"), (&theirs, "eu-west-1a", "euw1-az1")]), [""; 0]);
+    let unserved = "Warning targets[\"main\"].network_load_balancer_arn: The load balancer of target main does not serve zone euw1-az3";
+    assert_eq!(told(&[(&ours, "eu-west-1a", "euw1-az1"), (&theirs, "eu-west-1a", "euw1-az3")]), [unserved]);
 }
