@@ -47,8 +47,9 @@ fn in_fragments(outer: Outer, config: &str, rule: bool) -> Option<(Value, u64)> 
     topology.run(Host::A, send.to_str().unwrap(), &args);
     let status = collector.wait_status("all datagrams", |status| status["packets"]["received"] == 100);
     let ended = collector.stop();
-    let lost = &status["packets"]["dropped"]["outer_fragment"];
-    assert_eq!(ended.code, Some(if *lost == 0 { 0 } else { 3 }), "what was lost is told: {}", ended.said);
+    // A reason that nothing was dropped for is not named.
+    let lost = status["packets"]["dropped"]["outer_fragment"].as_u64().unwrap_or(0);
+    assert_eq!(ended.code, Some(if lost == 0 { 0 } else { 3 }), "what was lost is told: {}", ended.said);
     assert_eq!(ended.number("received"), ended.number("decoded") + ended.number("+ dropped"));
     let records = read(&ended.records());
     let bytes = records.get("conn").map_or(0, |conn| sum(conn, "orig_ip_bytes"));
