@@ -11,7 +11,8 @@ use std::fmt;
 
 pub use path::{PathKind, PathLimits};
 pub use preflight::{
-    Answers, BalancerFacts, Headroom, Paths, Preflight, ReceiverFacts, Refusal, Scene, preflight,
+    Answers, BalancerFacts, Headroom, InterfaceFacts, Paths, Preflight, ReceiverFacts, Refusal, Scene,
+    preflight,
 };
 
 use crate::expand::Expansion;

@@ -176,6 +176,8 @@ pub fn expand(
     facts: &Facts,
 ) -> Expansion {
     let mut plan = Expansion::nothing(spec.name.clone());
+    let claimed = prior.claim(&spec.name, members);
+    let members = claimed.as_ref().unwrap_or(members);
     plan.adopted = match spec.safety.adopt {
         Adopt::None => BTreeMap::new(),
         Adopt::Matching => adopt::choose(&spec.name, members, prior, &facts.adoptable),

@@ -99,8 +99,12 @@ pub enum FindingKind {
     Ineligible { sources: Sources },
     /// An interface that shall be a target is one already, of a target that is not the fleet's.
     InterfaceHasTarget { target: Label, interface: InterfaceId, by: TargetId },
+    /// An interface that shall be a target does not exist.
+    InterfaceMissing { target: Label, interface: InterfaceId, place: Place },
     /// An interface that shall be a target is a source of sessions that are not the fleet's.
     InterfaceMirrored { target: Label, interface: InterfaceId, sessions: Vec<Holder> },
+    /// An interface that shall be a target belongs to no instance, so that nobody receives.
+    InterfaceUnattached { target: Label, interface: InterfaceId },
     /// The selection left nobody to mirror.
     NothingSelected,
     /// Session numbers up to AWS's largest are taken on these sources.
@@ -198,6 +202,7 @@ impl Finding {
             | Kind::Ineligible { .. }
             | Kind::InterfaceHasTarget { .. }
             | Kind::InterfaceMirrored { .. }
+            | Kind::InterfaceMissing { .. }
             | Kind::NumbersExhausted { .. }
             | Kind::OverlappingRules { .. }
             | Kind::PacketLengthOverNlb { .. }
@@ -223,6 +228,7 @@ impl Finding {
             | Kind::FilterOneDirection { .. }
             | Kind::FilterOneVersion { .. }
             | Kind::HandedOver { .. }
+            | Kind::InterfaceUnattached { .. }
             | Kind::NothingSelected
             | Kind::ObjectInUseByOthers { .. }
             | Kind::PacketLengthOverPath { .. }

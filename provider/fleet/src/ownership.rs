@@ -1,12 +1,13 @@
-//! Whose object is whose, read from tags and from nothing else.
+//! Whose object is whose, read from tags.
 //!
-//! State can be lost and another writer can run beside Terraform, so an object belongs to a fleet if and only if its tag
-//! `enigma:fleet` says so. Everything else is a stranger's and is never changed. How tags are read is not known here.
+//! State can be lost and another writer can run beside Terraform, so an object belongs to a fleet if its tag `enigma:fleet` says so.
+//! One from which somebody removed that tag is still the fleet's where its state knows it by id ([`Known`]), and is tagged again.
+//! Everything else is a stranger's and is never changed. How tags are read is not known here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adopt::Adoptable;
-use crate::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, Place, TargetId};
+use crate::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, Place, SessionId, TargetId};
 use crate::inventory::{
     Destination, MirrorFilter, MirrorSession, MirrorTarget, PlaceInventory, ResourceShare, Tags,
 };
@@ -28,6 +29,17 @@ pub const NAME_TAG: &str = "Name";
 pub const OUR_PREFIX: &str = "enigma:";
 /// Tag keys that begin so are AWS's; nobody else can set them.
 pub const AWS_PREFIX: &str = "aws:";
+
+/// What a state knows to be the fleet's by its id. It claims what carries no fleet's tag, and nothing that carries another's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Targets, with the keys they had.
+    pub targets: BTreeMap<TargetId, ObjectKey>,
+    /// Filters, likewise.
+    pub filters: BTreeMap<FilterId, ObjectKey>,
+    /// Sessions; their key is their source.
+    pub sessions: BTreeSet<SessionId>,
+}
 
 /// What exists of a fleet, and what of others is near it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +69,26 @@ pub struct Owned {
 }
 
 impl Owned {
+    /// Objects whose tags do not say whose they are, or which: somebody removed or changed them, or an apply did not get there. In words.
+    #[must_use]
+    pub fn mistagged(&self, fleet: &FleetName) -> Vec<String> {
+        let is_ours = |tags: &Tags| tags.get(FLEET_TAG).is_some_and(|name| name == fleet.as_str());
+        let is_right = |tags: &Tags, key: &ObjectKey| {
+            is_ours(tags) && tags.get(KEY_TAG).is_some_and(|label| label == key.label.as_str())
+        };
+        let targets = self.targets.iter().flat_map(|(key, list)| list.iter().map(move |one| (key, one)));
+        let targets = targets.filter(|(key, one)| !is_right(&one.tags, key));
+        let filters = self.filters.iter().flat_map(|(key, list)| list.iter().map(move |one| (key, one)));
+        let filters = filters.filter(|(key, one)| !is_right(&one.tags, key));
+        let sessions = self.sessions.iter().flat_map(|(key, list)| list.iter().map(move |one| (key, one)));
+        let sessions = sessions.filter(|(_, one)| !is_ours(&one.tags));
+        targets
+            .map(|(key, one)| format!("target {key} ({})", one.id))
+            .chain(filters.map(|(key, one)| format!("filter {key} ({})", one.id)))
+            .chain(sessions.map(|(key, one)| format!("session {} of {key}", one.id)))
+            .collect()
+    }
+
     /// Whether nothing of the fleet exists.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -171,13 +203,22 @@ pub fn labels(spec: &FleetSpec) -> BTreeMap<&Destination, &Label> {
 /// that place, whatever their tags say.
 #[must_use]
 pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned {
+    own_known(fleet, places, &Known::default())
+}
+
+/// The same, with objects that lost their tags and that a state knows.
+#[must_use]
+pub fn own_known(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>, known: &Known) -> Owned {
     let mut owned = Owned::default();
     for (place, seen) in places {
         let is_ours = |tags: &Tags| tags.get(FLEET_TAG).is_some_and(|name| name == fleet.as_str());
-        let key = |tags: &Tags| {
-            let label: Label = tags.get(KEY_TAG)?.parse().ok()?;
+        let is_lost = |tags: &Tags, is_known: bool| is_known && !tags.contains_key(FLEET_TAG);
+        let key = |tags: &Tags, known: Option<&ObjectKey>| {
+            let label: Option<Label> = tags.get(KEY_TAG).and_then(|text| text.parse().ok());
+            let label = label.or_else(|| known.map(|key| key.label.clone()))?;
             Some(ObjectKey { place: place.clone(), label })
         };
+        let here = |key: &&ObjectKey| key.place == *place;
         let shares: Vec<ResourceShare> =
             seen.shares.iter().filter(|one| is_ours(&one.tags)).cloned().collect();
         if !shares.is_empty() {
@@ -187,16 +228,22 @@ pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned
         owned.visible.insert(place.clone(), shared_in.map(|target| target.id.clone()).collect());
         for target in &seen.targets {
             owned.destinations.insert(target.id.clone(), target.destination.clone());
-            if target.owner != place.account || !is_ours(&target.tags) {
+            let known = known.targets.get(&target.id).filter(here);
+            let is_its = is_ours(&target.tags) || is_lost(&target.tags, known.is_some());
+            if target.owner != place.account || !is_its {
                 continue;
             }
-            match key(&target.tags) {
+            match key(&target.tags, known) {
                 Some(key) => owned.targets.entry(key).or_default().push(target.clone()),
                 None => owned.unkeyed_targets.push((place.clone(), target.clone())),
             }
         }
-        for filter in seen.filters.iter().filter(|filter| is_ours(&filter.tags)) {
-            match key(&filter.tags) {
+        for filter in &seen.filters {
+            let known = known.filters.get(&filter.id).filter(here);
+            if !is_ours(&filter.tags) && !is_lost(&filter.tags, known.is_some()) {
+                continue;
+            }
+            match key(&filter.tags, known) {
                 Some(key) => owned.filters.entry(key).or_default().push(filter.clone()),
                 None => owned.unkeyed_filters.push((place.clone(), filter.clone())),
             }
@@ -205,7 +252,8 @@ pub fn own(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Owned
             let is_here = session.owner == place.account;
             let source_place = Place { account: session.owner.clone(), region: place.region.clone() };
             let key = MemberKey { place: source_place, interface: session.interface.clone() };
-            if is_here && is_ours(&session.tags) {
+            let is_known = is_here && known.sessions.contains(&session.id);
+            if is_here && (is_ours(&session.tags) || is_lost(&session.tags, is_known)) {
                 owned.sessions.entry(key).or_default().push(session.clone());
             } else if !is_ours(&session.tags) {
                 let held = owned.strangers.entry(key).or_default();

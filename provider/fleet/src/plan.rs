@@ -31,7 +31,8 @@ pub enum Stage {
     Rules,
     /// Accounts that accept shares and wait for what they need; late, so that filters are made in the meantime.
     Joins,
-    /// Tags that make sessions of nobody the fleet's, before anything else is done to them.
+    /// Tags that make what carries no fleet's tag the fleet's, before anything else is done to it: sessions that are taken over, and what
+    /// somebody removed the tag from.
     Adoptions,
     /// Duplicates, and sessions that leave a target, a place or an interface which has no room for those that come. Several waves
     /// where a move waits for the one before; over all places of a Region, since targets have sources of many accounts.

@@ -11,6 +11,8 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
+use enigma_fleet::ids::ObjectKey;
+use enigma_fleet::ownership::{Known, own_known};
 use enigma_fleet::plan::{HeldBack, Lane, Plan, Stage};
 use enigma_fleet::selection::{self, RawRule, RawSelection, select};
 use enigma_fleet::spec::{self, FleetSpec, RawFleet, RawSafety, RawTarget};
@@ -139,6 +141,49 @@ fn a_target_without_its_key_is_taken_for_what_it_is() {
         world.apply(&told, usize::MAX);
     }
     assert_eq!(world.seen.targets.len(), 1);
+}
+
+#[test]
+fn what_lost_the_tag_of_its_fleet_is_tagged_again_and_never_doubled() {
+    let mut world = with_instances(1..=2);
+    let spec = fleet(nlb(), &[]);
+    apply(&mut world, &spec);
+    let id = (
+        world.seen.targets[0].id.clone(),
+        world.seen.filters[0].id.clone(),
+        world.seen.sessions[0].id.clone(),
+    );
+    let at = |label: &str| ObjectKey { place: home(), label: label.parse().unwrap() };
+    let known = Known {
+        targets: [(id.0.clone(), at("main"))].into(),
+        filters: [(id.1.clone(), at("default"))].into(),
+        sessions: [id.2.clone()].into(),
+    };
+    let prior = world.refresh(&Prior::default(), &spec.name).prior;
+    let before = wanted(&world, &spec);
+    // A cleaner takes every tag that it does not know.
+    world.seen.targets[0].tags.clear();
+    world.seen.filters[0].tags.clear();
+    world.seen.sessions[0].tags.clear();
+    let rules = [("everything".to_owned(), Given::Known(RawRule::default()))].into();
+    let selection = RawSelection { rules: Given::Known(rules), ..RawSelection::default() };
+    let members = select(&selection::parse(&selection).0.unwrap(), &world.inventory()).members;
+    let again = expand(&spec, &home(), &members, &prior, &Facts::default());
+    assert_eq!(again.sessions, before.sessions, "number and VNI stay");
+    let owned = own_known(&spec.name, &[(home(), world.seen.clone())].into(), &known);
+    assert_eq!(owned.mistagged(&spec.name).len(), 3);
+    let told = diff(&again, &owned, &Circumstances::default());
+    assert_eq!(check::plan(&told, &owned, &again), []);
+    assert_eq!(stages(&told), [(Stage::Adoptions, 3)], "{told:#?}");
+    world.apply(&told, usize::MAX);
+    let healed = world.owned(&spec.name);
+    assert_eq!(healed.mistagged(&spec.name), Vec::<String>::new());
+    assert_eq!((healed.targets.len(), healed.filters.len(), healed.sessions.len()), (1, 1, 2));
+    assert!(plan(&world, &spec, &Circumstances::default()).is_empty());
+    // Another fleet's tag is another fleet's, whoever knows the id.
+    world.seen.sessions[0].tags.insert("enigma:fleet".to_owned(), "web".to_owned());
+    let owned = own_known(&spec.name, &[(home(), world.seen.clone())].into(), &known);
+    assert_eq!((owned.sessions.len(), owned.strangers.len()), (1, 1));
 }
 
 #[test]

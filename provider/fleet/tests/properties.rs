@@ -10,7 +10,8 @@ use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::drift::refresh;
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::given::Given;
-use enigma_fleet::ownership;
+use enigma_fleet::inventory::{MirrorFilter, MirrorSession, MirrorTarget, Tags};
+use enigma_fleet::ownership::{self, Known, Owned};
 use enigma_fleet::selection::{self, RawRule, RawSelection, Selection, select};
 use enigma_fleet::spec::{
     self, FleetSpec, RawFilter, RawFilterRule, RawFleet, RawSafety, RawSession, RawTarget, RawVniRange,
@@ -126,6 +127,8 @@ enum Event {
     DeleteRule(Index),
     StrangerUsesOurs(u32, i64),
     UntagTarget(Index),
+    /// Somebody removes the tag that says whose it is, from a target, a filter or a session.
+    Disown(usize, Index),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -138,13 +141,14 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<Index>().prop_map(Event::DuplicateSession),
         1 => any::<Index>().prop_map(Event::DeleteRule),
         1 => any::<Index>().prop_map(Event::UntagTarget),
+        2 => (0..3_usize, any::<Index>()).prop_map(|(kind, index)| Event::Disown(kind, index)),
         1 => (1..30_u32, 1..6_i64).prop_map(|(number, session)| Event::StrangerUsesOurs(number, session)),
     ]
 }
 
 fn happen(world: &mut World, event: &Event) {
     let ours = |world: &World| -> Vec<usize> {
-        let is_ours = |(position, one): (usize, &enigma_fleet::inventory::MirrorSession)| {
+        let is_ours = |(position, one): (usize, &MirrorSession)| {
             one.tags.contains_key("enigma:fleet").then_some(position)
         };
         world.seen.sessions.iter().enumerate().filter_map(is_ours).collect()
@@ -206,6 +210,20 @@ fn happen(world: &mut World, event: &Event) {
                 }
             }
         }
+        Event::Disown(kind, index) => {
+            let seen = &mut world.seen;
+            let tags: Vec<&mut Tags> = match kind {
+                0 => seen.targets.iter_mut().map(|one| &mut one.tags).collect(),
+                1 => seen.filters.iter_mut().map(|one| &mut one.tags).collect(),
+                _ => seen.sessions.iter_mut().map(|one| &mut one.tags).collect(),
+            };
+            let mut ours: Vec<_> =
+                tags.into_iter().filter(|tags| tags.contains_key("enigma:fleet")).collect();
+            if !ours.is_empty() {
+                let position = index.index(ours.len());
+                ours[position].remove("enigma:fleet");
+            }
+        }
         Event::UntagTarget(index) => {
             let mut ours: Vec<_> =
                 world.seen.targets.iter_mut().filter(|one| one.tags.contains_key("enigma:fleet")).collect();
@@ -237,32 +255,67 @@ fn everybody(world: &World) -> Selection {
     select(&spec.unwrap(), &world.inventory())
 }
 
+/// What Terraform would store.
+#[derive(Clone, Default)]
+struct State {
+    prior: Prior,
+    known: Known,
+}
+
+/// What there is of the fleet, as far as tags and the state tell.
+fn look(world: &World, spec: &FleetSpec, known: &Known) -> Owned {
+    let mut owned = ownership::own_known(&spec.name, &[(home(), world.seen.clone())].into(), known);
+    owned.relabel(&ownership::labels(spec));
+    owned
+}
+
+/// What a state that was written now would know.
+fn known_of(owned: &Owned) -> Known {
+    let targets =
+        owned.targets.iter().flat_map(|(key, list)| list.iter().map(|one| (one.id.clone(), key.clone())));
+    let filters =
+        owned.filters.iter().flat_map(|(key, list)| list.iter().map(|one| (one.id.clone(), key.clone())));
+    Known {
+        targets: targets.collect(),
+        filters: filters.collect(),
+        sessions: owned.sessions.values().flatten().map(|one| one.id.clone()).collect(),
+    }
+}
+
+/// Everything that is not the fleet's.
+fn others(world: &World, known: &Known) -> (Vec<MirrorTarget>, Vec<MirrorFilter>, Vec<MirrorSession>) {
+    let (mut targets, mut filters, mut sessions) = world.strangers();
+    targets.retain(|one| !known.targets.contains_key(&one.id));
+    filters.retain(|one| !known.filters.contains_key(&one.id));
+    sessions.retain(|one| !known.sessions.contains(&one.id));
+    (targets, filters, sessions)
+}
+
 /// One attempt: observe, plan, check, carry out the first `most` actions. Returns what was wanted and how much there was to do.
 fn attempt(
     world: &mut World,
     spec: &FleetSpec,
-    prior: &mut Prior,
+    state: &mut State,
     most: usize,
 ) -> Result<(Expansion, usize), TestCaseError> {
-    let mut seen = world.owned(&spec.name);
-    seen.relabel(&ownership::labels(spec));
-    *prior = refresh(prior, &seen, &world.gone(prior.sessions.keys())).prior;
+    let owned = look(world, spec, &state.known);
+    state.prior = refresh(&state.prior, &owned, &world.gone(state.prior.sessions.keys())).prior;
     let selection = everybody(world);
-    let wanted = expand(spec, &home(), &selection.members, prior, &Facts::default());
+    let wanted = expand(spec, &home(), &selection.members, &state.prior, &Facts::default());
     // Terraform asks twice and demands one answer.
-    prop_assert_eq!(&expand(spec, &home(), &selection.members, prior, &Facts::default()), &wanted);
-    let owned = world.owned(&spec.name);
+    prop_assert_eq!(&expand(spec, &home(), &selection.members, &state.prior, &Facts::default()), &wanted);
     let around =
         Circumstances { source_gone: world.gone(wanted.sessions.keys()), ..Circumstances::default() };
     let plan = diff(&wanted, &owned, &around);
     prop_assert_eq!(check::plan(&plan, &owned, &wanted), vec![]);
     prop_assert!(!plan.has_errors());
-    let strangers = world.strangers();
+    let strangers = others(world, &state.known);
     world.apply(&plan, most);
-    prop_assert_eq!(world.strangers(), strangers);
+    prop_assert_eq!(others(world, &state.known), strangers);
+    state.known = known_of(&look(world, spec, &state.known));
     if most == usize::MAX {
         // A state holds what was applied, so what left is not remembered as deleted by someone.
-        prior.sessions.retain(|key, _| wanted.sessions.contains_key(key));
+        state.prior.sessions.retain(|key, _| wanted.sessions.contains_key(key));
     }
     Ok((wanted, plan.actions().count()))
 }
@@ -305,7 +358,7 @@ proptest! {
             world.launch(number, "m5.large", usize::from(number.is_multiple_of(2)), &[]);
         }
         world.launch(RECEIVER, "m5.large", 0, &[]);
-        let mut prior = Prior::default();
+        let mut prior = State::default();
         let mut received = false;
         for (shape, events, cut) in &steps {
             let spec = fleet(shape);
@@ -354,11 +407,11 @@ proptest! {
         for (number, session) in strangers {
             happen(&mut world, &Event::Stranger(number, session));
         }
-        let mut prior = Prior::default();
+        let mut prior = State::default();
         let _first = attempt(&mut world, &fleet(&shapes.0), &mut prior, usize::MAX)?;
         let spec = fleet(&shapes.1);
-        prior = world.refresh(&prior, &spec.name).prior;
-        let reviewed = expand(&spec, &home(), &everybody(&world).members, &prior, &Facts::default());
+        prior.prior = world.refresh(&prior.prior, &spec.name).prior;
+        let reviewed = expand(&spec, &home(), &everybody(&world).members, &prior.prior, &Facts::default());
         // Between review and apply.
         for (number, session) in late {
             happen(&mut world, &Event::Stranger(number, session));
@@ -426,7 +479,7 @@ proptest! {
         };
         old.iter().for_each(|number| launch(&mut world, *number));
         let spec = fleet(&shape);
-        let mut prior = Prior::default();
+        let mut prior = State::default();
         let (before, _) = attempt(&mut world, &spec, &mut prior, usize::MAX)?;
         new.iter().for_each(|number| launch(&mut world, *number));
         let (after, _) = attempt(&mut world, &spec, &mut prior, usize::MAX)?;

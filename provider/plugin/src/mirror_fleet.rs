@@ -278,8 +278,9 @@ impl Resource for MirrorFleet {
         places.extend(looking::places_of(&before, &home));
         let remembered = Memory::read(&request.private);
         let cloud = self.reach.with_former(cloud, &home, &remembered.roles);
-        let (owned, inventory) =
+        let (mut owned, inventory) =
             looking::look(cloud.as_ref(), &self.reach, &fleet, &places, &before, cx).await?;
+        reading::relabel(&mut owned, &request.state, &self.reach.default_tags());
         let seen = reading::Seen {
             fleet: &fleet,
             owned: &owned,
@@ -299,6 +300,7 @@ impl Resource for MirrorFleet {
         }
         let memory = Memory {
             stranger_vnis: owned.stranger_vnis(),
+            mistagged: owned.mistagged(&fleet).len(),
             unread: inventory.unread.keys().cloned().collect(),
             unfinished_filters: BTreeSet::new(),
             // A read may lag, and a target may be out of sight: what was seen once is no older for that.
@@ -337,6 +339,7 @@ impl Resource for MirrorFleet {
             reviewed: before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
             known: &looking::places_of(&before, &home),
             shared: &looking::shared(&before),
+            ids: before.known_ids(),
             former_tags: tags::former(&before.tags_all),
             forgotten: &decision.forgotten,
             settled: looking::settled(&planned),
@@ -383,6 +386,7 @@ impl Resource for MirrorFleet {
         let occasion = Occasion::Destroy {
             known: &looking::places_of(&before, &home),
             shared: &looking::shared(&before),
+            ids: before.known_ids(),
             reached: &reached,
             forgotten: &forgotten,
         };

@@ -18,7 +18,7 @@ use enigma_fleet::inventory::{
     Attachment, Destination, Instance, Interface, Inventory, MirrorSession, MirrorTarget, PlaceInventory,
     Subnet, Tags,
 };
-use enigma_fleet::ownership::FLEET_TAG;
+use enigma_fleet::ownership::{FLEET_TAG, Known};
 use enigma_fleet::quota::{SOURCES_PER_INTERFACE_TARGET, sources_of_interface_target};
 use enigma_fleet::selection::Member;
 use enigma_fleet::spec::FleetSpec;
@@ -45,9 +45,9 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
-    /// What the fleet's expansion wants to know beside its members.
-    pub(crate) fn facts(&self, spec: &FleetSpec, home: &Place) -> Facts {
-        let mut facts = Facts::of(spec, home, &self.places);
+    /// What the fleet's expansion wants to know beside its members; `known` is what the state has.
+    pub(crate) fn facts(&self, spec: &FleetSpec, home: &Place, known: &Known) -> Facts {
+        let mut facts = Facts::of_known(spec, home, &self.places, known);
         let others = self.other_vnis.iter().filter(|(fleet, _)| *fleet != spec.name.as_str());
         facts.stranger_vnis.extend(others.flat_map(|(_, vnis)| vnis));
         facts.zones = self.zones.clone();

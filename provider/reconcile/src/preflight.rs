@@ -83,7 +83,7 @@ pub async fn gather(cloud: &dyn Cloud, spec: &FleetSpec, home: &Place, plan: &Pl
     }
     for ((labels, place), asked) in interfaces {
         match asked {
-            Ok(seen) => receivers::note(&labels, seen, &mut gathered.answers.paths),
+            Ok(seen) => receivers::note(&labels, seen, &mut gathered.answers),
             Err(missed) => Unanswered::add(&mut gathered.unanswered, EC2, place, missed),
         }
     }

@@ -6,6 +6,7 @@
 
 mod balancers;
 mod crossing;
+mod receivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,6 +33,7 @@ const NEAR_PERCENT: usize = 90;
 const JUMBO_MTU: u16 = 9001;
 
 pub use balancers::{BalancerFacts, ReceiverFacts};
+pub use receivers::InterfaceFacts;
 
 /// What a preflight looks at.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,8 @@ pub struct Answers {
     pub paths: Paths,
     /// The Network Load Balancers of targets; `None` where there is no such load balancer.
     pub balancers: BTreeMap<Label, Option<BalancerFacts>>,
+    /// The interfaces of targets; `None` where there is no such interface in the target's place.
+    pub interfaces: BTreeMap<Label, Option<InterfaceFacts>>,
     /// Writes of the plan that AWS refuses for want of permission.
     pub refusals: Vec<Refusal>,
     /// How long the plan takes at least.
@@ -136,6 +140,7 @@ pub fn preflight(scene: &Scene<'_>) -> Preflight {
     count_places(scene, &mut result);
     count_rules(scene, &mut result);
     count_sources(scene, &mut result);
+    receivers::look(scene, &mut result.findings);
     look_at_receivers(scene, &mut result);
     look_at_fleets(scene, &mut result);
     look_at_paths(scene, &mut result);

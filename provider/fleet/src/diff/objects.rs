@@ -137,7 +137,9 @@ impl<'a> Draft<'a> {
             self.push(Stage::Rules, set_dns);
         }
         for rule in current.iter().filter(|rule| !gone.contains(&rule.id)) {
-            self.retag(&key.place, Resource::FilterRule(rule.id.clone()), &rule.tags, tags, around);
+            // Rules are found by their filter.
+            let rule_id = Resource::FilterRule(rule.id.clone());
+            self.retag_in(Stage::Tags, &key.place, rule_id, &rule.tags, tags, around);
         }
     }
 

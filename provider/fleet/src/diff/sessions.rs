@@ -39,9 +39,7 @@ impl<'a> Draft<'a> {
             self.change(key, wanted, serving, number, room.route(key), desired);
             if let Given::Known(tags) = &wanted.tags {
                 let resource = Resource::Session(serving.id.clone());
-                let is_adopted = desired.adopted.get(key).is_some_and(|one| one.session == serving.id);
-                let stage = if is_adopted { Stage::Adoptions } else { Stage::Tags };
-                self.retag_in(stage, &key.place, resource, &serving.tags, tags, around);
+                self.retag(&key.place, resource, &serving.tags, tags, around);
             }
         }
         for (key, sessions) in &owned.sessions {

@@ -4,10 +4,12 @@ use crate::actions::{Action, Resource};
 use crate::diff::{Circumstances, Draft};
 use crate::ids::Place;
 use crate::inventory::Tags;
+use crate::ownership::FLEET_TAG;
 use crate::plan::Stage;
 
 impl Draft<'_> {
-    /// Sets what differs and removes what the fleet once set; tags that others set stay.
+    /// Sets what differs and removes what the fleet once set; tags that others set stay. What carries no fleet's tag gets it before
+    /// anything else is done to it, since policies tell by that tag what may be done.
     pub(super) fn retag(
         &mut self,
         place: &Place,
@@ -16,7 +18,8 @@ impl Draft<'_> {
         wanted: &Tags,
         around: &Circumstances,
     ) {
-        self.retag_in(Stage::Tags, place, resource, current, wanted, around);
+        let stage = if current.contains_key(FLEET_TAG) { Stage::Tags } else { Stage::Adoptions };
+        self.retag_in(stage, place, resource, current, wanted, around);
     }
 
     /// The same at another point of the plan.

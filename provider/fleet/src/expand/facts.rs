@@ -11,7 +11,7 @@ use crate::adopt::{self, Adoptable};
 use crate::given::Given;
 use crate::ids::{InstanceId, InterfaceId, Label, MemberKey, Place, SessionId, TargetId};
 use crate::inventory::{Destination, Instance, Interface, PlaceInventory};
-use crate::ownership::own;
+use crate::ownership::{Known, own_known};
 use crate::spec::FleetSpec;
 use crate::zones::Zones;
 
@@ -48,6 +48,17 @@ impl Facts {
     /// Gathers facts from what was seen. Places that were not read add nothing.
     #[must_use]
     pub fn of(spec: &FleetSpec, home: &Place, places: &BTreeMap<Place, PlaceInventory>) -> Self {
+        Self::of_known(spec, home, places, &Known::default())
+    }
+
+    /// The same for a fleet whose state knows these: they are no strangers, whatever their tags say.
+    #[must_use]
+    pub fn of_known(
+        spec: &FleetSpec,
+        home: &Place,
+        places: &BTreeMap<Place, PlaceInventory>,
+        known: &Known,
+    ) -> Self {
         let adoptable = adopt::adoptable(spec, home, places);
         let mut targets: BTreeMap<Label, TargetFacts> = BTreeMap::new();
         // Names of destinations are unique over all Regions.
@@ -61,7 +72,7 @@ impl Facts {
             }
             by_destination.insert(destination, label);
         }
-        let owned = own(&spec.name, places);
+        let owned = own_known(&spec.name, places, known);
         let labels: BTreeMap<TargetId, Label> = owned
             .destinations
             .iter()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expand::Facts;
-use crate::ids::{Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
+use crate::ids::{FleetName, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
 use crate::selection::{HeldSession, Member};
 use crate::spec::FleetSpec;
 
@@ -83,6 +83,35 @@ impl PriorState {
 }
 
 impl Prior {
+    /// Members with the sessions that the state knows as the fleet's, where somebody removed the tags that say so. `None` where there is
+    /// none, which is the rule, so that ten thousand members are not copied for nothing.
+    pub(super) fn claim(
+        &self,
+        fleet: &FleetName,
+        members: &BTreeMap<MemberKey, Member>,
+    ) -> Option<BTreeMap<MemberKey, Member>> {
+        let is_lost = |key: &MemberKey, held: &HeldSession| {
+            let known = self.sessions.get(key).and_then(|session| session.session.as_ref());
+            held.fleet.is_none() && known == Some(&held.session)
+        };
+        let lost: Vec<MemberKey> = members
+            .iter()
+            .filter(|(key, member)| member.held.iter().any(|held| is_lost(key, held)))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if lost.is_empty() {
+            return None;
+        }
+        let mut members = members.clone();
+        for key in &lost {
+            let held = members.get_mut(key).into_iter().flat_map(|member| &mut member.held);
+            for held in held.filter(|held| is_lost(key, held)) {
+                held.fleet = Some(fleet.to_string());
+            }
+        }
+        Some(members)
+    }
+
     /// What is remembered, and beside it sessions of this fleet that a selection saw and the state does not know (made by sync,
     /// or state was lost). What lives keeps its target, number and VNI either way.
     pub(super) fn with_observed(
@@ -99,7 +128,7 @@ impl Prior {
                 // A label that is gone may have been renamed: then the session stays where it sends.
                 if session.target.as_ref().is_some_and(|target| !spec.targets.contains_key(target)) {
                     let it = member.held.iter().find(|held| Some(&held.session) == session.session.as_ref());
-                    session.target = it.and_then(label).or(session.target.take());
+                    session.target = it.and_then(label).or_else(|| session.target.take());
                 }
                 continue;
             }

@@ -160,6 +160,20 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 join(sessions)
             ),
         ),
+        Kind::InterfaceMissing { target, interface, place } => (
+            format!("The interface of target {target} does not exist"),
+            format!(
+                "There is no {interface} in {place}, so sessions to it cannot be made. Write the id of a network interface of that account and \
+                 Region: the target of an interface is made where the interface is."
+            ),
+        ),
+        Kind::InterfaceUnattached { target, interface } => (
+            format!("The interface of target {target} is attached to nothing"),
+            format!(
+                "{interface} belongs to no instance, so what is mirrored to it is lost. Attach it to the collector; if the same apply does, \
+                 ignore this."
+            ),
+        ),
         Kind::NothingSelected => (
             "Nothing would be mirrored".to_owned(),
             "The selection has no members. Look at the selection's rules, and at what it skipped and why.".to_owned(),

@@ -15,7 +15,7 @@ use enigma_fleet::finding::Finding;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::{Inventory, Tags};
-use enigma_fleet::ownership::{OUR_PREFIX, Owned, own};
+use enigma_fleet::ownership::{Known, OUR_PREFIX, Owned, own_known};
 use enigma_fleet::plan::Plan;
 use enigma_fleet::quota::TAGS_PER_RESOURCE;
 use enigma_reconcile::execute::{Options, execute};
@@ -76,6 +76,8 @@ pub(super) enum Occasion<'a> {
         known: &'a BTreeSet<Place>,
         /// And that these of them share targets.
         shared: &'a BTreeSet<Place>,
+        /// And that these objects are the fleet's.
+        ids: Known,
         /// Tag keys.
         former_tags: BTreeSet<String>,
         /// Accounts that are gone for good: that they cannot be read concerns nobody.
@@ -89,6 +91,8 @@ pub(super) enum Occasion<'a> {
         known: &'a BTreeSet<Place>,
         /// And that these of them share targets.
         shared: &'a BTreeSet<Place>,
+        /// And that these objects are the fleet's.
+        ids: Known,
         /// The provider reaches these, so that another writer may have made some of it there.
         reached: &'a BTreeSet<Place>,
         /// As in an update.
@@ -138,7 +142,13 @@ pub(super) async fn prepare(
         )
         .into());
     }
-    let mut owned = own(&fleet, &inventory.places);
+    let nothing = Known::default();
+    let ids = match occasion {
+        Occasion::Create(_) => &nothing,
+        Occasion::Update { ids, .. } | Occasion::Destroy { ids, .. } => ids,
+    };
+    let mut owned = own_known(&fleet, &inventory.places, ids);
+    owned.relabel(&expansion.labels());
     let concerned =
         inventory.unread.keys().filter(|place| is_concerned(place, &expansion, occasion)).cloned().collect();
     let none = BTreeSet::new();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use enigma_fleet::expand::PriorState;
 use enigma_fleet::ids::{AccountId, FleetName, InterfaceId, MemberKey, ObjectKey, Place};
 use enigma_fleet::inventory::{Instance, Interface, Inventory};
-use enigma_fleet::ownership::{Owned, own};
+use enigma_fleet::ownership::{Owned, own_known};
 use enigma_reconcile::observe::{self, Scope, observe};
 use enigma_reconcile::ports::{AwsError, Cloud, InterfaceScope};
 use enigma_tfplugin::{Context, Diagnostic, Diagnostics};
@@ -81,9 +81,9 @@ pub(super) async fn look(
     before: &Computed,
     cx: &Context,
 ) -> Result<(Owned, Inventory), Diagnostics> {
-    let shared = shared(before);
+    let (shared, known) = (shared(before), before.known_ids());
     let mut inventory = see(cloud, places, &shared).await;
-    let mut owned = own(fleet, &inventory.places);
+    let mut owned = own_known(fleet, &inventory.places, &known);
     let rows = before.rows();
     let is_active = |key: &MemberKey| {
         rows.get(&key.to_string()).is_some_and(|row| row.state() == Some(PriorState::Active))
@@ -102,7 +102,7 @@ pub(super) async fn look(
         }
         reach.forget();
         inventory = see(cloud, places, &shared).await;
-        owned = own(fleet, &inventory.places);
+        owned = own_known(fleet, &inventory.places, &known);
     }
     let mut asks: BTreeMap<Place, Ask> = BTreeMap::new();
     for key in reading::vanished(before, &owned) {
@@ -137,7 +137,7 @@ pub(super) async fn look(
         }
     }
     if is_blinded {
-        owned = own(fleet, &inventory.places);
+        owned = own_known(fleet, &inventory.places, &known);
     }
     Ok((owned, inventory))
 }

@@ -33,6 +33,8 @@ pub(super) struct Memory {
     /// Actions of the last apply that were not done and that no row of the state shows: changed sessions, rules, tags, targets that
     /// nobody needs. While there are some, a plan is not empty.
     pub(super) unfinished: usize,
+    /// Objects that the last refresh found without their tags. While there are some, a plan is not empty.
+    pub(super) mistagged: usize,
     /// Places that the last changes of tags did not reach, since they could not be read: no row of the state shows tags. Once one can be
     /// read again a plan is not empty.
     pub(super) behind: BTreeSet<Place>,
@@ -58,6 +60,7 @@ impl Memory {
             generation: Some(next_generation(generation)),
             seen: Some(generation).max(self.seen),
             unfinished: unfinished(outcomes).saturating_add(more),
+            mistagged: 0,
             unfinished_filters: unfinished_filters(outcomes).iter().map(ToString::to_string).collect(),
             ..self
         }
@@ -74,7 +77,9 @@ impl Memory {
 
     /// Whether the next apply has something to do that no row of the state shows.
     pub(super) fn has_more_to_do(&self) -> bool {
-        self.unfinished > 0 || self.behind.iter().any(|place| !self.unread.contains(place))
+        self.unfinished > 0
+            || self.mistagged > 0
+            || self.behind.iter().any(|place| !self.unread.contains(place))
     }
 
     /// The same once these rows have become those, at a time in seconds since 1970.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use enigma_fleet::expand::{DesiredSession, Expansion, Facts, Prior, PriorSession, PriorState, expand};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{ObjectKey, Place};
+use enigma_fleet::ownership::Known;
 use enigma_fleet::selection::Member;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{AttributePath, Diagnostic, Diagnostics, Dynamic, Value};
@@ -125,7 +126,8 @@ pub(super) fn decide(
     // What the data source could not read has no members there; that is no reason to remove anything.
     known.unread.extend(observation.unread.keys().cloned());
     let forgetting = forgetting::forget(&spec.name, &mut known, &forgotten);
-    let facts = observation.facts(&spec, question.home);
+    let sessions = known.sessions.values().filter_map(|session| session.session.clone()).collect();
+    let facts = observation.facts(&spec, question.home, &Known { sessions, ..Known::default() });
     let expansion = expand(&spec, question.home, &observation.members, &known, &facts);
     let mut findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
     findings.extend(forgetting);

@@ -34,6 +34,7 @@ pub(super) async fn look(
             reviewed: question.before.rows().keys().filter_map(|key| key.parse().ok()).collect(),
             known: &known,
             shared: &shared,
+            ids: question.before.known_ids(),
             former_tags: tags::former(&question.before.tags_all),
             forgotten: &decision.forgotten,
             settled: looking::settled(planned),

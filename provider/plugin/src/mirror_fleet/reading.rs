@@ -10,7 +10,7 @@ use enigma_fleet::expand::{Prior, PriorSession};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FilterId, FleetName, Label, MemberKey, ObjectKey, PacketLength, TargetId};
 use enigma_fleet::inventory::Inventory;
-use enigma_fleet::ownership::Owned;
+use enigma_fleet::ownership::{self, Owned};
 use enigma_fleet::quota::NLB_PACKET_LENGTH;
 use enigma_fleet::spec::{self, FleetSpec};
 use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
@@ -35,6 +35,13 @@ pub(super) struct Seen<'a> {
     pub(super) memory: &'a Memory,
     /// Those of the provider block.
     pub(super) default_tags: &'a Given<RawTags>,
+}
+
+/// Targets under the labels of what the state says that they are: their tags may say something else, or nothing.
+pub(super) fn relabel(owned: &mut Owned, inputs: &Dynamic, default_tags: &Given<RawTags>) {
+    if let Some(spec) = spec::parse(&convert::raw(inputs, default_tags)).0 {
+        owned.relabel(&ownership::labels(&spec));
+    }
 }
 
 /// The computed attributes as they are, and what differs from the state in words.
@@ -75,7 +82,9 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         summary: before.summary.clone(),
     };
     after.count();
-    after.count_more(seen.memory.unfinished);
+    let mistagged = seen.owned.mistagged(seen.fleet);
+    // What an apply did not get to may be tags.
+    after.count_more(seen.memory.unfinished.max(mistagged.len()));
     if !after.tags_all.is_known() {
         // After an import: they are as described, and a plan corrects what is not.
         after.tags_all = tags::all(tags::merged(inputs, seen.default_tags));
@@ -89,6 +98,9 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         told.session(key, drift, old_rows.get(&key.to_string()));
     }
     told.shares.extend(refreshed.shares.iter().map(ToString::to_string));
+    if seen.memory.unfinished == 0 {
+        told.mistagged = mistagged;
+    }
     told.objects(before, &after, &seen.memory.unfinished_filters);
     (after, told.diagnostics())
 }
@@ -273,6 +285,7 @@ struct Told {
     rules: Vec<String>,
     objects: Vec<String>,
     shares: Vec<String>,
+    mistagged: Vec<String>,
 }
 
 /// Objects named in one diagnostic; the rest is counted.
@@ -363,6 +376,13 @@ impl Told {
             "Shares of targets withdrawn",
             "Sessions of other accounts need these shares. AWS does not say whether such sessions go on without them. The plan shares the targets \
              again:",
+        );
+        tell(
+            self.mistagged,
+            "Objects without their tags",
+            "Somebody removed or changed the tags by which these are known as this fleet's. They are kept, since the state has their ids, and the \
+             plan tags them again. Who takes the tags away, a cleaner or a tag policy, must be told to leave enigma:fleet and enigma:key alone; \
+             where a role may not tag what does not carry the fleet's tag, set enigma:fleet to the fleet's name by hand:",
         );
         tell(
             self.objects,

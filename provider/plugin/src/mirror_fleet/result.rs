@@ -19,7 +19,7 @@ use super::directory::{self, Whereabouts};
 use super::memory::{unfinished, unfinished_filters};
 use super::rules;
 use super::shares::Shares;
-use super::state::{Computed, Rows};
+use super::state::{Computed, Row, Rows};
 
 /// What an apply knows when it ends.
 pub(super) struct Ended<'a> {
@@ -65,6 +65,14 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
     let old_rows = ended.before.rows();
     let mut rows = Rows::new();
     let fates = Fates::of(ended);
+    let made = Made::by(ended.outcomes);
+    let target_ids = ids(&ended.planned.target_ids, |key| made.target(ended, key));
+    let renamed = renamed(&ended.before.target_ids, &target_ids);
+    // What stays as it was may send to a target that has another label now.
+    let as_it_was = |old: &Row| {
+        let label = old.target.as_ref().map(|label| renamed.get(label).unwrap_or(label).clone());
+        Row { target: label, ..old.clone() }
+    };
     for (text, planned) in ended.planned.rows() {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
         let is_waiting = ended.apart.waiting.contains_key(&key);
@@ -76,7 +84,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         if (is_waiting || ended.apart.unread.contains_key(&key.place))
             && let Some(old) = old_rows.get(text)
         {
-            rows.insert(text.clone(), old.clone());
+            rows.insert(text.clone(), as_it_was(old));
             continue;
         }
         let mut row = planned.clone();
@@ -100,7 +108,7 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
             }
             Fate::Unchanged(id) => match old_rows.get(text) {
                 // Reported as an error, so what really is may be stored in place of what was planned.
-                Some(old) => row = old.clone(),
+                Some(old) => row = as_it_was(old),
                 None => {
                     row.session_id = Value::Known(id.to_string());
                     row.set_state(PriorState::Pending);
@@ -117,17 +125,16 @@ pub(super) fn stored(ended: &Ended<'_>) -> Computed {
         let Ok(key) = text.parse::<MemberKey>() else { continue };
         let is_left = fates.is_left(&key) || ended.apart.unread.contains_key(&key.place);
         if !rows.contains_key(text) && is_left {
-            rows.insert(text.clone(), old.clone());
+            rows.insert(text.clone(), as_it_was(old));
         }
     }
     // Of rows as planned it is the planned one.
     let whereabouts = Whereabouts::stored(ended.planned).or(Whereabouts::stored(ended.before));
-    let made = Made::by(ended.outcomes);
     let mut after = Computed {
         id: Value::Known(ended.expansion.fleet.to_string()),
         directory_json: Value::Known(directory::json(&ended.expansion.fleet, &rows, &whereabouts)),
         sessions: Value::Known(rows),
-        target_ids: ids(&ended.planned.target_ids, |key| made.target(ended, key)),
+        target_ids,
         filter_ids: ids(&ended.planned.filter_ids, |key| made.filter(ended, key)),
         shares: Value::Known(shares(ended)),
         ..ended.planned.clone()
@@ -395,6 +402,19 @@ impl<'a> Made<'a> {
         let existing = || ended.owned.filters.get(key)?.first().map(|filter| &filter.id);
         self.filters.get(key).copied().or_else(existing).map(ToString::to_string)
     }
+}
+
+/// Labels of targets that have another one now, with that one: the id is the same.
+fn renamed(before: &Value<Ids>, after: &Value<Ids>) -> BTreeMap<String, String> {
+    let label = |key: &String| key.parse().ok().map(|key: ObjectKey| key.label.to_string());
+    let known = |ids: &Value<Ids>| -> Vec<(Option<String>, String)> {
+        let ids = ids.as_ref().known().into_iter().flatten();
+        ids.filter_map(|(key, id)| Some((label(key), id.as_ref().known()?.clone()))).collect()
+    };
+    let now: BTreeMap<String, String> =
+        known(after).into_iter().filter_map(|(label, id)| Some((id, label?))).collect();
+    let was = known(before).into_iter().filter_map(|(label, id)| Some((label?, now.get(&id)?.clone())));
+    was.filter(|(was, is)| was != is).collect()
 }
 
 /// The planned keys with the ids that `find` knows. What was planned as known comes back: see [`promised`].

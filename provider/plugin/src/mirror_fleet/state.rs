@@ -3,8 +3,11 @@
 //! Inputs stay as Terraform carries them and are copied through; only what the provider computes is read and written here.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use enigma_fleet::expand::PriorState;
+use enigma_fleet::ids::ObjectKey;
+use enigma_fleet::ownership::Known;
 use enigma_tfplugin::{Diagnostic, Diagnostics, Dynamic, Value};
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +128,21 @@ impl Computed {
     pub(super) fn rows(&self) -> &Rows {
         static NONE: Rows = Rows::new();
         self.sessions.as_ref().known().unwrap_or(&NONE)
+    }
+
+    /// What the state knows by id, so that it is the fleet's also where somebody removed the tags that say so.
+    pub(super) fn known_ids(&self) -> Known {
+        fn keyed<Id: FromStr + Ord>(ids: &Value<BTreeMap<String, Value<String>>>) -> BTreeMap<Id, ObjectKey> {
+            let ids = ids.as_ref().known().into_iter().flatten();
+            ids.filter_map(|(key, id)| Some((id.as_ref().known()?.parse().ok()?, key.parse().ok()?)))
+                .collect()
+        }
+        let sessions = self.sessions.as_ref().known().into_iter().flat_map(BTreeMap::values);
+        Known {
+            targets: keyed(&self.target_ids),
+            filters: keyed(&self.filter_ids),
+            sessions: sessions.filter_map(|row| row.session_id.as_ref().known()?.parse().ok()).collect(),
+        }
     }
 
     /// Brings the counts in line with the sessions.

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 
 use enigma_fleet::ids::{FilterId, Label};
 use enigma_fleet::inventory::Subnet;
+use enigma_fleet::ownership::Known;
 use enigma_fleet::selection::{self, RawRule, RawSelection};
 use enigma_fleet::{given::Given, spec};
 
@@ -187,7 +188,7 @@ fn facts_from_what_was_carried_are_those_of_the_whole_observation() {
     for name in ["prod", "third"] {
         let mut spec = fleet(name, COLLECTOR);
         spec.safety.adopt = spec::Adopt::Matching;
-        let carried = observation.facts(&spec, &place(1));
+        let carried = observation.facts(&spec, &place(1), &Known::default());
         let whole = Facts::of(&spec, &place(1), &inventory.places);
         let one: Label = "one".parse().unwrap();
         assert_eq!(carried.adoptable, whole.adoptable);
@@ -214,7 +215,7 @@ fn facts_from_what_was_carried_are_those_of_the_whole_observation() {
 fn an_interface_that_may_become_a_target_tells_its_room_before() {
     let spec = fleet("prod", COLLECTOR);
     let type_of = |inventory: &Inventory| {
-        let facts = carried(inventory).1.facts(&spec, &place(1));
+        let facts = carried(inventory).1.facts(&spec, &place(1), &Known::default());
         facts.targets.values().next().and_then(|one| one.instance_type.clone())
     };
     let mut inventory = strange_world();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enigma_fleet::check::Paths;
+use enigma_fleet::check::{Answers, InterfaceFacts};
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{InterfaceId, Label, Place, Region};
 use enigma_fleet::inventory::{Destination, Interface};
@@ -46,13 +46,18 @@ pub(super) async fn interfaces(
     stream::iter(asks).buffered(AT_ONCE).collect().await
 }
 
-/// What interfaces tell of the ways to them: their instance, their VPC, and that one without an IPv4 address is reached over IPv6.
-pub(super) fn note(labels: &Labels, seen: Vec<Interface>, paths: &mut Paths) {
+/// What interfaces tell of themselves and the ways to them: that they are there, their instance, their VPC, and that one without an IPv4
+/// address is reached over IPv6. One that was asked for and is not among them does not exist.
+pub(super) fn note(labels: &Labels, seen: Vec<Interface>, answers: &mut Answers) {
+    answers.interfaces.extend(labels.values().map(|label| (label.clone(), None)));
+    let paths = &mut answers.paths;
     for interface in seen {
         let Some(label) = labels.get(&interface.id) else { continue };
         if interface.ipv4.is_none() && !interface.ipv6.is_empty() {
             paths.over_ipv6.insert(label.clone());
         }
+        let facts = InterfaceFacts { is_attached: interface.attachment.is_some() };
+        answers.interfaces.insert(label.clone(), Some(facts));
         let instance = interface.attachment.and_then(|attachment| attachment.instance);
         paths.target_instances.extend(instance.map(|instance| (label.clone(), instance)));
         paths.target_zones.insert(label.clone(), interface.zone);

@@ -11,6 +11,7 @@ use super::*;
 use crate::kit::{ARN, aws_with, create_session, home, key, place, plan, whole};
 use crate::ports::{ErrorKind, InterfaceScope};
 use crate::recall::Recall;
+use enigma_fleet::check::InterfaceFacts;
 use enigma_fleet::inventory::Tags;
 use enigma_fleet::plan::Stage;
 use enigma_fleet::spec::{self, RawFleet, RawTarget};
@@ -237,7 +238,7 @@ async fn the_vpcs_of_destinations_and_the_instances_of_interfaces_are_told_for_a
     aws.edit_balancer(&home(), ARN, |balancer| balancer.vpc = Some("vpc-0000000a".parse().unwrap()));
     let mut spec = spec();
     let mut behind = spec.targets[&"t".parse::<Label>().unwrap()].clone();
-    behind.destination = Given::Known(Destination::Interface(receiver));
+    behind.destination = Given::Known(Destination::Interface(receiver.clone()));
     behind.kind = Some(spec::DestinationKind::Interface);
     let label: Label = "u".parse().unwrap();
     spec.targets.insert(label.clone(), behind);
@@ -255,7 +256,18 @@ async fn the_vpcs_of_destinations_and_the_instances_of_interfaces_are_told_for_a
     let asked = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
     assert_eq!(vpcs(&asked), ["t vpc-0000000a", "u vpc-0000000b"]);
     assert_eq!(asked.answers.paths.target_instances, [(label.clone(), instance)].into());
-    assert_eq!((asked.answers.paths.over_ipv6, reads(&aws)), ([label].into(), 1));
+    assert_eq!((asked.answers.paths.over_ipv6, reads(&aws)), ([label.clone()].into(), 1));
+    assert_eq!(
+        asked.answers.interfaces,
+        [(label.clone(), Some(InterfaceFacts { is_attached: true }))].into()
+    );
+    aws.edit_interface(&home(), &receiver, |one| one.attachment = None);
+    let detached = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
+    let facts = InterfaceFacts { is_attached: false };
+    assert_eq!(detached.answers.interfaces, [(label.clone(), Some(facts))].into());
+    aws.delete_interface(&home(), &receiver);
+    let gone = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
+    assert_eq!(gone.answers.interfaces, [(label, None)].into());
     aws.fail_next("DescribeNetworkInterfaces", 1, ErrorKind::Unavailable);
     let failed = gather(&aws, &spec, &home(), &whole(&interfaces)).await;
     assert_eq!((vpcs(&failed), failed.unanswered.len()), (vec!["t vpc-0000000a".to_owned()], 1));

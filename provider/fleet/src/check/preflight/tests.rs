@@ -538,3 +538,22 @@ fn zones_of_other_accounts_are_compared_by_id_or_not_at_all() {
     let unserved = "Warning targets[\"main\"].network_load_balancer_arn: The load balancer of target main does not serve zone euw1-az3";
     assert_eq!(told(&[(&ours, "eu-west-1a", "euw1-az1"), (&theirs, "eu-west-1a", "euw1-az3")]), [unserved]);
 }
+
+#[test]
+fn an_interface_that_is_not_there_or_belongs_to_nobody_is_told() {
+    let main: Label = "main".parse().unwrap();
+    let told = |facts: Option<Option<InterfaceFacts>>| {
+        let mut stage = Stage::with(RawTarget { max_sessions: Given::Absent, ..interface() }, Some(1514), 2);
+        stage.answers.interfaces.extend(facts.map(|facts| (main.clone(), facts)));
+        stage.look().0
+    };
+    let with = |is_attached| Some(Some(InterfaceFacts { is_attached }));
+    let at = "targets[\"main\"].network_interface_id";
+    assert_eq!(told(Some(None)), [format!("Error {at}: The interface of target main does not exist")]);
+    assert_eq!(
+        told(with(false)),
+        [format!("Warning {at}: The interface of target main is attached to nothing")]
+    );
+    assert_eq!(told(with(true)), Vec::<String>::new());
+    assert_eq!(told(None), Vec::<String>::new(), "nobody asked");
+}

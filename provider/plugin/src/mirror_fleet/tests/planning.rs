@@ -1,6 +1,8 @@
 //! Plans: what is known, what is not, and what a change of arguments means.
 
 use enigma_fleet::ids::Place;
+use enigma_fleet::inventory::Tags;
+use enigma_fleet::ownership::COLLECTOR_TAG;
 use enigma_tfplugin::{Diagnostics, Dynamic};
 use serde_json::{Value as Json, json};
 
@@ -284,4 +286,19 @@ async fn packets_too_long_for_a_transit_gateway_are_told_at_what_was_written() {
 
     let why = lab.plan(&over("direct_connect", None)).await.unwrap_err();
     assert!(why.iter().any(|d| d.attribute.to_string() == "targets[\"main\"].path"), "{why:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_is_renamed_without_touching_a_session() {
+    let mut lab = Lab::new().await;
+    let collector = Tags::from([(COLLECTOR_TAG.to_owned(), "yes".to_owned())]);
+    let receiver = lab.aws.launch(&home(), "m5.large", &collector).1;
+    let to = |label: &str| {
+        fleet_with(&json!({ "targets": { label: { "network_interface_id": receiver.as_str() } } }))
+    };
+    lab.settle(&to("main")).await;
+    let before = lab.sessions();
+    lab.settle(&to("collectors")).await;
+    assert_eq!((lab.sessions(), lab.objects()[0]), (before, 1));
+    assert!(lab.rows().values().all(|row| row.target.as_deref() == Some("collectors")));
 }

@@ -169,6 +169,15 @@ fn to_endpoint(vpcs: &Json) -> Json {
 
 const ARN_OF_MAIN: &str = "targets[\"main\"].network_load_balancer_arn";
 
+const INTERFACE_OF_MAIN: &str = "targets[\"main\"].network_interface_id";
+
+/// A fleet that sends short packets to an interface.
+fn receiving(interface: &InterfaceId) -> Json {
+    let mut arguments = to(&json!({ "network_interface_id": interface.as_str() }));
+    arguments["session"] = json!({ "packet_length": 1514 });
+    arguments
+}
+
 #[expect(clippy::too_many_lines, reason = "one arm a kind")]
 async fn case(kind: &str) -> Option<Case> {
     use Severity::{Error, Warning};
@@ -287,6 +296,42 @@ async fn case(kind: &str) -> Option<Case> {
             let full: Telling = (Warning, "targets", &["no room in main", "Add a target"]);
             let told = &[(Error, "safety.on_ineligible", &["eni-", "Make room for them"] as &[&str]), full];
             case(quiet(), arguments, told)
+        }
+        "InterfaceHasTarget" => {
+            let mut lab = quiet();
+            let receiver = collector(&mut lab).await;
+            let (destination, token) =
+                (Destination::Interface(receiver.clone()), ClientToken("theirs".to_owned()));
+            lab.place().await.create_target(&destination, "theirs", &Tags::new(), &token).await.unwrap();
+            case(
+                lab,
+                receiving(&receiver),
+                &[(Error, INTERFACE_OF_MAIN, &["target main", "tmt-", "Write another"])],
+            )
+        }
+        "InterfaceMirrored" => {
+            let mut lab = quiet();
+            let receiver = collector(&mut lab).await;
+            take(&lab, &receiver, 7, 4711, None).await;
+            case(
+                lab,
+                receiving(&receiver),
+                &[(Error, INTERFACE_OF_MAIN, &["target main", "tms-", "Write another"])],
+            )
+        }
+        "InterfaceMissing" => {
+            let gone = "eni-0fffffffffffffff0".parse().unwrap();
+            case(
+                quiet(),
+                receiving(&gone),
+                &[(Error, INTERFACE_OF_MAIN, &["target main", "eni-0fff", "Write the id"])],
+            )
+        }
+        "InterfaceUnattached" => {
+            let mut lab = quiet();
+            let receiver = collector(&mut lab).await;
+            lab.aws.edit_interface(&home(), &receiver, |one| one.attachment = None);
+            case(lab, receiving(&receiver), &[(Warning, INTERFACE_OF_MAIN, &["target main", "Attach it"])])
         }
         "NothingSelected" => {
             let mut lab = quiet();

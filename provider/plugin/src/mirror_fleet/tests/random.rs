@@ -1,11 +1,16 @@
 //! Any sequence of changes, drift and applies: each apply ends with a state that is the world and an empty second plan.
 
-use enigma_fleet::ownership::FLEET_TAG;
+use enigma_fleet::actions::Resource;
+use enigma_fleet::inventory::Tags;
+use enigma_fleet::ownership::{COLLECTOR_TAG, FLEET_TAG, KEY_TAG};
 use enigma_reconcile::ports::{ErrorKind, SessionPatch};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::lab::{ARN, Lab, OTHER_ARN, fleet_with, home};
+
+/// Stands for the interface of a collector in what is wished for.
+const RECEIVER: &str = "eni-0000000000000ffff";
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -18,6 +23,8 @@ enum Event {
     Stranger(usize, i64),
     /// An apply of which each so manieth create fails, and that is not repaired before the next event.
     FailEvery(usize),
+    /// Somebody removes this tag from one of the fleet's objects: a target, a filter or a session.
+    Untag(&'static str, usize, usize),
     /// The state is lost and imported.
     Import,
 }
@@ -33,19 +40,27 @@ fn events() -> impl Strategy<Value = Vec<(Event, Json)>> {
         ((0_usize..8), (1_i64..200)).prop_map(|(at, number)| Event::Stranger(at, number)),
         (1_usize..4).prop_map(Event::FailEvery),
         Just(Event::Import),
+        (prop_oneof![Just(FLEET_TAG), Just(KEY_TAG)], 0_usize..3, 0_usize..4)
+            .prop_map(|(tag, kind, at)| Event::Untag(tag, kind, at)),
     ];
     proptest::collection::vec((event, wishes()), 1..6)
 }
 
 fn wishes() -> impl Strategy<Value = Json> {
     let length = prop_oneof![Just(Json::Null), Just(json!(256)), Just(json!(8500))];
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), length).prop_map(
-        |(other, two, web, tagged, length)| {
+    (any::<bool>(), 0..5_usize, any::<bool>(), any::<bool>(), length).prop_map(
+        |(other, shape, web, tagged, length)| {
+            let balancer = |arn: &str| json!({ "network_load_balancer_arn": arn });
+            let interface = || json!({ "network_interface_id": RECEIVER });
             let (arn, rest) = if other { (OTHER_ARN, ARN) } else { (ARN, OTHER_ARN) };
-            let mut targets = json!({ "main": { "network_load_balancer_arn": arn } });
-            if two {
-                targets["another"] = json!({ "network_load_balancer_arn": rest });
-            }
+            let targets = match shape {
+                0 => json!({ "main": balancer(arn) }),
+                1 => json!({ "main": balancer(arn), "another": balancer(rest) }),
+                2 => json!({ "main": interface() }),
+                // The same destinations under other labels.
+                3 => json!({ "main": balancer(arn), "another": interface() }),
+                _ => json!({ "collectors": interface() }),
+            };
             let filters = if web {
                 json!({ "web": { "dns": true, "rules": [
                     { "action": "reject", "protocol": "tcp", "local_ports": ["22"] },
@@ -121,6 +136,28 @@ async fn happen(lab: &mut Lab, event: &Event, wish: &Json) {
             lab.aws.heal();
             lab.expect_state_tells_the_world();
         }
+        Event::Untag(tag, kind, at) => {
+            let seen = lab.aws.contents(&home());
+            let is_ours = |tags: &Tags| tags.contains_key(FLEET_TAG);
+            let ours: Vec<Resource> = match kind {
+                0 => seen
+                    .targets
+                    .iter()
+                    .filter(|one| is_ours(&one.tags))
+                    .map(|one| Resource::Target(one.id.clone()))
+                    .collect(),
+                1 => seen
+                    .filters
+                    .iter()
+                    .filter(|one| is_ours(&one.tags))
+                    .map(|one| Resource::Filter(one.id.clone()))
+                    .collect(),
+                _ => sessions.iter().map(|one| Resource::Session(one.id.clone())).collect(),
+            };
+            if let Some(resource) = ours.get(*at) {
+                place.retag(resource, &Tags::new(), &[(*tag).to_owned()]).await.unwrap();
+            }
+        }
         Event::Import => {
             if lab.stored.take().is_some() {
                 lab.import("prod").await.unwrap();
@@ -137,11 +174,17 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let mut lab = Lab::new().await;
+            // A collector is never a source, so it may be a target at any time.
+            let collector = Tags::from([(COLLECTOR_TAG.to_owned(), "yes".to_owned())]);
+            let receiver = lab.aws.launch(&home(), "m5.large", &collector).1;
             for (event, wish) in &story {
-                happen(&mut lab, event, wish).await;
+                let wish = serde_json::from_str(&wish.to_string().replace(RECEIVER, receiver.as_str())).unwrap();
+                happen(&mut lab, event, &wish).await;
                 let strangers = lab.strangers();
-                lab.settle(wish).await;
-                assert_eq!(lab.strangers(), strangers);
+                lab.settle(&wish).await;
+                if !matches!(event, Event::Untag(..)) {
+                    assert_eq!(lab.strangers(), strangers);
+                }
             }
             let strangers = lab.strangers();
             assert!(!lab.destroy().await.has_errors());

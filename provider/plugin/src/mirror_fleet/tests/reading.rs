@@ -174,6 +174,52 @@ async fn deleted_targets_and_filters_are_named_and_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_lost_its_tags_stays_the_fleets_and_is_tagged_again() {
+    let lost = [vec![FLEET_TAG], vec![FLEET_TAG, KEY_TAG, "Name"], vec![KEY_TAG]];
+    for tags in lost {
+        let mut lab = Lab::applied(&fleet()).await;
+        let (sessions, strangers) = (lab.sessions(), lab.strangers());
+        let seen = lab.aws.contents(&home());
+        let is_ours = |tags: &Tags| tags.contains_key(FLEET_TAG);
+        let target = seen.targets.iter().find(|one| is_ours(&one.tags)).unwrap().id.clone();
+        let filter = seen.filters.iter().find(|one| is_ours(&one.tags)).unwrap().id.clone();
+        let place = lab.place().await;
+        let keys: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        for resource in [
+            Resource::Target(target.clone()),
+            Resource::Filter(filter),
+            Resource::Session(sessions[0].id.clone()),
+        ] {
+            place.retag(&resource, &Tags::new(), &keys).await.unwrap();
+        }
+        let told = lab.refresh().await;
+        expect_told(&told, "Objects without their tags", target.as_str());
+        assert_eq!(told.iter().count(), 1, "nothing was deleted or changed: {told:#?}");
+        let plan = lab.plan(&fleet()).await.unwrap();
+        assert!(!plan.is_empty());
+        assert_eq!(plan.computed().rows(), lab.rows(), "numbers and VNIs stay");
+        lab.settle(&fleet()).await;
+        assert_eq!((lab.sessions(), lab.strangers()), (sessions, strangers), "{tags:?}");
+        assert!(!lab.destroy().await.has_errors());
+        lab.expect_nothing_left();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_takes_what_lost_its_tags_along() {
+    let mut lab = Lab::applied(&fleet()).await;
+    let strangers = lab.strangers();
+    let place = lab.place().await;
+    let seen = lab.aws.contents(&home());
+    let target = seen.targets.iter().find(|one| one.tags.contains_key(FLEET_TAG)).unwrap();
+    for resource in [Resource::Target(target.id.clone()), Resource::Session(lab.sessions()[0].id.clone())] {
+        place.retag(&resource, &Tags::new(), &[FLEET_TAG.to_owned()]).await.unwrap();
+    }
+    assert!(!lab.destroy().await.has_errors());
+    assert_eq!(lab.strangers(), strangers, "nothing is left among what is nobody's");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fleet_that_is_gone_with_its_sources_is_gone() {
     let mut lab = Lab::applied(&fleet()).await;
     let stored = lab.stored.clone();
