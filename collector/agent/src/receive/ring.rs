@@ -9,11 +9,10 @@ mod filter;
 mod tests;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
-use enigma_wire::{geneve, vxlan};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::mapping::{self, Mapping};
@@ -59,11 +58,9 @@ impl RingError {
 pub(crate) struct Tap<'a> {
     /// Name of the interface; empty stands for all.
     pub(crate) interface: &'a str,
-    /// Only packets to this address; the unspecified one of either family stands for all of its family, that of IPv6
-    /// for both.
-    pub(crate) address: IpAddr,
-    /// GENEVE, too.
-    pub(crate) with_geneve: bool,
+    /// Only packets to one of these; the unspecified address of either family stands for all of its family, that of IPv6
+    /// for both. At most two.
+    pub(crate) doors: &'a [SocketAddr],
     /// Bytes of each ring.
     pub(crate) buffer: usize,
 }
@@ -121,11 +118,7 @@ pub(crate) fn open(tap: &Tap<'_>, workers: usize) -> Result<Vec<PacketRing>, Rin
         }
         rings.push(ring);
     }
-    let mut ports = vec![vxlan::PORT];
-    if tap.with_geneve {
-        ports.push(geneve::PORT);
-    }
-    let program = filter::program(tap.address, &ports);
+    let program = filter::program(tap.doors);
     for ring in &rings {
         ring.attach(&program).map_err(refused("the filter of a packet socket"))?;
     }

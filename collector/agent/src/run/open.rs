@@ -1,6 +1,7 @@
 //! What a run opens before it receives: sockets or rings for every worker, and the destination of records.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use enigma_engine::Stream;
@@ -89,12 +90,8 @@ fn rings(receive: &Receive, addresses: &mut Map<String, Value>) -> Result<Opened
             plugs.push(socket);
         }
     }
-    let tap = Tap {
-        interface: &receive.interface,
-        address: receive.listen.ip(),
-        with_geneve: receive.geneve.is_some(),
-        buffer: receive.buffer,
-    };
+    let at: Vec<SocketAddr> = doors.iter().filter_map(|(_, _, listen)| *listen).collect();
+    let tap = Tap { interface: &receive.interface, doors: &at, buffer: receive.buffer };
     match ring::open(&tap, receive.workers) {
         Ok(rings) => {
             bound.insert("interface".to_owned(), receive.interface.as_str().into());

@@ -12,8 +12,7 @@ use crate::receive::socket::{ReceiveSocket, Wishes, bind};
 const FLOOD: u64 = 2_000;
 
 fn ring() -> Option<PacketRing> {
-    let tap =
-        Tap { interface: "lo", address: "127.0.0.1".parse().unwrap(), with_geneve: false, buffer: 1 << 20 };
+    let tap = Tap { interface: "lo", doors: &["127.0.0.1:4789".parse().unwrap()], buffer: 1 << 20 };
     match ring::open(&tap, 1) {
         Ok(mut rings) => rings.pop(),
         Err(RingError::NotAllowed) => {

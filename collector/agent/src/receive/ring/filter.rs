@@ -1,9 +1,9 @@
 //! The program that decides which packets a ring takes (classic BPF, Linux Documentation/networking/filter.rst): UDP
-//! datagrams from elsewhere to the ports and the address asked for. It runs on the packet from its IP header on, and
+//! datagrams from elsewhere to the doors asked for, each an address and a port. It runs on the packet from its IP header on, and
 //! behind the kernel's putting together of IPv4 fragments. Of a datagram in IPv6 fragments it takes the first one,
 //! which names the ports, so that it can be counted. Other extension headers in front of UDP are stepped over, up to three.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use libc::sock_filter as Instruction;
 
@@ -55,8 +55,57 @@ enum To {
     Take,
 }
 
-/// The program for datagrams to one of `ports` at `address`.
-pub(super) fn program(address: IpAddr, ports: &[u16]) -> Vec<Instruction> {
+/// The program for datagrams to one of `doors`, each an address and a port.
+pub(super) fn program(doors: &[SocketAddr]) -> Vec<Instruction> {
+    let mut by_address: Vec<(IpAddr, Vec<u16>)> = Vec::new();
+    for door in doors {
+        match by_address.iter_mut().find(|(address, _)| *address == door.ip()) {
+            Some((_, ports)) => ports.push(door.port()),
+            None => by_address.push((door.ip(), vec![door.port()])),
+        }
+    }
+    let parts: Vec<Part> = by_address.iter().map(|(address, ports)| part(*address, ports)).collect();
+    // What one address refuses the next one is asked. A packet too short for a part's loads is refused by the machine
+    // itself, which is right: ports lie behind everything that is loaded, and every part needs them.
+    let take: usize = parts.iter().map(|part| part.steps.len()).sum::<usize>() + 1;
+    let mut program = Vec::with_capacity(take + 1);
+    for part in &parts {
+        let begin = program.len();
+        let end = begin + part.steps.len();
+        for (number, (code, operand, yes, no)) in part.steps.iter().enumerate() {
+            let at = begin + number;
+            let distance = |to: &To| {
+                let target = match to {
+                    To::Next => at + 1,
+                    To::Past(more) => at + 1 + usize::from(*more),
+                    To::Ipv6 => begin + part.ipv6,
+                    To::Fragment => begin + part.fragment,
+                    To::Ports => begin + part.ports,
+                    // Behind the last part, that is where packets are refused.
+                    To::Refuse => end,
+                    To::Take => take,
+                };
+                // Two parts, of two doors, are below the 255 instructions a jump can reach.
+                (target - at - 1) as u8
+            };
+            program.push(Instruction { code: *code, jt: distance(yes), jf: distance(no), k: *operand });
+        }
+    }
+    program.push(REFUSE);
+    program.push(Instruction { code: RETURN, jt: 0, jf: 0, k: WHOLE });
+    program
+}
+
+/// What is asked of a packet for one address. Every way through it ends with a jump, never behind its end.
+struct Part {
+    steps: Vec<(u16, u32, To, To)>,
+    /// Where its sections begin.
+    ipv6: usize,
+    fragment: usize,
+    ports: usize,
+}
+
+fn part(address: IpAddr, ports: &[u16]) -> Part {
     let mut steps: Vec<(u16, u32, To, To)> = Vec::new();
     let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
     add(LD_BYTE, PACKET_TYPE, To::Next, To::Next);
@@ -78,17 +127,17 @@ pub(super) fn program(address: IpAddr, ports: &[u16]) -> Vec<Instruction> {
         }
         add(LDX_HEADER, 0, To::Next, To::Next);
         add(LD_HALF_X, 2, To::Next, To::Next);
-        for port in ports {
-            add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
-        }
+        choose(&mut steps, ports);
+    } else {
+        // No IPv4 packet is for it; the section below asks for version 6, and 4 is not.
+        add(IF_EQUAL, 4, To::Refuse, To::Ipv6);
     }
-    add(RETURN, 0, To::Next, To::Next);
     let ipv6 = steps.len();
-    if let IpAddr::V6(address) = address {
-        find_udp(&mut steps, address);
+    match address {
+        IpAddr::V6(address) => find_udp(&mut steps, address),
+        // The same answer for both; a section is never empty.
+        IpAddr::V4(_) => steps.push((IF_EQUAL, 6, To::Refuse, To::Refuse)),
     }
-    let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
-    add(RETURN, 0, To::Next, To::Next);
     let fragment = steps.len();
     let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
     add(LD_BYTE_X, 0, To::Next, To::Next);
@@ -97,39 +146,19 @@ pub(super) fn program(address: IpAddr, ports: &[u16]) -> Vec<Instruction> {
     add(LD_HALF_X, 2, To::Next, To::Next);
     add(IF_BITS, 0xfff8, To::Refuse, To::Next);
     add(LD_HALF_X, 8 + 2, To::Next, To::Next);
-    for port in ports {
-        add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
-    }
-    add(RETURN, 0, To::Next, To::Next);
+    choose(&mut steps, ports);
     let behind = steps.len();
-    let mut add = |code, operand, yes, no| steps.push((code, operand, yes, no));
-    add(LD_HALF_X, 2, To::Next, To::Next);
-    for port in ports {
-        add(IF_EQUAL, u32::from(*port), To::Take, To::Next);
+    steps.push((LD_HALF_X, 2, To::Next, To::Next));
+    choose(&mut steps, ports);
+    Part { steps, ipv6, fragment, ports: behind }
+}
+
+/// With a port in A: takes the packet if it is one of `ports`.
+fn choose(steps: &mut Vec<(u16, u32, To, To)>, ports: &[u16]) {
+    for (left, port) in (0..ports.len()).rev().zip(ports) {
+        let no = if left == 0 { To::Refuse } else { To::Next };
+        steps.push((IF_EQUAL, u32::from(*port), To::Take, no));
     }
-    add(RETURN, 0, To::Next, To::Next);
-    add(RETURN, WHOLE, To::Next, To::Next);
-    let (refuse, take) = (steps.len() - 2, steps.len() - 1);
-    steps
-        .iter()
-        .enumerate()
-        .map(|(at, (code, operand, yes, no))| {
-            let distance = |to: &To| {
-                let target = match to {
-                    To::Next => at + 1,
-                    To::Past(more) => at + 1 + usize::from(*more),
-                    To::Ipv6 => ipv6,
-                    To::Fragment => fragment,
-                    To::Ports => behind,
-                    To::Refuse => refuse,
-                    To::Take => take,
-                };
-                // The whole program is far below the 255 instructions a jump can reach.
-                (target - at - 1) as u8
-            };
-            Instruction { code: *code, jt: distance(yes), jf: distance(no), k: *operand }
-        })
-        .collect()
 }
 
 /// With the version in A: goes where UDP, or a fragment of it, begins at X. Refuses packets to others than `address` and
@@ -163,7 +192,7 @@ fn find_udp(steps: &mut Vec<(u16, u32, To, To)>, address: Ipv6Addr) {
         add(LD_CELL, 0, To::Next, To::Next);
     }
     add(IF_EQUAL, UDP, To::Ports, To::Next);
-    add(IF_EQUAL, u32::from(FRAGMENT), To::Fragment, To::Next);
+    add(IF_EQUAL, u32::from(FRAGMENT), To::Fragment, To::Refuse);
 }
 
 /// Whether a packet that passed the filter is the first fragment of an IPv6 datagram.

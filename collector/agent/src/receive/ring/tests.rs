@@ -1,4 +1,4 @@
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use enigma_test_support::packets::udp;
@@ -72,6 +72,39 @@ fn to(destination: &str) -> Vec<u8> {
     udp(from.parse().unwrap(), to, b"x")
 }
 
+fn at(address: IpAddr, ports: &[u16]) -> Vec<libc::sock_filter> {
+    let doors: Vec<SocketAddr> = ports.iter().map(|port| SocketAddr::new(address, *port)).collect();
+    filter::program(&doors)
+}
+
+#[test]
+fn each_door_has_an_address_of_its_own() {
+    let addresses =
+        ["::", "0.0.0.0", "10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"].map(|text| text.parse().unwrap());
+    let takes = |door: IpAddr, packet: &str| {
+        let to: SocketAddr = packet.parse().unwrap();
+        let is_wide = door.is_unspecified() && (door.is_ipv6() || to.is_ipv4());
+        is_wide || door == to.ip()
+    };
+    for (vxlan, geneve) in addresses.iter().flat_map(|one| addresses.iter().map(move |two| (*one, *two))) {
+        let program = filter::program(&[SocketAddr::new(vxlan, 4789), SocketAddr::new(geneve, 6081)]);
+        assert!(program.len() < 255, "as far as a jump reaches: {}", program.len());
+        for host in ["10.0.0.1", "10.0.0.2", "10.0.0.3", "[fd00::1]", "[fd00::2]", "[fd00::3]"] {
+            for (port, door) in [(4789, Some(vxlan)), (6081, Some(geneve)), (4790, None)] {
+                let destination = format!("{host}:{port}");
+                let expected = door.is_some_and(|door| takes(door, &destination));
+                let packet = to(&destination);
+                let found = run(&program, &packet) > 65_535;
+                assert_eq!(found, expected, "{vxlan} {geneve}: {destination}");
+                if packet[0] >> 4 == 6 {
+                    let found = run(&program, &extended(&packet, &[(0, 0), (60, 1)])) > 65_535;
+                    assert_eq!(found, expected, "{vxlan} {geneve}: {destination} behind extension headers");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_filter_takes_whole_datagrams_to_its_ports_and_address_only() {
     let any: IpAddr = "::".parse().unwrap();
@@ -92,14 +125,14 @@ fn the_filter_takes_whole_datagrams_to_its_ports_and_address_only() {
         ("fd00::1".parse().unwrap(), "10.0.0.1:4789", false),
     ];
     for (address, destination, expected) in cases {
-        let program = filter::program(address, &[4789, 6081]);
+        let program = at(address, &[4789, 6081]);
         let packet = to(destination);
         assert_eq!(run(&program, &packet) > 65_535, expected, "{address} {destination}");
         for cut in 0..packet.len() - 5 {
             assert_eq!(run(&program, &packet[..cut]), 0, "{destination} cut at {cut}");
         }
     }
-    let vxlan_only = filter::program(any, &[4789]);
+    let vxlan_only = at(any, &[4789]);
     assert_eq!(run(&vxlan_only, &to("10.0.0.1:6081")), 0);
     // Options move the ports; fragments and other protocols are left out.
     let mut packet = to("10.0.0.1:4789");
@@ -121,11 +154,11 @@ fn the_filter_takes_whole_datagrams_to_its_ports_and_address_only() {
         fragment[6] = 44;
         fragment[50..52].copy_from_slice(&port.to_be_bytes());
         for address in [any, "fd00::1".parse().unwrap()] {
-            let program = filter::program(address, &[4789]);
+            let program = at(address, &[4789]);
             assert_eq!(run(&program, &fragment) > 65_535, expected, "{offset} {port} {protocol} {address}");
             assert!(is_fragment(&fragment) && !is_fragment(&whole));
         }
-        assert_eq!(run(&filter::program("fd00::2".parse().unwrap(), &[4789]), &fragment), 0);
+        assert_eq!(run(&at("fd00::2".parse().unwrap(), &[4789]), &fragment), 0);
     }
     assert!(!is_fragment(&to("10.0.0.1:4789")) && !is_fragment(b""));
 }
@@ -146,7 +179,7 @@ fn extended(packet: &[u8], headers: &[(u8, u8)]) -> Vec<u8> {
 #[test]
 fn the_filter_steps_over_three_extension_headers_and_cut_ones_are_left_out() {
     let any: IpAddr = "::".parse().unwrap();
-    let program = filter::program(any, &[4789, 6081]);
+    let program = at(any, &[4789, 6081]);
     let whole = to("[fd00::1]:6081");
     let mut fragment = [&whole[..40], &[17, 0, 0, 1, 1, 2, 3, 4], &whole[40..]].concat();
     fragment[6] = 44;
@@ -159,7 +192,7 @@ fn the_filter_steps_over_three_extension_headers_and_cut_ones_are_left_out() {
                 assert_eq!(run(&program, &packet[..cut]), 0, "{headers:?} cut at {cut}");
                 is_fragment(&packet[..cut]);
             }
-            assert_eq!(run(&filter::program("fd00::2".parse().unwrap(), &[6081]), &packet), 0);
+            assert_eq!(run(&at("fd00::2".parse().unwrap(), &[6081]), &packet), 0);
         }
         let elsewhere = extended(&to("[fd00::1]:53"), headers);
         assert_eq!(run(&program, &elsewhere), 0);
@@ -225,8 +258,7 @@ fn blocks_are_read_by_their_headers_and_never_beyond_their_end() {
 
 #[test]
 fn what_comes_in_by_an_interface_is_in_the_ring_once_and_whole() {
-    let tap =
-        Tap { interface: "lo", address: "127.0.0.1".parse().unwrap(), with_geneve: false, buffer: 8 << 20 };
+    let tap = Tap { interface: "lo", doors: &["127.0.0.1:4789".parse().unwrap()], buffer: 8 << 20 };
     let mut rings = match open(&tap, 1) {
         Ok(rings) => rings,
         Err(RingError::NotAllowed) => {
@@ -270,8 +302,7 @@ fn what_comes_in_by_an_interface_is_in_the_ring_once_and_whole() {
 
 #[test]
 fn an_interface_that_is_not_there_is_a_mistake() {
-    let tap =
-        Tap { interface: "nobody0", address: "::".parse().unwrap(), with_geneve: false, buffer: 1 << 20 };
+    let tap = Tap { interface: "nobody0", doors: &["[::]:4789".parse().unwrap()], buffer: 1 << 20 };
     let Err(error) = open(&tap, 1) else { panic!("no such interface") };
     assert!(error.is_mistake() && error.to_string().contains("nobody0"), "{error}");
 }
