@@ -157,7 +157,7 @@ fn what_lost_the_tag_of_its_fleet_is_tagged_again_and_never_doubled() {
     let known = Known {
         targets: [(id.0.clone(), at("main"))].into(),
         filters: [(id.1.clone(), at("default"))].into(),
-        sessions: [id.2.clone()].into(),
+        sessions: [id.2].into(),
     };
     let prior = world.refresh(&Prior::default(), &spec.name).prior;
     let before = wanted(&world, &spec);

@@ -262,7 +262,7 @@ fn zones_travel_with_their_ids_so_that_accounts_can_be_compared() {
         inventory.places.insert(place(account), seen);
     }
     let (_, observation) = carried(&inventory);
-    let zones = observation.facts(&fleet("prod", COLLECTOR), &place(1)).zones;
+    let zones = observation.facts(&fleet("prod", COLLECTOR), &place(1), &Known::default()).zones;
     assert_eq!(zones, Zones::of(&inventory.places));
     assert!(!zones.is_empty());
 }

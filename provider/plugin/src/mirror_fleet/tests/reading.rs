@@ -197,7 +197,7 @@ async fn what_lost_its_tags_stays_the_fleets_and_is_tagged_again() {
         assert_eq!(told.iter().count(), 1, "nothing was deleted or changed: {told:#?}");
         let plan = lab.plan(&fleet()).await.unwrap();
         assert!(!plan.is_empty());
-        assert_eq!(plan.computed().rows(), lab.rows(), "numbers and VNIs stay");
+        assert_eq!(*plan.computed().rows(), lab.rows(), "numbers and VNIs stay");
         lab.settle(&fleet()).await;
         assert_eq!((lab.sessions(), lab.strangers()), (sessions, strangers), "{tags:?}");
         assert!(!lab.destroy().await.has_errors());
