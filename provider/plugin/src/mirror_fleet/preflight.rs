@@ -10,6 +10,7 @@ use enigma_fleet::finding::FindingKind;
 use enigma_reconcile::ports::Cloud;
 use enigma_reconcile::preflight::gather;
 use enigma_tfplugin::{Diagnostic, Diagnostics};
+use tracing::debug;
 
 use super::applying::{self, Occasion};
 use super::looking;
@@ -57,6 +58,10 @@ pub(super) async fn look(
         answers: &asked.answers,
     };
     let seen = check::preflight(&scene);
+    for room in &seen.headroom {
+        let percent_left = room.percent_left();
+        debug!(what = room.what, of = %room.of, room.used, room.limit, percent_left, "room below AWS's limit");
+    }
     // What is made in the same apply is unknown here, and known there.
     let is_told = |kind: &FindingKind| !matches!(kind, FindingKind::ValueUnknown { .. });
     let findings = ready.findings.iter().chain(&seen.findings).filter(|finding| is_told(&finding.kind));
