@@ -399,6 +399,10 @@ impl Pipeline {
             }
             None => self.begin(hash, (key, side), packet, at, origin.tunnel, out),
         };
+        // Before it is looked into: what its content says may be a record at once.
+        if let Some(original) = copy_of {
+            self.mark(slot, original, &key);
+        }
         if let Some((flow, first)) = self.table.take(slot, packet, side, at) {
             let serial = flow.conn.serial();
             if let (Some(memory), Some(place)) = (&mut self.memory, new) {
@@ -406,9 +410,6 @@ impl Pipeline {
             }
             let to = (&self.recorder, &mut self.stats, &mut *out);
             self.inspector.packet(flow, packet, (side, first), at, to);
-        }
-        if let Some(original) = copy_of {
-            self.mark(slot, original, &key);
         }
         if self.inspector.is_over() {
             self.shed_content(slot, out);

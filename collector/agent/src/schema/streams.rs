@@ -10,7 +10,11 @@ const PROTO: super::Kind = Word(&["icmp", "tcp", "udp", "unknown_transport"]);
 
 /// Whose record it is.
 const HEAD: &[Field] = &[
-    always("ts", Time, "When what the record tells began"),
+    always(
+        "ts",
+        Time,
+        "When what the record tells began; of later parts of a flow (`enigma.interim`) the end of the part before",
+    ),
     always("uid", Uid, "Identifier of the flow, the same in all its records"),
     always("id.orig_h", Address, "Who began the flow"),
     always("id.orig_p", Port, "Its port; for ICMP the type"),
@@ -69,10 +73,14 @@ const CONN: &[Field] = &[
     maybe("enigma.interims", Count, "Parts that came before this last one"),
 ];
 
-const CONN_END: &[Field] = &[
-    maybe("enigma.truncated", Flag, "A packet of it was cut by the mirror session"),
-    maybe("enigma.duplicate", Flag, "Its packets were seen from another vantage first"),
-];
+const CUT: &[Field] = &[maybe("enigma.truncated", Flag, "A packet of it was cut by the mirror session")];
+
+/// Last of all, where copies are marked.
+const COPY: &[Field] = &[maybe(
+    "enigma.duplicate",
+    Flag,
+    "True where packets of the flow were seen from another vantage first (`flow.duplicates = \"mark\"`), else absent",
+)];
 
 const DNS: &[Field] = &[
     always("proto", PROTO, "Transport protocol"),
@@ -240,15 +248,15 @@ pub(super) const ALL: &[Fields] = &[
         stream: "conn",
         about: "A flow: who talked with whom, how much, and how it went.",
         source: ZEEK,
-        parts: &[HEAD, CONN, VANTAGE, CONN_END],
+        parts: &[HEAD, CONN, VANTAGE, CUT, COPY],
     },
     Fields {
         stream: "dns",
         about: "A DNS query with its answer, or one of them alone.",
         source: ZEEK,
-        parts: &[HEAD, DNS, VANTAGE],
+        parts: &[HEAD, DNS, VANTAGE, COPY],
     },
-    Fields { stream: "ssl", about: "A TLS handshake.", source: ZEEK, parts: &[HEAD, SSL, VANTAGE] },
+    Fields { stream: "ssl", about: "A TLS handshake.", source: ZEEK, parts: &[HEAD, SSL, VANTAGE, COPY] },
     Fields {
         stream: "x509",
         about: "A certificate that a handshake showed.",
@@ -259,26 +267,26 @@ pub(super) const ALL: &[Fields] = &[
         stream: "http",
         about: "An HTTP request with its response.",
         source: ZEEK,
-        parts: &[HEAD, HTTP, VANTAGE],
+        parts: &[HEAD, HTTP, VANTAGE, COPY],
     },
     Fields {
         stream: "quic",
         about: "The beginning of a QUIC connection.",
         source: ZEEK,
-        parts: &[HEAD, QUIC, VANTAGE],
+        parts: &[HEAD, QUIC, VANTAGE, COPY],
     },
     Fields {
         stream: "ssh",
         about: "The beginning of an SSH connection.",
         source: ZEEK,
-        parts: &[HEAD, SSH, VANTAGE],
+        parts: &[HEAD, SSH, VANTAGE, COPY],
     },
-    Fields { stream: "ntp", about: "An NTP message.", source: ZEEK, parts: &[HEAD, NTP, VANTAGE] },
-    Fields { stream: "dhcp", about: "The messages of a lease.", source: ZEEK, parts: &[DHCP, VANTAGE] },
+    Fields { stream: "ntp", about: "An NTP message.", source: ZEEK, parts: &[HEAD, NTP, VANTAGE, COPY] },
+    Fields { stream: "dhcp", about: "The messages of a lease.", source: ZEEK, parts: &[DHCP, VANTAGE, COPY] },
     Fields {
         stream: "tunnel",
         about: "A tunnel inside mirrored traffic; flows in it name it in `tunnel_parents`.",
         source: ZEEK,
-        parts: &[HEAD, TUNNEL, VANTAGE],
+        parts: &[HEAD, TUNNEL, VANTAGE, COPY],
     },
 ];

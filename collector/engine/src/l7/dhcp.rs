@@ -84,6 +84,7 @@ impl Transactions {
             Transaction { number: message.transaction, record: Box::new(record) }
         });
         record.last = record.last.max(sink.at);
+        record.duplicate |= head.duplicate;
         if !record.uids.contains(&head.uid) && record.uids.len() < MAX_FLOWS {
             record.uids.push(head.uid);
             self.flows.insert((head.uid, order));

@@ -41,6 +41,8 @@ pub struct DhcpRecord {
     pub types: Vec<u8>,
     /// From where it was seen.
     pub vantage: Option<Vantage>,
+    /// A flow of its messages is a duplicate; see [`Duplicates::Mark`](crate::Duplicates::Mark).
+    pub duplicate: bool,
 }
 
 /// Names of message types (RFC 2132 section 9.6 and later), Zeek's `DHCP::message_types`.
@@ -99,6 +101,7 @@ impl DhcpRecord {
         object.texts("msg_types", names.iter().map(String::as_bytes));
         object.interval("duration", self.last.since(self.ts));
         object.vantage(self.vantage);
+        object.duplicate(self.duplicate);
         object.end();
     }
 }

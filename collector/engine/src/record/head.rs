@@ -7,7 +7,7 @@ use enigma_wire::packet::ip_addr;
 use super::{Proto, Recorder, json::Object};
 use crate::{
     Timestamp,
-    flow::{Flow, Kind},
+    flow::{Flow, Kind, Mark},
     key::{Side, Vantage},
     uid::Uid,
 };
@@ -27,6 +27,8 @@ pub struct Head {
     pub proto: Proto,
     /// From where it was seen; `None` for packets that came without encapsulation.
     pub vantage: Option<Vantage>,
+    /// The flow's packets were seen from another vantage first; see [`Duplicates::Mark`](crate::Duplicates::Mark).
+    pub duplicate: bool,
 }
 
 impl Head {
@@ -41,6 +43,7 @@ impl Head {
 
     pub(super) fn end(&self, mut object: Object<'_>) {
         object.vantage(self.vantage);
+        object.duplicate(self.duplicate);
         object.end();
     }
 }
@@ -63,6 +66,7 @@ impl Recorder {
                 Kind::Other | Kind::Tunnel => Proto::UnknownTransport,
             },
             vantage: self.vantages.get(flow.key.vantage),
+            duplicate: flow.marks.has(Mark::Duplicate),
         }
     }
 }

@@ -189,6 +189,13 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Of a flow whose packets others have shown: those that count have no such field.
+    pub(super) fn duplicate(&mut self, is_duplicate: bool) {
+        if is_duplicate {
+            self.flag("enigma.duplicate", true);
+        }
+    }
+
     pub(super) fn end(self) {
         if self.out.last() == Some(&b',') {
             self.out.pop();
@@ -384,9 +391,7 @@ impl ConnRecord {
             object.number("enigma.vni", u64::from(vantage.vni.get()));
             object.address("enigma.source_ip", vantage.source);
             object.flag("enigma.truncated", self.truncated);
-            if self.duplicate {
-                object.flag("enigma.duplicate", true);
-            }
+            object.duplicate(self.duplicate);
         }
         object.end();
     }
