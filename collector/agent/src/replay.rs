@@ -77,10 +77,9 @@ pub(crate) fn replay(
         .spawn(move || writer.run())
         .map_err(ReplayError::Thread)?;
 
-    // The uid seed stays 0: the same captures give the same records, uids included.
-    let pipeline = Pipeline::new(config.flow.engine(1, config.receive.allow.admission(), 0));
     let mut feed = Feed {
-        pipeline,
+        config,
+        pipeline: None,
         mode: match mode {
             Mode::Auto => FrameMode::Auto,
             Mode::Plain => FrameMode::Plain,
@@ -102,19 +101,25 @@ pub(crate) fn replay(
     Ok(Outcome { totals: Totals::new(vec![view], export), summary, faults })
 }
 
-struct Feed {
-    pipeline: Pipeline,
+struct Feed<'a> {
+    config: &'a Config,
+    /// From the first packet on.
+    pipeline: Option<Pipeline>,
     mode: FrameMode,
     outbox: Outbox<Batch>,
     out: RecordBatch,
     view: WorkerView,
 }
 
-impl Feed {
+impl Feed<'_> {
     fn frame(&mut self, frame: Frame<'_>) {
+        let config = self.config;
+        let pipeline = self.pipeline.get_or_insert_with(|| {
+            Pipeline::new(config.flow.engine(1, config.receive.allow.admission(), uid_seed(&frame)))
+        });
         let at = Timestamp::from_nanos(frame.at);
         let link = LinkType::from_pcap(frame.link);
-        self.pipeline.frame(at, link, frame.data, frame.wire_len, self.mode, &mut self.out);
+        pipeline.frame(at, link, frame.data, frame.wire_len, self.mode, &mut self.out);
         if self.out.len() >= export::BATCH {
             self.ship();
         }
@@ -137,11 +142,23 @@ impl Feed {
 
     fn finish(mut self) -> WorkerView {
         // Slice by slice: the records of a full table, all at once, would be larger than the table.
-        while self.pipeline.finish_some(export::BATCH, &mut self.out) {
+        if let Some(mut pipeline) = self.pipeline.take() {
+            while pipeline.finish_some(export::BATCH, &mut self.out) {
+                self.ship();
+            }
             self.ship();
+            self.view.engine = *pipeline.stats();
         }
-        self.ship();
-        self.view.engine = *self.pipeline.stats();
         self.view
     }
+}
+
+/// Of the first packet and its time. The same captures give the same records, identifiers included, however often they
+/// are replayed; other captures give others, so that records of many replays can lie in one index.
+fn uid_seed(first: &Frame<'_>) -> u64 {
+    // FNV-1a of 64 bits (draft-eastlake-fnv): stable from build to build, and what is made of the seed is mixed well.
+    let at = first.at.to_le_bytes();
+    at.iter().chain(first.data).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

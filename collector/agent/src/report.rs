@@ -35,6 +35,19 @@ pub(crate) fn account(totals: &Totals) -> String {
         "flows:   created {}, evicted before their time {}",
         engine.flows_created, engine.flows_evicted
     );
+    // What is no loss of a packet and still makes records say less; nothing to say of most runs.
+    let told =
+        [("were cut by their session", engine.truncated), ("were copies of others", engine.duplicates)];
+    for (what, count) in told.into_iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(text, "         {count} {what}");
+    }
+    if engine.l7_lost + engine.l7_refused > 0 {
+        let _ = writeln!(
+            text,
+            "content: given up in {} flows (losses, or no room in flow.content_memory), {} not looked at",
+            engine.l7_lost, engine.l7_refused
+        );
+    }
     let lost: Vec<(&str, u64)> = [
         ("queue_full", sum.queue_dropped),
         ("write_failed", export.write_failed),

@@ -111,6 +111,51 @@ fn plain_and_mirrored_traffic_give_the_same_flows_in_every_packing() {
     }
 }
 
+/// Records of many captures may lie in one index: only those of the same packets have the same identifiers.
+#[test]
+fn identifiers_are_those_of_the_capture() {
+    let dir = tempfile::tempdir().unwrap();
+    let uids = |seconds: u64| {
+        let mut later = Capture::default();
+        for (time, frame) in traffic().packets() {
+            later.push(time + Duration::from_secs(seconds), frame.to_vec());
+        }
+        let file = dir.path().join("capture");
+        later.write(&file).unwrap();
+        let (code, records, said) = replay(&file, &[]);
+        assert_eq!((code, records.len()), (Some(0), 2), "{said}");
+        records.iter().map(|record| record["uid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (first, again, later) = (uids(0), uids(0), uids(1));
+    assert_eq!(first, again);
+    assert!(first.iter().all(|uid| !later.contains(uid)), "{first:?} {later:?}");
+}
+
+/// What the records cannot tell is in the account.
+#[test]
+fn the_account_tells_of_copies_of_cut_packets_and_of_contents_nobody_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut capture = Capture::default();
+    let request = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let from = "10.0.0.1:40000".parse().unwrap();
+    let frame = ethernet(&udp(from, "10.0.0.2:9000".parse().unwrap(), request));
+    for (micros, source, length) in [(0, 1, frame.len()), (40, 2, frame.len()), (80, 1, frame.len() - 9)] {
+        let outer = format!("10.9.0.{source}:65500").parse().unwrap();
+        let datagram = udp(outer, "10.9.0.9:4789".parse().unwrap(), &vxlan(5, &frame[..length]));
+        capture.push(START + Duration::from_micros(micros), ethernet(&datagram));
+    }
+    let (file, config) = (dir.path().join("capture"), dir.path().join("c.toml"));
+    capture.write(&file).unwrap();
+    std::fs::write(&config, "flow.duplicates = \"mark\"\n").unwrap();
+    let (code, _, said) = replay(&file, &["--config", config.to_str().unwrap(), "--flows-only"]);
+    assert_eq!(code, Some(0), "{said}");
+    for line in ["1 were cut by their session", "1 were copies", "2 not looked at"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let (_, _, said) = replay(&file, &[]);
+    assert!(said.contains("were cut") && !said.contains("copies") && !said.contains("content"), "{said}");
+}
+
 /// Content is not looked at: nothing is said of it, and all that is told of a flow is the same.
 #[test]
 fn flows_alone_are_those_of_the_whole_run() {
