@@ -24,6 +24,7 @@ use std::net::IpAddr;
 
 use enigma_engine::Vantage;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// The version that is read.
 const VERSION: u64 = 1;
@@ -119,12 +120,26 @@ impl Directory {
         }
     }
 
+    fn find(&self, vantage: Vantage) -> Option<&Entry> {
+        let vni = vantage.vni.get();
+        self.entries.get(&(vni, Some(vantage.source))).or_else(|| self.entries.get(&(vni, None)))
+    }
+
+    /// What [`Directory::enrich`] adds, as an object; empty when the session is unknown.
+    pub(crate) fn told(&self, vantage: Vantage) -> Map<String, Value> {
+        let mut text = self.find(vantage).map_or_else(Vec::new, |entry| entry.fields.clone());
+        if let Some(comma) = text.first_mut() {
+            *comma = b'{';
+            text.push(b'}');
+        }
+        // Rendered by serde_json itself when the file was read.
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
     /// Adds what is known to a record that ends `line` as a JSON object. `false` when its session is unknown; the
     /// record stays as it was.
     pub(crate) fn enrich(&self, vantage: Vantage, line: &mut Vec<u8>) -> bool {
-        let vni = vantage.vni.get();
-        let found = self.entries.get(&(vni, Some(vantage.source))).or_else(|| self.entries.get(&(vni, None)));
-        let Some(entry) = found else { return false };
+        let Some(entry) = self.find(vantage) else { return false };
         if line.pop_if(|last| *last == b'}').is_some() {
             line.extend_from_slice(&entry.fields);
             line.push(b'}');

@@ -170,7 +170,10 @@ async fn top_flows(
         }
     };
     match tokio::time::timeout(ANSWER_LIMIT, answered).await {
-        Ok(flows) => ([(header::CONTENT_TYPE, "application/json")], format!("{}\n", top::render(&flows)))
+        Ok(flows) => (
+            [(header::CONTENT_TYPE, "application/json")],
+            format!("{}\n", top::render(&flows, console.shelf.current().as_deref())),
+        )
             .into_response(),
         Err(_) => {
             let text = "the workers did not answer in time; try again\n";

@@ -1,9 +1,10 @@
-//! Sets up the program's own messages: level, form and place as configured.
+//! Sets up the program's own messages: level, form and place as configured. A file is opened anew when asked, so that
+//! somebody else can rotate it.
 
-use std::fs::OpenOptions;
-use std::io;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -21,16 +22,50 @@ pub(crate) struct LogError {
     source: io::Error,
 }
 
-/// The level of a logging that runs.
-pub(crate) struct Level {
+/// The file that messages go to. A lock, because messages are few and never a packet's.
+struct LogFile {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl LogFile {
+    fn open(path: &Path) -> Result<File, LogError> {
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|source| LogError { path: path.to_owned(), source })
+    }
+}
+
+impl Write for &LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+/// What can be changed of a logging that runs: the level, and the file behind its path.
+pub(crate) struct Logging {
     handle: reload::Handle<LevelFilter, Registry>,
     /// Given from outside the configuration; then the configuration does not change it.
     fixed: bool,
+    /// `None`: standard error.
+    file: Option<Arc<LogFile>>,
 }
 
-impl Level {
+impl Logging {
+    /// Writes on into the file that is at the path now, or into a new one. On an error messages go where they went.
+    pub(crate) fn reopen(&self) -> Result<(), LogError> {
+        if let Some(log) = &self.file {
+            let file = LogFile::open(&log.path)?;
+            *log.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        }
+        Ok(())
+    }
+
     /// Shows messages from this level on, unless the level is fixed.
-    pub(crate) fn set(&self, level: LevelFilter) {
+    pub(crate) fn set_level(&self, level: LevelFilter) {
         if !self.fixed {
             // It fails only when logging is gone, and then there is nothing to set.
             drop(self.handle.reload(level));
@@ -39,17 +74,14 @@ impl Level {
 }
 
 /// Starts logging for the rest of the process; a second call changes nothing. `level` overrides the configured one.
-pub(crate) fn start(log: &Log, level: Option<LevelFilter>) -> Result<Level, LogError> {
-    let writer = match &log.file {
+pub(crate) fn start(log: &Log, level: Option<LevelFilter>) -> Result<Logging, LogError> {
+    let file = match &log.file {
+        None => None,
+        Some(path) => Some(Arc::new(LogFile { path: path.clone(), file: Mutex::new(LogFile::open(path)?) })),
+    };
+    let writer = match &file {
         None => BoxMakeWriter::new(io::stderr),
-        Some(path) => {
-            let file = OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .map_err(|source| LogError { path: path.clone(), source })?;
-            BoxMakeWriter::new(Mutex::new(file))
-        }
+        Some(file) => BoxMakeWriter::new(Arc::clone(file)),
     };
     let (filter, handle) = reload::Layer::new(level.unwrap_or(log.level));
     let form = fmt::layer().with_target(false).with_ansi(false).with_writer(writer);
@@ -59,5 +91,5 @@ pub(crate) fn start(log: &Log, level: Option<LevelFilter>) -> Result<Level, LogE
     };
     // Already started: the first settings stay.
     drop(tracing_subscriber::registry().with(filter).with(form).try_init());
-    Ok(Level { handle, fixed: level.is_some() })
+    Ok(Logging { handle, fixed: level.is_some(), file })
 }

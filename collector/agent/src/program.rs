@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use clap::Parser as _;
 
@@ -10,7 +11,7 @@ use crate::cli::{self, Cli, Command, ReplayArgs, RunArgs, SendArgs};
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::http::token::Token;
-use crate::logging::{self, Level};
+use crate::logging::{self, Logging};
 use crate::run::{self, Reload};
 use crate::{replay, report, schema, send};
 
@@ -72,14 +73,18 @@ fn check_config(file: &Path) -> Result<Exit, Exit> {
 
 fn run(args: RunArgs, environment: Environment) -> Result<Exit, Exit> {
     let config = load(args.config.as_deref())?;
-    let level = start_logging(&config, &environment)?;
+    let logging = Rc::new(start_logging(&config, &environment)?);
     let token = Token::find(environment.http_token, config.http.token_file.as_deref()).map_err(|error| {
         say(&format!("nothing was received: {}", report::chain(&error)));
         Exit::Failed
     })?;
     let reload = Reload {
         read: Box::new(move || read_config(args.config.as_deref())),
-        set_level: Box::new(move |to| level.set(to)),
+        reopen_log: Box::new({
+            let logging = Rc::clone(&logging);
+            move || logging.reopen().map_err(|error| report::chain(&error))
+        }),
+        set_level: Box::new(move |to| logging.set_level(to)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         say(&format!("cannot start the runtime of signals and HTTP: {error}"));
@@ -138,7 +143,7 @@ fn send(args: &SendArgs) -> Result<Exit, Exit> {
     Ok(if outcome.whole() { Exit::Whole } else { Exit::Lossy })
 }
 
-fn start_logging(config: &Config, environment: &Environment) -> Result<Level, Exit> {
+fn start_logging(config: &Config, environment: &Environment) -> Result<Logging, Exit> {
     let level = match &environment.level {
         None => None,
         Some(word) => match config::log::LEVELS.iter().find(|(name, _)| name == word) {

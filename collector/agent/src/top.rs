@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use enigma_engine::{FlowView, Pipeline, Timestamp, TopFlows};
 use serde_json::{Map, Value, json};
 
+use crate::directory::Directory;
+
 /// Most flows of an answer: as many as a person pages through, and some kilobytes each worker.
 pub(crate) const MOST: usize = 1_000;
 
@@ -88,13 +90,13 @@ impl Searcher {
     }
 }
 
-/// Flows as JSON, with the names that their records will have.
-pub(crate) fn render(flows: &[(usize, FlowView)]) -> Value {
-    let flows: Vec<Value> = flows.iter().map(|(worker, flow)| one(*worker, flow)).collect();
+/// Flows as JSON, with the fields that their records will have, those of the directory of sessions too.
+pub(crate) fn render(flows: &[(usize, FlowView)], directory: Option<&Directory>) -> Value {
+    let flows: Vec<Value> = flows.iter().map(|(worker, flow)| one(*worker, flow, directory)).collect();
     json!({ "flows": flows })
 }
 
-fn one(worker: usize, flow: &FlowView) -> Value {
+fn one(worker: usize, flow: &FlowView, directory: Option<&Directory>) -> Value {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     let mut uid = Vec::new();
@@ -118,8 +120,11 @@ fn one(worker: usize, flow: &FlowView) -> Value {
     if let Some(vantage) = flow.vantage {
         put("enigma.vni", vantage.vni.get().into());
         put("enigma.source_ip", vantage.source.to_string().into());
+        if let Some(directory) = directory {
+            object.append(&mut directory.told(vantage));
+        }
     }
-    put("worker", worker.into());
+    object.insert("worker".to_owned(), worker.into());
     Value::Object(object)
 }
 
@@ -177,7 +182,7 @@ mod tests {
         let packets: Vec<u64> = found.iter().map(|(_, flow)| flow.packets.iter().sum()).collect();
         assert_eq!(packets, [69, 68, 67, 66, 65, 64, 63]);
         assert!(found.iter().all(|(worker, _)| *worker == 1));
-        let rendered = render(&found);
+        let rendered = render(&found, None);
         assert_eq!(rendered["flows"][0]["orig_pkts"], 69);
         assert_eq!(rendered["flows"][0]["id.resp_h"], "10.9.9.9");
         // An old answer does for who asked before it.

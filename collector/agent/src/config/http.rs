@@ -12,7 +12,7 @@ static LISTEN: Key = Key {
     name: "listen",
     default: "\"127.0.0.1:8080\"",
     allowed: "an address and port such as \"127.0.0.1:8080\"; port 0 takes a free one",
-    meaning: "TCP address of `/health/live`, `/health/ready`, `/metrics`, `/api/v1/status` and `/api/v1/flows/top`. A load balancer's health check needs the address of the interface it reaches.",
+    meaning: "TCP address of `/health/live`, `/health/ready`, `/metrics`, `/api/v1/status`, `/api/v1/flows/top` and, for target groups of older collectors, `/api/2.0/status`, which is `/health/ready`. Plain HTTP. A load balancer's health check needs the address of the interface it reaches.",
     reason: "Counters tell about traffic; they leave the host only where somebody decided so.",
 };
 

@@ -42,7 +42,10 @@ pub(crate) enum Existing {
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
-    #[error("cannot create the directory {}", path.display())]
+    #[error(
+        "cannot create the directory {} for records (choose another with export.file.directory, or --output of replay)",
+        path.display()
+    )]
     Directory { path: PathBuf, source: io::Error },
     #[error("cannot write records into {}: another collector writes there", directory.display())]
     Taken { directory: PathBuf },

@@ -15,6 +15,8 @@ use crate::http::Console;
 pub(crate) struct Reload {
     /// Reads and checks the file; the text of an error is for people.
     pub(crate) read: Box<dyn Fn() -> Result<Config, String>>,
+    /// Opens the file of messages again, which somebody may have moved away; the text of an error is for people.
+    pub(crate) reopen_log: Box<dyn Fn() -> Result<(), String>>,
     /// Sets the level of messages. Does nothing where the environment has decided it.
     pub(crate) set_level: Box<dyn Fn(LevelFilter)>,
 }
@@ -29,6 +31,10 @@ pub(super) struct InForce {
 impl InForce {
     /// Reads the configuration again and takes over what is possible. A file with mistakes changes nothing.
     pub(super) fn renew(&mut self, console: &Console) {
+        // First, so that what is said of the rest stands in the new file.
+        if let Err(why) = (self.reload.reopen_log)() {
+            warn!("messages go on into the file that was open before: {why}");
+        }
         let new = match (self.reload.read)() {
             Ok(new) => new,
             Err(problems) => {

@@ -150,6 +150,26 @@ fn a_hangup_reloads_what_can_be_reloaded_and_names_the_rest() {
 }
 
 #[test]
+fn a_hangup_opens_the_log_file_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, moved) = (dir.path().join("log"), dir.path().join("log.1"));
+    let collector = Collector::start(&format!("{AT_ONCE}log.file = {log:?}\n"));
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    wait::until(LIMIT, "the first message", || text(&log).contains("receiving"));
+    std::fs::rename(&log, &moved).unwrap();
+    collector.running.signal(Signal::HUP).unwrap();
+    wait::until(LIMIT, "messages in a new file", || text(&log).contains("nothing has changed"));
+    // Where it cannot be opened, messages go on where they went.
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    collector.running.signal(Signal::HUP).unwrap();
+    collector.running.signal(Signal::TERM).unwrap();
+    let ended = collector.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.said);
+    assert!(!text(&moved).contains("nothing has changed"), "{}", text(&moved));
+}
+
+#[test]
 fn a_hangup_swaps_the_lists_of_who_may_send_and_ends_no_flow() {
     let collector = Collector::start(&format!("{AT_ONCE}receive.workers = 2\nreceive.allow.vnis = [5]\n"));
     let path = collector.dir.path().join("collector.toml");
@@ -273,7 +293,11 @@ fn the_api_asks_for_the_token_and_health_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
     std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
-    let collector = Collector::start(&format!("shutdown.drain = \"0s\"\nhttp.token_file = {file:?}\n"));
+    let names = dir.path().join("directory.json");
+    put(&names, &sessions(&json!([{ "vni": 5, "eni": "eni-5", "tags": { "team": "shop" } }])));
+    let collector = Collector::start(&format!(
+        "shutdown.drain = \"0s\"\nhttp.token_file = {file:?}\nenrich.file = {names:?}\n"
+    ));
     for path in ["/health/live", "/health/ready", "/api/2.0/status", "/metrics"] {
         assert_eq!(collector.get(path).0, 200, "{path}");
     }
@@ -287,7 +311,7 @@ fn the_api_asks_for_the_token_and_health_does_not() {
     let bearer = format!("Bearer {TOKEN}");
     wait::until(LIMIT, "three packets", || {
         let status: Value = serde_json::from_str(&collector.get_with("/api/v1/status", &bearer).1).unwrap();
-        status["packets"]["received"] == 3
+        status["packets"]["received"] == 3 && status["directory"]["sessions"] == 1
     });
     for path in ["/api/v1/status", "/api/v1/flows/top?limit=2"] {
         assert_eq!(collector.get(path).0, 401, "{path}");
@@ -299,6 +323,11 @@ fn the_api_asks_for_the_token_and_health_does_not() {
     let heaviest: Vec<&str> =
         top["flows"].as_array().unwrap().iter().map(|flow| flow["id.orig_h"].as_str().unwrap()).collect();
     assert_eq!(heaviest, ["10.1.0.3", "10.1.0.2"], "{top}");
+    let first = &top["flows"][0];
+    assert_eq!(
+        (&first["enigma.vni"], &first["enigma.eni"], &first["enigma.tags"]["team"]),
+        (&json!(5), &json!("eni-5"), &json!("shop"))
+    );
     for limit in ["0", "1001", "many"] {
         assert_eq!(
             collector.get_with(&format!("/api/v1/flows/top?limit={limit}"), &bearer).0,
