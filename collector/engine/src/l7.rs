@@ -131,6 +131,11 @@ impl Sink<'_> {
         }
     }
 
+    /// Whether its datagrams are addressed to `port`.
+    fn is_udp_to(&self, port: u16) -> bool {
+        self.flow.kind == Kind::Udp && self.port(self.flow.conn.originator().other()) == port
+    }
+
     fn port(&self, side: Side) -> u16 {
         self.flow.key.end(side).1
     }

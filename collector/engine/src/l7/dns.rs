@@ -27,6 +27,10 @@ const MAX_QUESTIONS: u16 = 32;
 /// Text of one answer; beyond it lie texts that no reader of a log wants.
 const MAX_TEXT: usize = 4096;
 
+/// Of a message over TCP that is longer than what may be kept so much is read: enough for the question and for as many
+/// answers as are written, unless they are long texts.
+const ENOUGH: usize = super::BUDGET / 2;
+
 /// Whether DNS, multicast DNS or LLMNR is what this port is for: there even a damaged message is one.
 pub(super) fn is_usual_port(port: u16) -> bool {
     matches!(port, 53 | 5353 | 5355)
@@ -65,9 +69,11 @@ pub(super) fn looks_like_stream(data: &[u8], is_usual: bool) -> Guess {
     match message.get(..len) {
         Some(whole) if looks_like(whole, is_usual, true) => Guess::Yes,
         Some(_) => Guess::No,
-        None if len > super::BUDGET - 2 => Guess::No,
+        None if len > super::BUDGET - 2 && !is_usual => Guess::No,
         None => match Message::decode(message) {
             Ok(begun) if begun.header.questions != 1 || begun.header.opcode() > 6 => Guess::No,
+            // It will never be there as a whole.
+            Ok(begun) if len > super::BUDGET - 2 && begun.sections().question().is_ok() => Guess::Yes,
             _ => Guess::Maybe,
         },
     }
@@ -93,12 +99,19 @@ impl Exchange {
         self.waiting.capacity() * (size_of::<Waiting>() + 100)
     }
 
-    /// Takes the messages that are whole in a stream.
+    /// Takes the messages that are whole in a stream, and the beginning of one that is too long to be kept or that the
+    /// capture cut off: what is behind it in the stream can be read all the same.
     pub(super) fn stream(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Fed {
         let mut left = data;
         while let Some((len, rest)) = left.split_first_chunk::<2>() {
             let len = usize::from(u16::from_be_bytes(*len));
-            let Some((message, behind)) = rest.split_at_checked(len) else { break };
+            let Some((message, behind)) = rest.split_at_checked(len) else {
+                if sink.is_cut || (len > super::BUDGET - 2 && rest.len() >= ENOUGH) {
+                    self.message(rest, sink);
+                    return Fed::more((data.len() - left.len() + 2 + len) as u64);
+                }
+                break;
+            };
             self.message(message, sink);
             left = behind;
         }
@@ -114,6 +127,12 @@ impl Exchange {
         }
         sink.confirm(Service::Dns);
         self.expire(sink);
+        let is_netbios = sink.is_udp_to(names::NETBIOS);
+        let asked = |question: &Question<'_>| DnsQuestion {
+            name: question_name(&question.name, is_netbios),
+            class: Some(question.class),
+            kind: Some(question.kind),
+        };
         let mut sections = message.sections();
         let mut questions = (0..message.header.questions).map_while(|_| sections.question().ok());
         if message.header.is_response() {
@@ -158,7 +177,8 @@ impl Exchange {
         if question.is_none()
             && let Some(first) = resources.first()
         {
-            question = Some(DnsQuestion { name: name_text(&first.name), class: None, kind: None });
+            let name = question_name(&first.name, sink.is_udp_to(names::NETBIOS));
+            question = Some(DnsQuestion { name, class: None, kind: None });
         }
         let answers =
             resources.iter().map(|resource| DnsAnswer { text: text(resource), ttl: resource.ttl }).collect();
@@ -217,9 +237,26 @@ fn unanswered(query: Waiting, sink: &mut Sink<'_>) {
     sink.push(Record::Dns(Box::new(record)));
 }
 
-fn asked(question: &Question<'_>) -> DnsQuestion {
-    let (class, kind) = (Some(question.class), Some(question.kind));
-    DnsQuestion { name: name_text(&question.name), class, kind }
+/// A name that is asked for.
+fn question_name(name: &Name<'_>, is_netbios: bool) -> Box<[u8]> {
+    let text = name_text(name);
+    if is_netbios { netbios_name(&text).unwrap_or(text) } else { text }
+}
+
+/// What a name of NetBIOS says behind its encoding (RFC 1001 section 14.1): two letters a byte, padded to fifteen bytes
+/// with spaces or zeros, and a sixteenth that tells the kind of service. As Zeek's `decode_netbios_name` has it: up to
+/// the first byte that is no text, without padding and kind; `None` where that leaves nothing, or it is not encoded so.
+fn netbios_name(text: &[u8]) -> Option<Box<[u8]>> {
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    let half = |letter: u8| matches!(letter, b'a'..=b'p').then(|| letter - b'a');
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|&[high, low]| Some(half(high)? << 4 | half(low)?)).collect();
+    let bytes: [u8; 16] = bytes?.try_into().ok()?;
+    // The browsers' own name begins with the bytes 1 and 2.
+    let is_text = |byte: &u8| matches!(byte, 0..=2 | b' '..=b'~');
+    let text = bytes.get(..15)?.split(|byte| !is_text(byte)).next()?;
+    let end = text.iter().rposition(|byte| !matches!(byte, 0 | b' '))?;
+    Some(text[..=end].into())
 }
 
 /// A name as Zeek writes it: lower case, no dot at the end, bytes as they are.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// Port of NetBIOS's name service (RFC 1002 section 4.2), whose messages have the form of DNS.
+pub(crate) const NETBIOS: u16 = 137;
+
 /// A record type of DNS.
 pub(crate) fn dns_type(kind: u16) -> Cow<'static, str> {
     let name = match kind {

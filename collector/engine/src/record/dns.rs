@@ -1,8 +1,9 @@
 //! The `dns` record: a query and its answer, or one of them alone.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
-use super::{Head, json::Object};
+use super::{Head, Proto, json::Object};
 use crate::l7::names;
 
 /// What was asked.
@@ -57,6 +58,12 @@ pub struct DnsRecord {
 }
 
 impl DnsRecord {
+    /// The number of SRV is that of NetBIOS's question for a node's status (RFC 1002 section 4.2.17).
+    fn type_name(&self, kind: u16) -> Cow<'static, str> {
+        let is_netbios = self.head.proto == Proto::Udp && self.head.responder.1 == names::NETBIOS;
+        if is_netbios && kind == 33 { "NBSTAT".into() } else { names::dns_type(kind) }
+    }
+
     pub(super) fn write_json(&self, out: &mut Vec<u8>) {
         let mut object = Object::new(out);
         self.head.begin(&mut object);
@@ -73,7 +80,7 @@ impl DnsRecord {
             }
             if let Some(kind) = question.kind {
                 object.number("qtype", u64::from(kind));
-                object.plain("qtype_name", names::dns_type(kind).as_bytes());
+                object.plain("qtype_name", self.type_name(kind).as_bytes());
             }
         }
         if let Some(rcode) = self.rcode {

@@ -25,8 +25,12 @@ fn udp(port: u16, is_answer: bool, content: &[u8]) -> Vec<u8> {
 }
 
 fn tcp(sequence: u32, flags: u8, content: &[u8]) -> Vec<u8> {
+    tcp_of(false, sequence, flags, content)
+}
+
+fn tcp_of(is_answer: bool, sequence: u32, flags: u8, content: &[u8]) -> Vec<u8> {
     let number = sequence.to_be_bytes();
-    packet(6, 53, false, &[&number[..], &[0, 0, 0, 1, 0x50, flags, 1, 0, 0, 0, 0, 0]].concat(), content)
+    packet(6, 53, is_answer, &[&number[..], &[0, 0, 0, 1, 0x50, flags, 1, 0, 0, 0, 0, 0]].concat(), content)
 }
 
 /// A message with one question for `label`.test and `records`.
@@ -154,5 +158,78 @@ fn answers_are_in_zeeks_words() {
         let content = message(1, 0x8180, "www", [1, 0], &record);
         let (lines, _) = run(small(), &[(0, udp(53, true, &content))]);
         assert!(lines[0].contains(&format!(r#""answers":["{expected}"]"#)), "{expected}: {}", lines[0]);
+    }
+}
+
+/// A connection of three exchanges, whose answers have so many strings each, in segments of 1,400 bytes.
+fn transfer(texts: [usize; 3]) -> Vec<(i64, Vec<u8>)> {
+    let text = [&b"\xc0\x0c\0\x10\0\x01\0\0\0\0\0\xc9\xc8"[..], &[b'x'; 200]].concat();
+    let (mut packets, mut sequences) =
+        (vec![(0, tcp(99, 2, &[])), (0, tcp_of(true, 99, 0x12, &[]))], [100; 2]);
+    for (id, texts) in (1..).zip(texts) {
+        let label = format!("q{id}");
+        let query = message(id, 0x0100, &label, [0, 0], &[]);
+        let answer = message(id, 0x8180, &label, [texts as u8, 0], &text.repeat(texts));
+        for (side, message) in [query, answer].into_iter().enumerate() {
+            let stream = [&(message.len() as u16).to_be_bytes()[..], &message].concat();
+            for piece in stream.chunks(1400) {
+                packets.push((1, tcp_of(side == 1, sequences[side], 0x18, piece)));
+                sequences[side] += piece.len() as u32;
+            }
+        }
+    }
+    packets
+}
+
+#[test]
+fn an_answer_over_tcp_that_is_longer_than_may_be_kept_costs_its_end_and_nothing_else() {
+    let (lines, stats) = run(small(), &transfer([1, 60, 1]));
+    let dns: Vec<_> = lines.iter().filter(|line| line.contains("trans_id")).collect();
+    assert_eq!((dns.len(), stats.l7_lost), (3, 0), "{lines:#?}");
+    for (index, line) in dns.iter().enumerate() {
+        assert!(line.contains(&format!(r#""query":"q{}.test""#, index + 1)), "{line}");
+        assert!(line.contains(r#""rcode_name":"NOERROR""#) && line.contains("rtt"), "{line}");
+    }
+    let answers = dns[1].matches("TXT 200 ").count();
+    assert!((15..60).contains(&answers), "{answers}");
+}
+
+#[test]
+fn of_an_answer_whose_question_was_not_seen_the_beginning_is_read_too() {
+    let answers =
+        transfer([60, 60, 1]).into_iter().filter(|(_, packet)| packet[22 + 12 + 3] == 2).collect::<Vec<_>>();
+    let lines = run(small(), &answers).0;
+    assert_eq!(lines.iter().filter(|line| line.contains("trans_id")).count(), 3, "{lines:#?}");
+}
+
+/// The first level of encoding, RFC 1001 section 14.1.
+fn encoded(name: &[u8; 16]) -> String {
+    name.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'A' + half)).collect()
+}
+
+#[test]
+fn names_of_netbios_are_read_behind_their_encoding() {
+    let query_to = |port, label: &str, kind: u8| {
+        let head = [0, 7, 1, 16, 0, 1, 0, 0, 0, 0, 0, 0, label.len() as u8];
+        let content = [&head[..], label.as_bytes(), &[0, 0, kind, 0, 1]].concat();
+        run(small(), &[(0, udp(port, false, &content))]).0.remove(0)
+    };
+    for (name, expected) in [
+        (b"MARTIN         \x03", "MARTIN"),
+        (b"THE NETBIOS NAM\x20", "THE NETBIOS NAM"),
+        (b"\x01\x02__MSBROWSE__\x02\x01", "\\u0001\\u0002__MSBROWSE__\\u0002"),
+        (b"*\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "*"),
+    ] {
+        let line = query_to(137, &encoded(name), 32);
+        assert!(line.contains(&format!(r#""query":"{expected}""#)), "{expected}: {line}");
+    }
+    let martin = encoded(b"MARTIN         \x03");
+    assert!(query_to(137, &martin, 33).contains(r#""qtype_name":"NBSTAT""#));
+    // Names of other ports, or encoded otherwise, are what they look like.
+    for (port, label) in [(53, &*martin), (137, &martin[..30]), (137, "printer"), (137, &"CA".repeat(16))] {
+        let line = query_to(port, label, 33);
+        let expected = format!(r#""query":"{}""#, label.to_ascii_lowercase());
+        assert!(line.contains(&expected), "{expected}: {line}");
+        assert_eq!(line.contains(r#""qtype_name":"SRV""#), port == 53, "{line}");
     }
 }
