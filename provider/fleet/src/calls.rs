@@ -24,6 +24,18 @@ pub const TAGGING: Rate = Rate { burst: 100, per_second: 10 };
 /// where a fast one would cost other tools theirs.
 pub const RAM_WRITES: Rate = Rate { burst: 10, per_second: 2 };
 
+/// Principals, and targets, that one call of RAM takes: [`ResourceShareLimitExceededException`] says 100 resources in a call. Of principals
+/// AWS says nothing, so no more are sent.
+///
+/// [`ResourceShareLimitExceededException`]: https://docs.aws.amazon.com/ram/latest/APIReference/API_AssociateResourceShare.html
+pub const SHARE_PARTS: usize = 100;
+
+/// Calls that so many principals and targets of a share come to; at least one.
+#[must_use]
+pub fn share_calls(principals: usize, targets: usize) -> usize {
+    principals.max(targets).div_ceil(SHARE_PARTS).max(1)
+}
+
 /// The bucket that a call draws on, in one account and Region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bucket {
@@ -77,6 +89,16 @@ impl Action {
                 None,
             ],
         };
-        calls.into_iter().flatten()
+        let again = |name, principals, targets| (name, share_calls(principals, targets) - 1);
+        let (name, more) = match self {
+            Self::CreateShare { principals, targets, .. } | Self::AddToShare { principals, targets, .. } => {
+                again("AssociateResourceShare", principals.len(), targets.len())
+            }
+            Self::RemoveFromShare { principals, targets, .. } => {
+                again("DisassociateResourceShare", principals.len(), targets.len())
+            }
+            _ => ("", 0),
+        };
+        calls.into_iter().flatten().chain(std::iter::repeat_n(name, more))
     }
 }

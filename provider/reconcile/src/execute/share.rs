@@ -2,7 +2,8 @@
 //!
 //! RAM answers before its associations are in effect, and a consumer sees a target only once they are. So joining is the one
 //! action that waits for something it does not make itself, with a limit and words for what it waited for. A part that is in a share
-//! cannot be added again, so an addition without a reply is made again with its token.
+//! cannot be added again, so an addition without a reply is made again with its token. More parts than one call takes go in several;
+//! what a run that ends between two of them left out, the next plan sees missing and adds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -35,12 +36,16 @@ impl Run {
         let ram = self.read(self.cloud.shares(here)).await?;
         match action {
             Action::CreateShare { name, principals, targets, allows_external, tags, .. } => {
-                let parts = self.parts(principals, targets)?;
+                let mut calls = self.parts(principals, targets)?.by_call().into_iter();
+                let parts = calls.next().unwrap_or_default();
                 let (name, tags) = (name.clone(), tags.clone());
                 let token = ClientToken(String::new());
                 let mut new = NewShare { name, parts, allows_external: *allows_external, tags, token };
                 new.token = self.tokens.share(here, &new);
                 let made = self.paced(here, "CreateResourceShare", true, || ram.create_share(&new)).await?;
+                for parts in calls {
+                    self.put_in(here, ram.as_ref(), &made, &parts).await?;
+                }
                 Ok(Some(Created::Share(made)))
             }
             Action::ModifyShare { share, allows_external, set, remove, .. } => {
@@ -60,13 +65,9 @@ impl Run {
                 Ok(None)
             }
             Action::AddToShare { share, principals, targets, .. } => {
-                let parts = self.parts(principals, targets)?;
-                let (ram, parts) = (ram.as_ref(), &parts);
-                let call = |answers| {
-                    let token = self.tokens.addition(here, share, parts, answers);
-                    async move { ram.associate(share, parts, &token).await }
-                };
-                self.paced_by_answers(here, "AssociateResourceShare", true, call).await?;
+                for parts in self.parts(principals, targets)?.by_call() {
+                    self.put_in(here, ram.as_ref(), share, &parts).await?;
+                }
                 Ok(None)
             }
             Action::JoinShare { share, sender, targets, .. } => {
@@ -84,7 +85,9 @@ impl Run {
             }
             Action::RemoveFromShare { share, principals, targets, .. } => {
                 let parts = ShareParts { principals: principals.clone(), targets: targets.clone() };
-                self.take_out(here, ram.as_ref(), share, parts).await?;
+                for parts in parts.by_call() {
+                    self.take_out(here, ram.as_ref(), share, parts).await?;
+                }
                 Ok(None)
             }
             Action::DeleteShare { share, .. } => {
@@ -107,7 +110,22 @@ impl Run {
         })
     }
 
-    /// Takes parts out of a share. RAM refuses the whole call where one of them, or the share, is gone already: then those that are left
+    /// Adds what one call takes to a share.
+    async fn put_in(
+        &self,
+        here: &Place,
+        ram: &dyn SharePlace,
+        share: &ShareArn,
+        parts: &ShareParts,
+    ) -> Result<(), Stop> {
+        let call = |answers| {
+            let token = self.tokens.addition(here, share, parts, answers);
+            async move { ram.associate(share, parts, &token).await }
+        };
+        self.paced_by_answers(here, "AssociateResourceShare", true, call).await
+    }
+
+    /// Takes parts out of a share, as many as one call takes. RAM refuses the whole call where one of them, or the share, is gone already: then those that are left
     /// are taken out by a second one.
     async fn take_out(
         &self,

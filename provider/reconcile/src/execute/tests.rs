@@ -2,6 +2,7 @@
 
 mod company;
 mod pace;
+mod shares;
 mod tries;
 
 use std::sync::Arc;

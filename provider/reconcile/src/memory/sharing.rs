@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use enigma_fleet::calls::SHARE_PARTS;
 use enigma_fleet::ids::{AccountId, Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{
     AssociationStatus, MirrorSession, MirrorTarget, PlaceInventory, ResourceShare, Tags,
@@ -166,6 +167,16 @@ fn unknown(share: &ShareArn) -> Refusal {
     Refusal::new(ErrorKind::NotFound, "UnknownResourceException", message)
 }
 
+/// As AWS: so many principals and targets in one call.
+fn check_count(parts: &ShareParts) -> Result<(), Refusal> {
+    let most = parts.principals.len().max(parts.targets.len());
+    if most > SHARE_PARTS {
+        let message = format!("{most} parts in one call exceed the limit of {SHARE_PARTS}.");
+        return Err(Refusal::new(ErrorKind::Quota, "ResourceShareLimitExceededException", message));
+    }
+    Ok(())
+}
+
 /// Adds parts to a share; refuses all if one is unfit.
 fn add(
     world: &mut World,
@@ -174,6 +185,7 @@ fn add(
     parts: &ShareParts,
     now: Instant,
 ) -> Result<(), Refusal> {
+    check_count(parts)?;
     for id in &parts.targets {
         if share.targets.contains_key(id) {
             return Err(held_already(id.as_str()));
@@ -331,6 +343,7 @@ impl SharePlace for MemoryPlace {
 
     async fn disassociate(&self, arn: &ShareArn, parts: &ShareParts) -> Result<(), AwsError> {
         self.on_share("DisassociateResourceShare", arn, format!("{parts:?}"), |_, _, share| {
+            check_count(parts)?;
             let stranger = parts.principals.iter().find(|id| !share.principals.contains_key(*id));
             let unknown = parts.targets.iter().find(|id| !share.targets.contains_key(*id));
             if let Some(gone) = stranger.cloned().or_else(|| unknown.map(ToString::to_string)) {

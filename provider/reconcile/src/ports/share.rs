@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use enigma_fleet::calls::{SHARE_PARTS, share_calls};
 use enigma_fleet::ids::{AccountId, Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{ResourceShare, Tags};
 
@@ -36,6 +37,21 @@ pub struct ShareParts {
     pub targets: BTreeSet<TargetId>,
 }
 
+impl ShareParts {
+    /// The same parts, no more in each than one call takes ([`SHARE_PARTS`]), in an order that is always the same; one empty where there
+    /// are none.
+    #[must_use]
+    pub fn by_call(&self) -> Vec<Self> {
+        let (mut principals, mut targets) = (self.principals.iter(), self.targets.iter());
+        (0..share_calls(self.principals.len(), self.targets.len()))
+            .map(|_| Self {
+                principals: principals.by_ref().take(SHARE_PARTS).cloned().collect(),
+                targets: targets.by_ref().take(SHARE_PARTS).cloned().collect(),
+            })
+            .collect()
+    }
+}
+
 /// An invitation that waits for an answer of the account that reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
@@ -59,7 +75,7 @@ pub trait SharePlace: Send + Sync {
     /// `GetResourceShareInvitations`, all pages: those to this account that are pending.
     async fn invitations(&self) -> Result<Vec<Invitation>, AwsError>;
 
-    /// `CreateResourceShare`.
+    /// `CreateResourceShare`. Of parts, each write takes [`SHARE_PARTS`] principals and as many targets.
     async fn create_share(&self, share: &NewShare) -> Result<ShareArn, AwsError>;
     /// `UpdateResourceShare` of `allowExternalPrincipals`.
     async fn set_allows_external(&self, share: &ShareArn, allowed: bool) -> Result<(), AwsError>;
