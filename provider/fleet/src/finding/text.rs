@@ -148,8 +148,8 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
         Kind::InterfaceHasTarget { target, interface, by } => (
             format!("The interface of target {target} is a mirror target already"),
             format!(
-                "{by}, which carries no tag of this fleet, is a target of {interface}, and AWS lets an interface have one, so target {target} \
-                 cannot be made. Write another interface, or remove {by} first: its sessions end with it, or must send elsewhere before."
+                "{by}, which carries no tag of this fleet, is a target of {interface}. AWS documents nowhere that an interface may have two, \
+                 so target {target} is not tried. Write another interface, or remove {by} first: its sessions end with it, or must send elsewhere before."
             ),
         ),
         Kind::InterfaceMirrored { target, interface, sessions } => (
