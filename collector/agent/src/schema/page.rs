@@ -12,7 +12,9 @@ pub(crate) fn page() -> String {
          One JSON object a line, one file a stream. Names, types and units of fields are Zeek's, so that what reads Zeek's JSON\n\
          logs reads these; fields of our own begin with `enigma.`. A field without a value is left out. Times are seconds since\n\
          1970 (UTC) with six decimals. Text that is not UTF-8 has its bytes as `\\xNN`. The same as a JSON Schema, one definition a\n\
-         stream: [records.schema.json](records.schema.json).\n\n\
+         stream: [records.schema.json](records.schema.json). On standard output, where all streams come one behind the other, each\n\
+         record begins with `_path`, the name of its stream. How to join and feed them, and which of Zeek's fields are not here:\n\
+         [using the collector's records](../guides/records.md).\n\n\
          Version {VERSION} of the fields. Fields may be added within a version; one that goes or changes its meaning is a new version.\n"
     );
     for fields in written() {
