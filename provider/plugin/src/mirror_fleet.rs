@@ -160,7 +160,7 @@ impl Resource for MirrorFleet {
 
     async fn plan(
         &self,
-        _cx: &Context,
+        cx: &Context,
         request: Plan<Dynamic, Dynamic>,
     ) -> Result<Planned<Dynamic>, Diagnostics> {
         let Plan { mut prior, mut config, mut proposed, prior_private } = request;
@@ -196,7 +196,8 @@ impl Resource for MirrorFleet {
             let cloud = self.reach.with_former(cloud, &home, &memory.roles);
             let description =
                 convert::describe(&proposed, &directory::tag_keys(&decision.observation.places));
-            diagnostics.extend(preflight::look(&cloud, &question, &decision, &computed, &description).await);
+            let looking = preflight::look(&cloud, &question, &decision, &computed, &description);
+            diagnostics.extend(applying::unless_stopped(cx.stop(), looking).await?);
             if diagnostics.has_errors() {
                 return Err(diagnostics);
             }
@@ -252,13 +253,16 @@ impl Resource for MirrorFleet {
             outcomes: &applied.outcomes,
             apart: &applied.apart,
         });
+        let mut unmarked = 0;
         if counts.failed + counts.skipped + counts.cancelled == 0 && applied.apart.unread.is_empty() {
             let ids = computed.target_ids.clone().known().unwrap_or_default().into_iter();
             let targets = ids.filter_map(|(key, id)| Some((key.parse().ok()?, id.known()?.parse().ok()?)));
-            told.extend(applying::mark_complete(&means, targets).await);
+            let (why, count) = applying::mark_complete(&means, &expansion.fleet, targets).await;
+            told.extend(why);
+            unmarked = count;
         }
         self.reach.forget();
-        let memory = memory.after_apply(means.generation, &applied.outcomes, 0);
+        let memory = memory.after_apply(means.generation, &applied.outcomes, unmarked);
         let memory = self.remember_roles(memory, &computed, &home, &places);
         Ok(NewState::of(computed.write(request.planned)?).with(told).with_private(memory.write()))
     }
@@ -278,8 +282,8 @@ impl Resource for MirrorFleet {
         places.extend(looking::places_of(&before, &home));
         let remembered = Memory::read(&request.private);
         let cloud = self.reach.with_former(cloud, &home, &remembered.roles);
-        let (mut owned, inventory) =
-            looking::look(cloud.as_ref(), &self.reach, &fleet, &places, &before, cx).await?;
+        let looking = looking::look(cloud.as_ref(), &self.reach, &fleet, &places, &before, cx);
+        let (mut owned, inventory) = applying::unless_stopped(cx.stop(), looking).await??;
         reading::relabel(&mut owned, &request.state, &self.reach.default_tags());
         let seen = reading::Seen {
             fleet: &fleet,

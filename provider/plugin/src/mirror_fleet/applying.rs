@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use enigma_fleet::actions::Resource;
+use enigma_fleet::actions::{Action, Resource};
 use enigma_fleet::check;
 use enigma_fleet::diff::{Circumstances, diff};
 use enigma_fleet::expand::Expansion;
@@ -16,11 +16,11 @@ use enigma_fleet::given::Given;
 use enigma_fleet::ids::{FleetName, MemberKey, ObjectKey, Place, TargetId};
 use enigma_fleet::inventory::{Inventory, Tags};
 use enigma_fleet::ownership::{Known, OUR_PREFIX, Owned, own_known};
-use enigma_fleet::plan::Plan;
+use enigma_fleet::plan::{Plan, Stage, Wave};
 use enigma_fleet::quota::TAGS_PER_RESOURCE;
 use enigma_reconcile::execute::{Options, execute};
 use enigma_reconcile::generation::{self, GENERATION_TAG, Superseded};
-use enigma_reconcile::outcome::Outcomes;
+use enigma_reconcile::outcome::{Outcome, Outcomes, Step, describe as describe_action};
 use enigma_reconcile::pacing::Pacer;
 use enigma_reconcile::ports::Cloud;
 use enigma_reconcile::progress::Progress;
@@ -189,7 +189,8 @@ pub(super) async fn apply(
     description: &str,
     occasion: &Occasion<'_>,
 ) -> Result<(Expansion, Applied), Diagnostics> {
-    let ready = prepare(means.cloud.as_ref(), means.home, expansion, description, occasion).await?;
+    let looking = prepare(means.cloud.as_ref(), means.home, expansion, description, occasion);
+    let ready = unless_stopped(means.stop, looking).await??;
     let findings: Diagnostics = ready.findings.iter().map(diagnostics::finding).collect();
     if findings.has_errors() {
         return Err(findings);
@@ -217,6 +218,23 @@ fn options(means: &Means<'_>, occasion: &Occasion<'_>, owned: &Owned, plan: &Pla
     options
 }
 
+/// Looks at AWS until Terraform is told to stop: looking changes nothing, so nobody need wait for its end.
+///
+/// # Errors
+/// It was told to.
+pub(super) async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    looking: impl Future<Output = T>,
+) -> Result<T, Diagnostic> {
+    tokio::select! {
+        seen = looking => Ok(seen),
+        () = stop.cancelled() => Err(Diagnostic::error(
+            "Interrupted",
+            "Nothing was changed, because Terraform was told to stop while the fleet was looked at.",
+        )),
+    }
+}
+
 fn superseded(stale: &Superseded) -> Diagnostic {
     Diagnostic::error(
         format!("The plan of fleet {} is stale", stale.fleet),
@@ -224,35 +242,57 @@ fn superseded(stale: &Superseded) -> Diagnostic {
     )
 }
 
-/// Marks a fleet whose create ended as complete.
+/// Marks a fleet whose create ended as complete, as patiently as anything else is written, and says on how many targets that did not
+/// come about.
 ///
-/// A failure is a warning: the fleet works, and the next update sets the tag.
+/// Each is a warning: the fleet works, and the next apply sets the tag.
 pub(super) async fn mark_complete(
     means: &Means<'_>,
+    fleet: &FleetName,
     targets: impl IntoIterator<Item = (ObjectKey, TargetId)>,
-) -> Diagnostics {
-    let tags = Tags::from([(COMPLETE_TAG.to_owned(), "true".to_owned())]);
-    let mut diagnostics = Diagnostics::new();
-    for (key, id) in targets {
-        let marked = match means.cloud.open(&key.place).await {
-            Ok(place) => place.retag(&Resource::Target(id), &tags, &[]).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = marked {
-            diagnostics.push(unmarked(&error));
-        }
-    }
-    diagnostics
+) -> (Diagnostics, usize) {
+    let mark = |(key, id): (ObjectKey, TargetId)| Action::Retag {
+        place: key.place,
+        resource: Resource::Target(id),
+        set: Tags::from([(COMPLETE_TAG.to_owned(), "true".to_owned())]),
+        remove: Vec::new(),
+    };
+    let actions = targets.into_iter().map(mark).collect();
+    let plan = Plan {
+        fleet: fleet.clone(),
+        waves: vec![Wave { stage: Stage::Tags, actions }],
+        source_gone: BTreeSet::new(),
+        held_back: BTreeMap::new(),
+        findings: Vec::new(),
+    };
+    let options = Options::new(means.generation, Arc::clone(&means.pacer));
+    let outcomes = execute(&plan, Arc::clone(&means.cloud), &options, means.stop).await;
+    // One mark is enough to be told apart.
+    let is_marked = outcomes.counts().done > 0;
+    let told: Diagnostics = outcomes.incomplete().map(|(_, step)| unmarked(fleet, step, is_marked)).collect();
+    let count = told.len();
+    (told, count)
 }
 
-fn unmarked(error: &enigma_reconcile::ports::AwsError) -> Diagnostic {
+fn unmarked(fleet: &FleetName, step: &Step, is_marked: bool) -> Diagnostic {
+    let why = match &step.outcome {
+        Outcome::Failed(error) | Outcome::SourceGone(error) => error.to_string(),
+        _ => "Terraform was told to stop before its turn".to_owned(),
+    };
     Diagnostic::warning(
-        "The fleet is not marked as complete",
+        format!("Fleet {fleet} is not marked as complete"),
         format!(
-            "Everything was made, but the tag {COMPLETE_TAG} could not be set: {error}. The next change of the fleet sets it."
+            "Everything was made and works, but the tag {COMPLETE_TAG} could not be set by {}: {why}. The next apply of this fleet sets \
+             it.{}",
+            describe_action(&step.action),
+            if is_marked { "" } else { UNTIL_THEN }
         ),
     )
 }
+
+/// What it means that no target of a fleet is marked.
+const UNTIL_THEN: &str = " Until then, another configuration that makes a fleet of the same name takes this one for its own, left by an \
+     interrupted create, and goes on with it instead of being refused.";
 
 fn places(home: &Place, expansion: &Expansion, occasion: &Occasion<'_>) -> BTreeSet<Place> {
     let mut places = BTreeSet::from([home.clone()]);

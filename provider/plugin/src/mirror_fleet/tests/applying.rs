@@ -326,15 +326,63 @@ async fn a_finished_fleet_that_the_state_lost_is_imported_and_not_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_that_could_not_be_marked_is_marked_by_the_next_change() {
+async fn a_fleet_that_could_not_be_marked_is_marked_by_the_next_apply() {
+    let is_marked = |lab: &Lab| {
+        lab.aws.contents(&home()).targets.iter().any(|target| target.tags.contains_key(COMPLETE_TAG))
+    };
     let mut lab = Lab::new().await;
     lab.aws.fail_next("CreateTags", 1, ErrorKind::Unauthorized);
     let told = lab.run(&fleet()).await.unwrap();
     assert!(told.len() == 1 && told.iter().all(|d| d.summary.contains("not marked as complete")), "{told:?}");
-    lab.expect_settled(&fleet()).await;
-    lab.launch();
+    assert!(told.iter().all(|d| d.detail.contains("changing tags of tmt-")), "{told:?}");
+    assert!(
+        !is_marked(&lab) && !lab.plan(&fleet()).await.unwrap().is_empty(),
+        "the next apply has that to do"
+    );
     lab.settle(&fleet()).await;
-    assert!(lab.aws.contents(&home()).targets.iter().any(|target| target.tags.contains_key(COMPLETE_TAG)));
+    assert!(is_marked(&lab));
+
+    // The mark is as patient as other writes.
+    for kind in [ErrorKind::Throttled, ErrorKind::Unavailable] {
+        let mut lab = Lab::new().await;
+        lab.aws.fail_next("CreateTags", 3, kind);
+        let told = lab.run(&fleet()).await.unwrap();
+        assert!(told.is_empty() && is_marked(&lab), "{kind:?}: {told:?}");
+        lab.expect_settled(&fleet()).await;
+    }
+}
+
+/// AWS says nothing, and a person presses Ctrl-C.
+#[tokio::test(start_paused = true)]
+async fn who_says_stop_waits_for_no_look() {
+    let mut lab = Lab::applied(&fleet()).await;
+    lab.launch();
+    let config = lab.config(&fleet()).await;
+    let reviewed = lab.plan_config(config.clone()).await.unwrap();
+    let stored = lab.stored.clone();
+    for step in ["apply", "plan", "refresh"] {
+        lab.stop = enigma_tfplugin::CancellationToken::new();
+        lab.aws.silence(&home(), Duration::from_secs(3600));
+        lab.aws.forget_calls();
+        let (stop, began) = (lab.stop.clone(), tokio::time::Instant::now());
+        let stopping = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stop.cancel();
+        });
+        let told = match step {
+            "apply" => lab.carry_out(&reviewed).await.1,
+            "plan" => lab.plan_config(config.clone()).await.unwrap_err(),
+            _ => lab.refresh().await,
+        };
+        stopping.await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 1, "{step}: {told:?}");
+        assert!(told.iter().any(|d| d.summary == "Interrupted"), "{step}: {told:?}");
+        assert_eq!(writes(&lab), Vec::<&str>::new(), "{step}");
+        lab.aws.heal();
+    }
+    assert_eq!(lab.stored, stored);
+    lab.stop = enigma_tfplugin::CancellationToken::new();
+    lab.settle(&fleet()).await;
 }
 
 /// Another writer of the same fleet mirrors one more source.
