@@ -116,7 +116,7 @@ impl Directory {
             let source = source.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
             let mut line = b"{\"a\":1}".to_vec();
             self.enrich(Vantage { vni, source }, &mut line);
-            assert!(serde_json::from_slice::<serde_json::Value>(&line).is_ok(), "not JSON: {line:?}");
+            assert!(serde_json::from_slice::<Value>(&line).is_ok(), "not JSON: {line:?}");
         }
     }
 

@@ -6,6 +6,7 @@ mod asked;
 mod doubled;
 mod notify;
 mod open;
+mod privileges;
 mod reload;
 mod threads;
 
@@ -97,6 +98,13 @@ pub(crate) async fn run(
     let http_error = |source| RunError::Http { address: config.http.listen, source };
     let listener = TcpListener::bind(config.http.listen).await.map_err(http_error)?;
     let http_on = listener.local_addr().map_err(http_error)?;
+    // From here on threads are started.
+    if let Err(error) = privileges::give_up() {
+        warn!(
+            "capabilities are kept that nothing needs any more, because the sandbox refuses to give them up (under systemd: \
+             SystemCallFilter=capset): {error}"
+        );
+    }
     let destination = open::destination(&config.export)?;
 
     let board = Arc::new(Board::new(sources.len()));
