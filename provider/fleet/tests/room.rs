@@ -191,6 +191,25 @@ fn a_ring_of_full_targets_is_opened_by_way_of_another_that_its_rule_admits() {
 }
 
 #[test]
+fn a_ring_is_opened_once_however_many_go_round_it() {
+    let mut world = populate(1..=6);
+    let spec = fleet(&[3, 3, 1]);
+    let (a, b): (&[usize], &[usize]) = (&[0], &[1]);
+    let first = wanted(&world, &spec, &to(&[(1, a), (2, a), (3, a), (4, b), (5, b), (6, b)]));
+    let made = plan(&world, &first);
+    carry_out(&mut world, &made, &first);
+    let admitted: BTreeMap<u32, Vec<usize>> = (1..=6).map(|number| (number, vec![0, 1, 2])).collect();
+    let mut second = wanted(&world, &spec, &admitted);
+    for number in 1..=6 {
+        second.sessions.get_mut(&key(number)).unwrap().target.label = label(usize::from(number <= 3));
+    }
+    let plan = plan(&world, &second);
+    carry_out(&mut world.clone(), &plan, &second);
+    let moves = moves(&world, &plan).concat();
+    assert_eq!(moves.len(), 7, "six moves and one by way of c: {moves:?}");
+}
+
+#[test]
 fn the_checker_finds_moves_that_wait_for_nobody() {
     let mut world = populate(1..=2);
     let spec = fleet(&[1, 1, 1]);

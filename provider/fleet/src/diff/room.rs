@@ -222,6 +222,9 @@ impl<'a> Rooms<'a> {
         }
         // Each round moves somebody, or opens a ring with somebody who never opens another.
         for round in 0.. {
+            // Who is out of the ring holds room for nobody else: were it served before those inside, every exchange would need a ring
+            // of its own.
+            waiting.sort_by_key(|one| one.via.is_some());
             let mut left = Vec::new();
             for one in waiting {
                 if self.takes(one.to, one.key) {
