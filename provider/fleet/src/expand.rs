@@ -193,9 +193,11 @@ pub fn expand(
     known.stranger_vnis.extend(&facts.stranger_vnis);
     adopt::remember(&mut known, &plan.adopted, &strange_vnis(spec, members, facts));
     let receivers = Receivers::of(spec, home, members, facts);
+    let out_of_sight = prior.out_of_sight();
     let mut eligible = BTreeMap::new();
     for (key, member) in members {
-        match receivers.reason_against(key, member) {
+        let reason = receivers.reason_against(key, member);
+        match reason.or_else(|| known.reason_to_wait(key, &out_of_sight)) {
             Some(skipped) => {
                 plan.not_mirrored.insert(key.clone(), skipped);
             }
@@ -255,8 +257,15 @@ pub fn expand(
     objects::place_shares(spec, home, &mut plan);
     within_reach::look_at_endpoints(spec, members, &mut plan);
     review::review(spec, members, &review::Before { remembered: prior, known: &known }, &mut plan);
-    if spec.safety.on_ineligible == OnIneligible::Fail && !plan.not_mirrored.is_empty() {
-        let sources = Sources::of(plan.not_mirrored.keys().cloned());
+    // What an account out of sight mirrors is mirrored.
+    let ineligible: Vec<MemberKey> = plan
+        .not_mirrored
+        .iter()
+        .filter(|(_, one)| one.reason != SkipReason::KeptElsewhere)
+        .map(|(key, _)| key.clone())
+        .collect();
+    if spec.safety.on_ineligible == OnIneligible::Fail && !ineligible.is_empty() {
+        let sources = Sources::of(ineligible);
         let at = Path::root().attr("safety").attr("on_ineligible");
         plan.findings.push(Finding::at(at, FindingKind::Ineligible { sources }));
     }

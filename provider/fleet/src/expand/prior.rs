@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expand::Facts;
-use crate::ids::{FleetName, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni};
-use crate::selection::{HeldSession, Member};
+use crate::ids::{
+    FleetName, InterfaceId, Label, MemberKey, PacketLength, Place, SessionId, SessionNumber, Vni,
+};
+use crate::selection::{HeldSession, Member, SkipReason, Skipped};
 use crate::spec::FleetSpec;
 
 /// Everything a plan remembers: state, not observation.
@@ -83,6 +85,37 @@ impl PriorState {
 }
 
 impl Prior {
+    /// The live sessions in places that could not be read, by interface.
+    pub(super) fn out_of_sight(&self) -> BTreeMap<&InterfaceId, &MemberKey> {
+        if self.unread.is_empty() {
+            return BTreeMap::new();
+        }
+        let stays = self
+            .sessions
+            .iter()
+            .filter(|(key, session)| self.unread.contains(&key.place) && session.state.is_live());
+        stays.map(|(key, _)| (&key.interface, key)).collect()
+    }
+
+    /// Why a member has to wait for an account that cannot be read. Where that account's session is on the interface already, the owner
+    /// of the subnet sees the interface too, and would mirror it a second time, with a number that may be in use.
+    pub(super) fn reason_to_wait(
+        &self,
+        key: &MemberKey,
+        out_of_sight: &BTreeMap<&InterfaceId, &MemberKey>,
+    ) -> Option<Skipped> {
+        let other = out_of_sight.get(&key.interface).filter(|other| other.place != key.place)?;
+        // What it has already stays: two sessions are no harm, and one that is taken away for nothing is.
+        let has_own = self.sessions.get(key).is_some_and(|session| session.state.is_live());
+        (!has_own).then(|| Skipped {
+            reason: SkipReason::KeptElsewhere,
+            detail: format!(
+                "the fleet's session of {} mirrors it, and stays while that account cannot be read",
+                other.place
+            ),
+        })
+    }
+
     /// Members with the sessions that the state knows as the fleet's, where somebody removed the tags that say so. `None` where there is
     /// none, which is the rule, so that ten thousand members are not copied for nothing.
     pub(super) fn claim(

@@ -367,3 +367,32 @@ fn sessions_that_stay_unread_keep_their_room() {
     assert_eq!((plan.kept.len(), plan.sessions.len()), (1, 1));
     assert!(plan.not_mirrored.values().all(|one| one.reason == SkipReason::TargetFull));
 }
+
+#[test]
+fn what_an_account_out_of_sight_mirrors_waits_for_it() {
+    let theirs = MemberKey { place: place("333333333333"), ..key(1) };
+    let safety = RawSafety { on_ineligible: Given::Known("fail".to_owned()), ..RawSafety::default() };
+    let spec = parse(&RawFleet { safety: Given::Known(safety), ..raw() }).0.unwrap();
+    let mut before = Prior {
+        sessions: [(theirs.clone(), prior(100, 77, PriorState::Active))].into(),
+        unread: [theirs.place].into(),
+        ..Prior::default()
+    };
+    // The owner of the subnet sees the interface too.
+    let members = BTreeMap::from([(key(1), member()), (key(2), member())]);
+    let keys = |plan: &Expansion| plan.sessions.keys().cloned().collect::<Vec<_>>();
+    let plan = expand(&spec, &home(), &members, &before, &Facts::default());
+    assert_eq!((keys(&plan), plan.kept.len()), (vec![key(2)], 1));
+    let waits = &plan.not_mirrored[&key(1)];
+    assert_eq!(waits.reason, SkipReason::KeptElsewhere);
+    assert!(waits.detail.contains("333333333333/eu-west-1"), "{}", waits.detail);
+    assert!(!plan.has_errors(), "it is mirrored, so nothing fails: {:?}", plan.findings);
+    // A session of its own stays, and so does one that nobody needs to wait for.
+    before.sessions.insert(key(1), prior(101, 78, PriorState::Active));
+    let plan = expand(&spec, &home(), &members, &before, &Facts::default());
+    assert_eq!((keys(&plan), plan.kept.len()), (vec![key(1), key(2)], 1));
+    before.sessions.remove(&key(1));
+    before.unread.clear();
+    let plan = expand(&spec, &home(), &members, &before, &Facts::default());
+    assert_eq!((keys(&plan), plan.kept.len(), plan.removed.len()), (vec![key(1), key(2)], 0, 1));
+}

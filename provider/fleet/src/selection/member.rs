@@ -99,6 +99,8 @@ reasons! {
     Ipv6OnlySubnet = "ipv6_only_subnet",
     /// It is a mirror target; AWS refuses it as a source.
     IsTarget = "is_target",
+    /// An account that could not be read has the fleet's session on it, which stays.
+    KeptElsewhere = "kept_elsewhere",
     /// Other sessions hold all three slots.
     NoSessionSlot = "no_session_slot",
     /// The fleet has no target in its Region; AWS mirrors within a Region only.
