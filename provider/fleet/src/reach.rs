@@ -167,12 +167,24 @@ impl Reach {
     /// A place as people call it: `payments (111111111111) in us-east-1`, or without a name of its own `111111111111/us-east-1`.
     #[must_use]
     pub fn name_of(&self, place: &Place) -> String {
-        match self.accounts.get(&place.account) {
-            Some(account) if account.name != place.account.as_str() => {
-                format!("{} ({}) in {}", account.name, place.account, place.region)
-            }
-            _ => place.to_string(),
+        match self.own_name(&place.account) {
+            Some(name) => format!("{name} ({}) in {}", place.account, place.region),
+            None => place.to_string(),
         }
+    }
+
+    /// An account as people call it: `payments (111111111111)`, or without a name of its own `111111111111`.
+    #[must_use]
+    pub fn name_of_account(&self, account: &AccountId) -> String {
+        match self.own_name(account) {
+            Some(name) => format!("{name} ({account})"),
+            None => account.to_string(),
+        }
+    }
+
+    fn own_name(&self, account: &AccountId) -> Option<&str> {
+        let name = self.accounts.get(account)?.name.as_str();
+        (name != account.as_str()).then_some(name)
     }
 
     /// The selection with account ids instead of keys, and one problem for each text that is neither. An id that is not read is

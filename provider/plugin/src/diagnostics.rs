@@ -48,9 +48,24 @@ fn path(path: &Path) -> AttributePath {
     })
 }
 
-/// A failed AWS call outside of a plan's actions; `doing` is what did not happen.
+/// A failed read, often the first call of all; `doing` is what did not happen. A read changes nothing, so that nothing is in doubt.
 pub(crate) fn aws(doing: &str, error: &AwsError) -> Diagnostic {
-    Diagnostic::error("AWS refused a call", format!("{doing}: {error}. {}", advice(error.kind)))
+    let (summary, next) = match error.kind {
+        ErrorKind::NoReply => (
+            "AWS could not be reached",
+            "Look at the network between here and AWS, at its proxies (`HTTPS_PROXY`, `NO_PROXY`), and at `region` and `endpoints` of the \
+             provider block, then run it again.",
+        ),
+        ErrorKind::Credentials => (
+            "No credentials that AWS accepts",
+            "Look at the credentials that the provider block, the environment or the profile gives, and whether they have expired, then run \
+             it again.",
+        ),
+        ErrorKind::Throttled => ("AWS was asked too often", advice(error.kind)),
+        ErrorKind::Unavailable => ("AWS failed on its side", "Nothing was changed: run it again."),
+        kind => ("AWS refused a call", advice(kind)),
+    };
+    Diagnostic::error(summary, format!("{doing}: {error}. {next}"))
 }
 
 /// What did not take effect, one diagnostic per object and one line for the rest. `as_warnings` where an error would make
@@ -172,4 +187,45 @@ fn advice(kind: ErrorKind) -> &'static str {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_that_failed_is_told_by_what_went_wrong_and_leaves_nothing_in_doubt() {
+        let told = |kind| {
+            let error = AwsError {
+                place: None,
+                operation: "GetCallerIdentity",
+                kind,
+                code: "(none)".to_owned(),
+                message: "dispatch failure".to_owned(),
+                request_id: None,
+            };
+            let told = aws("The network interfaces were not read", &error);
+            assert!(
+                told.detail.starts_with("The network interfaces were not read: GetCallerIdentity"),
+                "{told:?}"
+            );
+            assert!(!told.detail.contains("took effect"), "a read has no effect: {told:?}");
+            (told.summary, told.detail)
+        };
+        let (summary, detail) = told(ErrorKind::NoReply);
+        assert!(
+            summary == "AWS could not be reached" && detail.contains("`HTTPS_PROXY`"),
+            "{summary}: {detail}"
+        );
+        let (summary, detail) = told(ErrorKind::Credentials);
+        assert!(
+            summary == "No credentials that AWS accepts" && detail.contains("expired"),
+            "{summary}: {detail}"
+        );
+        let (summary, detail) = told(ErrorKind::Unauthorized);
+        assert!(
+            summary == "AWS refused a call" && detail.contains("Grant the action"),
+            "{summary}: {detail}"
+        );
+    }
 }

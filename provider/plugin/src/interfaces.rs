@@ -156,10 +156,7 @@ fn unread(
         let why = places.first().and_then(|place| inventory.unread.get(*place)).map_or("", String::as_str);
         let regions: Vec<&str> = places.iter().map(|place| place.region.as_str()).collect();
         let regions = regions.join(", ");
-        let name = match reach.accounts().get(account) {
-            Some(reached) if reached.name != account.as_str() => format!("{} ({account})", reached.name),
-            _ => account.to_string(),
-        };
+        let name = reach.name_of_account(account);
         if !places.iter().any(|place| wanted.contains(*place)) {
             return Diagnostic::warning(
                 format!("Account {name} could not be read"),

@@ -32,6 +32,7 @@ use enigma_fleet::expand::Expansion;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{AccountId, FleetName, ObjectKey, Place};
 use enigma_fleet::ownership::own;
+use enigma_fleet::reach as core;
 use enigma_reconcile::generation;
 use enigma_reconcile::observe::{Scope, observe};
 use enigma_reconcile::pacing::Pacer;
@@ -89,23 +90,19 @@ impl MirrorFleet {
         }
     }
 
-    /// AWS, home, and every place that the provider block means. What exists must still be looked after where the organization cannot
-    /// be read, so that is a warning here, and then the places are those that the caller knows.
+    /// AWS, home, and what the provider block means. What exists must still be looked after where the organization cannot be read, so
+    /// that is a warning here, and then the places are those that the caller knows. `doing` is what fails without home.
     async fn within_reach(
         &self,
         doing: &str,
-    ) -> Result<(Arc<dyn Cloud>, Place, BTreeSet<Place>, Diagnostics), Diagnostics> {
-        match self.reach.territory(doing).await {
+    ) -> Result<(Arc<dyn Cloud>, Place, Option<core::Reach>, Diagnostics), Diagnostics> {
+        match self.reach.territory("Only the accounts that the state knows were looked at").await {
             Ok(Territory { cloud, reach }) => {
-                Ok((cloud, reach.home().clone(), reach.places(), Diagnostics::new()))
+                Ok((cloud, reach.home().clone(), Some(reach), Diagnostics::new()))
             }
             Err(why) => {
                 let (cloud, home) = self.reach.home(doing).await?;
-                let warning = Diagnostic::warning(
-                    why.summary,
-                    format!("{}\n\nOnly the accounts that the state knows were looked at.", why.detail),
-                );
-                Ok((cloud, home, BTreeSet::new(), warning.into()))
+                Ok((cloud, home, None, Diagnostic::warning(why.summary, why.detail).into()))
             }
         }
     }
@@ -277,7 +274,8 @@ impl Resource for MirrorFleet {
         }
         let fleet = name(&request.state)?;
         let before = Computed::take(&mut request.state)?;
-        let (cloud, home, mut places, mut told) = self.within_reach("The fleet was not refreshed").await?;
+        let (cloud, home, reach, mut told) = self.within_reach("The fleet was not refreshed").await?;
+        let mut places = reach.as_ref().map(core::Reach::places).unwrap_or_default();
         let meant = places.clone();
         places.extend(looking::places_of(&before, &home));
         let remembered = Memory::read(&request.private);
@@ -294,7 +292,11 @@ impl Resource for MirrorFleet {
         };
         let (computed, drift) = reading::refresh(&before, &request.state, &seen);
         told.extend(drift);
-        told.extend(unread::kept(&inventory.unread, &looking::holding(&before)));
+        let name = |account: &AccountId| match &reach {
+            Some(reach) => reach.name_of_account(account),
+            None => account.to_string(),
+        };
+        told.extend(unread::kept(&inventory.unread, &looking::holding(&before), name));
         if owned.is_empty()
             && inventory.unread.is_empty()
             && computed.rows().is_empty()
@@ -385,7 +387,8 @@ impl Resource for MirrorFleet {
     ) -> Result<NewState<Dynamic>, Diagnostics> {
         let fleet = name(&request.prior)?;
         let before = Computed::take(&mut request.prior)?;
-        let (cloud, home, reached, mut told) = self.within_reach("The fleet was not destroyed").await?;
+        let (cloud, home, reach, mut told) = self.within_reach("The fleet was not destroyed").await?;
+        let reached = reach.as_ref().map(core::Reach::places).unwrap_or_default();
         let forgotten = forgetting::accounts(&request.prior)?.unwrap_or_default();
         let occasion = Occasion::Destroy {
             known: &looking::places_of(&before, &home),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use enigma_fleet::expand::{DesiredSession, Expansion, Facts, Prior, PriorSession, PriorState, expand};
+use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
 use enigma_fleet::ids::{ObjectKey, Place};
 use enigma_fleet::ownership::Known;
@@ -129,7 +130,13 @@ pub(super) fn decide(
     let sessions = known.sessions.values().filter_map(|session| session.session.clone()).collect();
     let facts = observation.facts(&spec, question.home, &Known { sessions, ..Known::default() });
     let expansion = expand(&spec, question.home, &observation.members, &known, &facts);
-    let mut findings: Diagnostics = expansion.findings.iter().map(diagnostics::finding).collect();
+    // The data source tells of the places that it could not read, in the same plan, and that sessions there stay.
+    let is_told = |kind: &FindingKind| {
+        matches!(kind, FindingKind::SessionsKept { places, .. }
+            if places.iter().all(|place| observation.unread.contains_key(place)))
+    };
+    let findings = expansion.findings.iter().filter(|finding| !is_told(&finding.kind));
+    let mut findings: Diagnostics = findings.map(diagnostics::finding).collect();
     findings.extend(forgetting);
     if findings.has_errors() {
         return Err(findings);

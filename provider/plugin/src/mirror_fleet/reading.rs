@@ -358,7 +358,8 @@ impl Told {
         tell(
             self.deleted,
             "Sessions deleted by someone",
-            "These were deleted outside of Terraform although their interfaces still exist. The plan makes them again with the same number and VNI:",
+            "These were deleted outside of Terraform although their interfaces still exist. The plan makes them again, with the same number and \
+             VNI where nobody else has them by now:",
         );
         tell(
             self.changed,

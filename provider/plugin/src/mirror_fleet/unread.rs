@@ -8,7 +8,14 @@ use enigma_tfplugin::{Diagnostic, Diagnostics};
 use super::apart::Apart;
 
 /// Of a refresh: what the state has is kept; it has something in the places of `holding`.
-pub(super) fn kept(unread: &BTreeMap<Place, String>, holding: &BTreeSet<Place>) -> Diagnostics {
+///
+/// `name` is how people call an account. The data source tells of the same account in the same plan: with the same summary, which
+/// Terraform shows once.
+pub(super) fn kept(
+    unread: &BTreeMap<Place, String>,
+    holding: &BTreeSet<Place>,
+    name: impl Fn(&AccountId) -> String,
+) -> Diagnostics {
     accounts(unread)
         .map(|(account, why)| {
             let holds = unread.keys().any(|place| place.account == *account && holding.contains(place));
@@ -18,7 +25,10 @@ pub(super) fn kept(unread: &BTreeMap<Place, String>, holding: &BTreeSet<Place>) 
             } else {
                 "The state knows nothing of the fleet there."
             };
-            Diagnostic::warning(format!("Account {account} could not be read"), format!("{what}\n{why}"))
+            Diagnostic::warning(
+                format!("Account {} could not be read", name(account)),
+                format!("{what}\n{why}"),
+            )
         })
         .collect()
 }
@@ -87,11 +97,15 @@ mod tests {
             (place("333333333333", "us-east-1"), "no reply".to_owned()),
         ]);
         let holding = BTreeSet::from([place("222222222222", "us-west-2")]);
-        let told = kept(&unread, &holding);
+        let name = |account: &AccountId| match account.as_str() {
+            "222222222222" => format!("payments ({account})"),
+            _ => account.to_string(),
+        };
+        let told = kept(&unread, &holding, name);
         let summaries: Vec<&str> = told.iter().map(|d| d.summary.as_str()).collect();
         assert_eq!(
             summaries,
-            ["Account 222222222222 could not be read", "Account 333333333333 could not be read"]
+            ["Account payments (222222222222) could not be read", "Account 333333333333 could not be read"]
         );
         let first = &told.iter().next().unwrap().detail;
         assert!(first.contains("us-east-1, us-west-2") && first.contains("cannot be assumed"), "{first}");

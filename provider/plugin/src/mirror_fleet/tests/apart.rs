@@ -153,7 +153,7 @@ async fn a_place_where_a_drift_cannot_be_explained_is_unread_and_the_others_are_
     assert!(!told.has_errors(), "{told:?}");
     assert_eq!(
         said(&told, "could not be"),
-        [(Severity::Warning, format!("Account {PAYMENTS} could not be read"))]
+        [(Severity::Warning, format!("Account payments ({PAYMENTS}) could not be read"))]
     );
     assert_eq!(lab.rows(), before, "kept until somebody can say why");
     lab.aws.heal();

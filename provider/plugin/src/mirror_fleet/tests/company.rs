@@ -139,10 +139,14 @@ async fn a_role_that_stops_working_keeps_its_sessions_and_stops_nobody_else() {
         lab.aws.deny(&place("222222222222", region));
     }
     let told = lab.refresh().await;
-    expect(&told, Severity::Warning, "Account 222222222222 could not be read", "none of them is removed");
+    let lost_role = "Account payments (222222222222) could not be read";
+    expect(&told, Severity::Warning, lost_role, "none of them is removed");
     assert_eq!(told.len(), 1, "once for both Regions: {told:?}");
     assert_eq!(lab.rows(), before);
-    assert!(lab.plan(&company_fleet()).await.unwrap().is_empty(), "no role, no change");
+    // The data source says the same of it, and the plan nothing more.
+    let plan = lab.plan(&company_fleet()).await.unwrap();
+    assert!(plan.is_empty(), "no role, no change");
+    assert_eq!(plan.told, Diagnostics::new(), "told once");
 
     // The others go on, also with something to do.
     lab.aws.launch(&home(), "m5.large", &Tags::new());

@@ -1,7 +1,8 @@
 //! The whole resource killed at every call of create, update and destroy, on both sides of the call's effect, with the state lost
-//! (the process died) and with it stored (only the network died); then Terraform's sequence again.
+//! (the process died) and with it stored (only the network died), and told to stop at every call; then Terraform's sequence again.
 
 use enigma_reconcile::memory::When;
+use enigma_tfplugin::CancellationToken;
 use serde_json::{Value as Json, json};
 
 use super::company::{COMPANY, accounts, company, company_fleet, without};
@@ -101,13 +102,24 @@ async fn ready(step: Step) -> (Lab, Json) {
     (lab, arguments)
 }
 
-/// Carries the step out, with a kill at that call if any.
-async fn attempt(lab: &mut Lab, step: Step, arguments: &Json, kill: Option<(usize, When)>, answer: Answer) {
+/// What happens at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blow {
+    /// Nothing gets through any more.
+    Kill(When),
+    /// Terraform passes Ctrl-C on while the call is under way.
+    Stop,
+}
+
+/// Carries the step out, with a blow at that call if any.
+async fn attempt(lab: &mut Lab, step: Step, arguments: &Json, blow: Option<(usize, Blow)>, answer: Answer) {
     drop(lab.refresh().await);
     let reviewed = if step.is_destroy() { None } else { Some(lab.plan(arguments).await.unwrap()) };
     lab.aws.forget_calls();
-    if let Some((index, when)) = kill {
-        lab.aws.kill_at(index, when);
+    match blow {
+        Some((index, Blow::Kill(when))) => lab.aws.kill_at(index, when),
+        Some((index, Blow::Stop)) => lab.aws.cancel_at(index, lab.stop.clone()),
+        None => {}
     }
     let (stored, _) = match &reviewed {
         Some(reviewed) => lab.carry_out(reviewed).await,
@@ -127,7 +139,7 @@ async fn sweep(step: Step, answer: Answer) -> Tally {
         for when in [When::Before, When::After] {
             let (mut lab, arguments) = ready(step).await;
             let strangers = lab.strangers();
-            attempt(&mut lab, step, &arguments, Some((index, when)), answer).await;
+            attempt(&mut lab, step, &arguments, Some((index, Blow::Kill(when))), answer).await;
             lab.aws.heal();
             tally.kills += 1;
             let at = format!(
@@ -157,6 +169,37 @@ async fn sweep(step: Step, answer: Answer) -> Tally {
         }
     }
     tally
+}
+
+/// Told to stop at every call: the state tells the world at once, and the next apply finishes.
+async fn interrupt(step: Step) {
+    let (mut lab, arguments) = ready(step).await;
+    attempt(&mut lab, step, &arguments, None, Answer::Stored).await;
+    let calls = lab.aws.journal().len();
+    assert!(calls >= 5, "only {calls} calls: the sweep would prove little");
+    let mut unfinished = 0;
+    for index in 0..calls {
+        let (mut lab, arguments) = ready(step).await;
+        let strangers = lab.strangers();
+        attempt(&mut lab, step, &arguments, Some((index, Blow::Stop)), Answer::Stored).await;
+        println!("{step:?} told to stop at call {index} of {calls}");
+        assert!(lab.stop.is_cancelled(), "{step:?}: call {index} was made");
+        lab.expect_state_tells_the_world();
+        assert!(lab.aws.journal().len() <= calls, "{step:?} at {index}: a stop asks for nothing more");
+        unfinished += usize::from(lab.aws.journal().len() < calls);
+        lab.aws.heal();
+        lab.stop = CancellationToken::new();
+        if step.is_destroy() {
+            let told = lab.destroy().await;
+            assert!(!told.has_errors() && lab.stored.is_none(), "{step:?} at {index}: {told:?}");
+            lab.expect_nothing_left();
+        } else {
+            lab.settle(&arguments).await;
+        }
+        assert_eq!(lab.strangers(), strangers, "{step:?} at {index}: strangers are untouched");
+    }
+    println!("{step:?}: {calls} stops, {unfinished} of them left something to the next apply");
+    assert!(unfinished * 2 > calls, "{step:?}: only {unfinished} of {calls} stops stopped anything");
 }
 
 async fn report(step: Step) -> [Tally; 2] {
@@ -201,6 +244,20 @@ async fn a_change_of_filters_killed_at_every_call_converges() {
 #[tokio::test(start_paused = true)]
 async fn a_destroy_killed_at_every_call_converges() {
     assert!(report(Step::Destroy).await.iter().all(|tally| tally.imported == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_told_to_stop_at_any_call_tells_the_truth_and_goes_on_with_the_next_apply() {
+    for step in [Step::Create, Step::Add, Step::Remove, Step::Retarget, Step::Refilter, Step::Destroy] {
+        interrupt(step).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_told_to_stop_at_any_call_tells_the_truth_and_goes_on_with_the_next_apply() {
+    for step in [Step::Found, Step::Leave, Step::Dissolve] {
+        interrupt(step).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
