@@ -35,6 +35,44 @@ fn every_target_survives_its_seeds_cut_and_bent() {
     }
 }
 
+/// Lengths to which a capture file of `len` bytes is cut: each in the headers, which all captures of a kind share; from
+/// there on to where frames are, each in its turn from capture to capture; and some far behind.
+fn cuts(len: usize, turn: usize) -> impl Iterator<Item = usize> {
+    const HEADERS: usize = 256;
+    const NEAR: usize = 2 << 10;
+    const FAR: usize = 64 << 10;
+    // A prime: with as many captures every length is met several times.
+    let near = (HEADERS + turn % 13..NEAR.min(len)).step_by(13);
+    let far = (NEAR + turn..FAR.min(len)).step_by(FAR / 2);
+    (0..HEADERS.min(len)).chain(near).chain(far)
+}
+
+#[test]
+fn captures_of_others_may_end_anywhere() {
+    let folder = enigma_test_support::shared().map(|shared| shared.join("pcaps"));
+    let Some(facts) = folder.as_ref().and_then(|folder| std::fs::read(folder.join("facts.jsonl")).ok())
+    else {
+        return enigma_test_support::skip::skip("no captures: ENIGMA_SHARED names no folder that has pcaps/");
+    };
+    let folder = folder.unwrap_or_default();
+    let (mut files, mut cut) = (0, 0);
+    let mut met = vec![false; 2 << 10];
+    for (turn, fact) in String::from_utf8_lossy(&facts).lines().enumerate() {
+        let fact: serde_json::Value = serde_json::from_str(fact).expect("facts are JSON");
+        let capture = read(&folder.join(fact["file"].as_str().expect("a file name")));
+        for len in cuts(capture.len(), turn) {
+            enigma_collector::untrusted::capture(&capture[..len]);
+            cut += 1;
+            if let Some(met) = met.get_mut(len) {
+                *met = true;
+            }
+        }
+        files += 1;
+    }
+    println!("{files} captures, cut to {cut} lengths");
+    assert!(files > 700 && met.iter().all(|met| *met), "{files} files, every length up to 2 KiB");
+}
+
 #[test]
 fn every_target_survives_what_fuzzing_found() {
     for (name, target) in targets::ALL {
