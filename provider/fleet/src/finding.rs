@@ -109,8 +109,9 @@ pub enum FindingKind {
     NothingSelected,
     /// Session numbers up to AWS's largest are taken on these sources.
     NumbersExhausted { sources: Sources },
-    /// An object of the fleet stays because sessions of others use it.
-    ObjectInUseByOthers { object: String },
+    /// An object of the fleet stays because sessions of others use it, or those of the fleet itself in places that could not be read,
+    /// which are named if nobody else does.
+    ObjectInUseByOthers { object: String, unread: Vec<Place> },
     /// Two rules of equal priority match the same interfaces with different outcomes.
     OverlappingRules { rules: (Label, Label), priority: u32, sources: Sources },
     /// Packet lengths too large for a Network Load Balancer.
@@ -140,8 +141,9 @@ pub enum FindingKind {
     RuleWithoutCondition { rule: Label, excludes: bool },
     /// A rule decided about no interface.
     RuleDecidesNothing { rule: Label },
-    /// A resource share of the fleet stays wider than the fleet needs it, because others use it or put something into it.
-    ShareInUseByOthers { share: ShareArn, what: Vec<String> },
+    /// A resource share of the fleet stays wider than the fleet needs it, because others use it or put something into it. Places
+    /// as above.
+    ShareInUseByOthers { share: ShareArn, what: Vec<String>, unread: Vec<Place> },
     /// Sessions of nobody become the fleet's: all of them, since each is another's work.
     SessionsAdopted { sessions: Vec<(MemberKey, SessionId)> },
     /// Another fleet has sessions on the same sources.

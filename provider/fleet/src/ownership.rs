@@ -64,6 +64,8 @@ pub struct Owned {
     pub targets_of_strangers: BTreeSet<TargetId>,
     /// Filters used by sessions of others.
     pub filters_of_strangers: BTreeSet<FilterId>,
+    /// Sessions among the strangers that the state knows as the fleet's. Their own account, which alone shows tags, was not read.
+    pub out_of_sight: BTreeSet<SessionId>,
     /// Where every target in sight sends, strangers' too.
     pub destinations: BTreeMap<TargetId, Destination>,
 }
@@ -184,6 +186,23 @@ impl Owned {
         self.filters_of_strangers = left().map(|session| session.filter.clone()).collect();
     }
 
+    /// The places of the sessions of others that need something, where all of them are the fleet's own out of sight; none where one is
+    /// a stranger's.
+    pub(crate) fn needed_out_of_sight(&self, needs: impl Fn(&MirrorSession) -> bool) -> Vec<Place> {
+        let mut places: Vec<Place> = Vec::new();
+        for (key, list) in &self.strangers {
+            for session in list.iter().filter(|one| needs(one)) {
+                if !self.out_of_sight.contains(&session.id) {
+                    return Vec::new();
+                }
+                if places.last() != Some(&key.place) {
+                    places.push(key.place.clone());
+                }
+            }
+        }
+        places
+    }
+
     /// The VNIs that strangers' sessions use anywhere in sight.
     #[must_use]
     pub fn stranger_vnis(&self) -> BTreeSet<u32> {
@@ -256,6 +275,9 @@ pub fn own_known(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>, kn
             if is_here && (is_ours(&session.tags) || is_lost(&session.tags, is_known)) {
                 owned.sessions.entry(key).or_default().push(session.clone());
             } else if !is_ours(&session.tags) {
+                if known.sessions.contains(&session.id) && !places.contains_key(&key.place) {
+                    owned.out_of_sight.insert(session.id.clone());
+                }
                 let held = owned.strangers.entry(key).or_default();
                 match held.iter_mut().find(|known| known.id == session.id) {
                     // Only its own account shows its tags.

@@ -12,8 +12,9 @@ use enigma_fleet::drift::refresh;
 use enigma_fleet::expand::{Expansion, Facts, Prior, expand};
 use enigma_fleet::finding::FindingKind;
 use enigma_fleet::given::Given;
-use enigma_fleet::ids::Place;
+use enigma_fleet::ids::{Place, SessionId};
 use enigma_fleet::inventory::AssociationStatus;
+use enigma_fleet::ownership::{Known, own_known};
 use enigma_fleet::plan::{Plan, Stage, Wave};
 use enigma_fleet::selection::SkipReason;
 use enigma_fleet::spec::{FleetSpec, RawFleet, RawSafety, RawTarget, parse};
@@ -386,4 +387,31 @@ fn sessions_of_an_account_that_cannot_be_read_are_no_strangers_and_keep_their_sh
     assert_eq!(wanted.shares[&home()].accounts, [here()[1].account.clone()].into());
     let plan = diff(&wanted, &owned, &Circumstances::default());
     assert!(plan.is_empty(), "{plan:#?}");
+}
+
+#[test]
+fn what_sessions_of_the_fleet_out_of_sight_need_is_said_to_be_theirs() {
+    let mut company = company(&[(0, 1), (1, 2)]);
+    apply(&mut company, &spec());
+    let prior = refresh(&Prior::default(), &company.owned(&spec()), &BTreeSet::new()).prior;
+    let mut seen = company.seen();
+    seen.remove(&here()[1]);
+    let sessions = prior.sessions.values().filter_map(|one| one.session.clone()).collect();
+    let nothing = Expansion::nothing(spec().name);
+    let told = |sessions: BTreeSet<SessionId>| {
+        let known = Known { sessions, ..Known::default() };
+        let owned = own_known(&spec().name, &seen, &known);
+        let destroy = diff(&nothing, &owned, &Circumstances::default());
+        destroy.findings.iter().map(|finding| finding.detail()).collect::<Vec<_>>()
+    };
+    let ours = told(sessions);
+    assert_eq!(ours.len(), 2, "the target and its share: {ours:?}");
+    for words in &ours {
+        assert!(
+            words.contains("of this fleet") && words.contains("could not be read (222222222222/eu-west-1)")
+        );
+    }
+    // Nobody remembers them: then nobody can tell them from a stranger's.
+    let strange = told(BTreeSet::new());
+    assert!(strange.iter().all(|words| words.contains("do not belong to this fleet")), "{strange:?}");
 }

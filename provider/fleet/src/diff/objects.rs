@@ -157,7 +157,8 @@ impl<'a> Draft<'a> {
                 continue;
             }
             if owned.filters_of_strangers.contains(&filter.id) {
-                self.stays(format!("filter {key} ({})", filter.id));
+                let unread = owned.needed_out_of_sight(|session| session.filter == filter.id);
+                self.stays(format!("filter {key} ({})", filter.id), unread);
                 continue;
             }
             // AWS does not say whether a filter goes with its rules, so rules go first; both in one lane.
@@ -182,15 +183,16 @@ impl<'a> Draft<'a> {
                 continue;
             }
             if owned.targets_of_strangers.contains(&target.id) {
-                self.stays(format!("target {key} ({})", target.id));
+                let unread = owned.needed_out_of_sight(|session| session.target == target.id);
+                self.stays(format!("target {key} ({})", target.id), unread);
                 continue;
             }
             self.push(Stage::UnusedTargets, Action::DeleteTarget { key, id: target.id.clone() });
         }
     }
 
-    fn stays(&mut self, object: String) {
-        let kind = FindingKind::ObjectInUseByOthers { object };
+    fn stays(&mut self, object: String, unread: Vec<Place>) {
+        let kind = FindingKind::ObjectInUseByOthers { object, unread };
         self.findings.push(Finding::at(Path::root(), kind));
     }
 }

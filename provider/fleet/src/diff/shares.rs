@@ -153,6 +153,7 @@ impl<'a> Draft<'a> {
         let in_effect =
             |status: AssociationStatus| status.is_held() || status == AssociationStatus::Suspended;
         let mut stays: Vec<String> = share.other_resources.clone();
+        let mut is_others_work = !stays.is_empty();
         let mut targets = BTreeSet::new();
         for id in share.targets.iter().filter(|(_, status)| in_effect(**status)).map(|(id, _)| id) {
             if needed.contains(id) || (wanted.is_some() && self.used_targets.contains(id)) {
@@ -160,6 +161,7 @@ impl<'a> Draft<'a> {
             }
             // What is not in sight is gone; what is in sight and not ours was put there by someone.
             let is_strange = owned.destinations.contains_key(id) && !self.is_ours(id, owned);
+            is_others_work |= is_strange;
             if is_strange || used.targets.contains(id) {
                 stays.push(id.to_string());
             } else {
@@ -188,7 +190,12 @@ impl<'a> Draft<'a> {
         let forbidding = forbids.then(|| allow_external(place, share, false));
         let (place, arn) = (place.clone(), share.arn.clone());
         if !stays.is_empty() {
-            let kind = FindingKind::ShareInUseByOthers { share: arn.clone(), what: stays.clone() };
+            let unread = if is_others_work {
+                Vec::new()
+            } else {
+                owned.needed_out_of_sight(|session| share.targets.contains_key(&session.target))
+            };
+            let kind = FindingKind::ShareInUseByOthers { share: arn.clone(), what: stays.clone(), unread };
             self.findings.push(Finding::at(Path::root(), kind));
         }
         if wanted.is_none() && stays.is_empty() {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::finding::{FindingKind, Sources};
-use crate::ids::{AccountId, Label, VpcId};
+use crate::ids::{AccountId, Label, Place, VpcId};
 use crate::inventory::Direction;
 use crate::problem::did_you_mean;
 use crate::quota::{IPV6_PACKET_LENGTH, NLB_PACKET_LENGTH};
@@ -182,11 +182,15 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
             format!("No session number is left on {}", interfaces(sources)),
             format!("Every number from session.number upwards is taken: {}. Write a lower session.number.", list(sources)),
         ),
-        Kind::ObjectInUseByOthers { object } => (
+        Kind::ObjectInUseByOthers { object, unread } => (
             format!("{object} stays"),
-            "Sessions that do not belong to this fleet use it, and removing it would break them. Move or remove those, then \
-             apply again."
-                .to_owned(),
+            if unread.is_empty() {
+                "Sessions that do not belong to this fleet use it, and removing it would break them. Move or remove those, then \
+                 apply again."
+                    .to_owned()
+            } else {
+                out_of_sight("use", unread, "")
+            },
         ),
         Kind::OverlappingRules { rules: (winner, other), priority, sources } => (
             format!("Rules {winner} and {other} disagree about {}", interfaces(sources)),
@@ -303,13 +307,17 @@ pub(super) fn of(kind: &FindingKind) -> (String, String) {
                 sessions.iter().map(|(key, id)| format!("{id} of {key}")).collect::<Vec<_>>().join(", ")
             ),
         ),
-        Kind::ShareInUseByOthers { share, what } => (
+        Kind::ShareInUseByOthers { share, what, unread } => (
             format!("Resource share {share} keeps more than the fleet needs"),
-            format!(
-                "Sessions that do not belong to this fleet need it, or others put it there, so it stays: {}. Move or remove those, \
-                 then apply again.",
-                join(what)
-            ),
+            if unread.is_empty() {
+                format!(
+                    "Sessions that do not belong to this fleet need it, or others put it there, so it stays: {}. Move or remove those, \
+                     then apply again.",
+                    join(what)
+                )
+            } else {
+                out_of_sight("need", unread, &format!(", so this stays: {}", join(what)))
+            },
         ),
         Kind::SourcesOfAnotherFleet { fleet, sources } => (
             format!("Fleet {fleet} has sessions on {} too", interfaces(sources)),
@@ -531,4 +539,13 @@ fn labels(labels: &[Label]) -> String {
 
 fn named(rules: &[Label]) -> String {
     if rules.len() == 1 { format!("Rule {} names", rules[0]) } else { format!("Rules {} name", join(rules)) }
+}
+
+/// What sessions of the fleet itself hold, in places that could not be read.
+fn out_of_sight(verb: &str, unread: &[Place], stays: &str) -> String {
+    format!(
+        "Sessions of this fleet {verb} it in an account that could not be read ({}){stays}. Make that account readable, or delete those \
+         sessions there, then apply or destroy again.",
+        join(unread)
+    )
 }
