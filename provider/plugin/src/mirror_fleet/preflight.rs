@@ -68,7 +68,10 @@ pub(super) async fn look(
     let unanswered = asked.unanswered.iter().map(|error| {
         Diagnostic::warning(
             "Not everything could be checked before the apply",
-            format!("Whether something is wrong there shows in the apply: {error}."),
+            format!(
+                "{error}. A permission that is missing shows in the apply. Whether packets arrive at a load balancer does not: AWS sends \
+                 them there without a word, whether or not anything listens."
+            ),
         )
     });
     let held_back = diagnostics::held_back(&ready.plan, true);

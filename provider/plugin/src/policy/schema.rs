@@ -50,7 +50,13 @@ pub(super) fn schema() -> Schema {
                  turned on. Unset: `false`.",
             ),
         )
-        .attribute("check_load_balancers", flag("Whether plans and `enigma_mirror_target` look at load balancers. Unset: `true`."))
+        .attribute(
+            "check_load_balancers",
+            flag(
+                "Whether plans and `enigma_mirror_target` may look at load balancers. Unset: `true`. With `false` each plan that changes a \
+                 fleet with load balancers warns that it could not look.",
+            ),
+        )
         .attribute("adopt", flag("Whether sessions of nobody are taken over (`safety.adopt`). Unset: `false`."))
         .attribute(
             "member_targets",
