@@ -523,3 +523,24 @@ fn stranger(company: &Company, place: (&str, &str), interface: &str) -> Result<S
     )?;
     text(made, "trafficMirrorSessionId")
 }
+
+#[test]
+fn a_person_who_watches_sees_how_far_an_apply_is() {
+    versions(|terraform| {
+        let mut company = Company::new(terraform, scale(), |_| {})?;
+        let scratch = tempfile::tempdir()?;
+        let file = scratch.path().join("fleet.json");
+        company.workspace.env("ENIGMA_PROGRESS", &file);
+        company.write(&company.organization(), RULES, &company.targets())?;
+        company.workspace.apply()?.ok()?;
+        let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+        let report =
+            told.as_object().and_then(|fleets| fleets.values().next()).context("an entry for the fleet")?;
+        ensure!(report["is_finished"] == true && report["not_done"] == 0, "{told:#}");
+        ensure!(report["total"].as_u64() > Some(8) && report["done"] == report["total"], "{told:#}");
+        for place in company.walk()?.keys() {
+            ensure!(report["places"][place]["total"].as_u64() > Some(0), "{place}: {told:#}");
+        }
+        Ok(())
+    });
+}
