@@ -33,6 +33,12 @@ pub struct Belongings {
     pub sessions: Vec<Item>,
 }
 
+fn workspace(terraform: &Path) -> Result<Workspace> {
+    let mut workspace = Workspace::new(terraform)?;
+    workspace.override_provider("enigma/enigma", &provider()?)?;
+    Ok(workspace)
+}
+
 impl Company {
     /// A company of that size, with `edit` done to its world before it starts.
     ///
@@ -42,9 +48,15 @@ impl Company {
         let mut world = scale.world();
         edit(&mut world);
         let sim = Sim::start_with(&world, Options::default())?;
-        let mut workspace = Workspace::new(terraform)?;
-        workspace.override_provider("enigma/enigma", &provider()?)?;
-        Ok(Self { sim, workspace, scale })
+        Ok(Self { sim, workspace: workspace(terraform)?, scale })
+    }
+
+    /// The same company before another Terraform, with an empty workspace.
+    ///
+    /// # Errors
+    /// A tool is missing.
+    pub fn before(self, terraform: &Path) -> Result<Self> {
+        Ok(Self { workspace: workspace(terraform)?, ..self })
     }
 
     /// `organization = {...}`: every account of the members' unit, in all Regions.
@@ -276,7 +288,8 @@ provider "enigma" {{
                 .flat_map(|place| place.targets.iter().filter(ours))
                 .map(|target| {
                     format!(
-                        "arn:aws:ec2:{region}:{}:traffic-mirror-target/{}",
+                        "arn:{}:ec2:{region}:{}:traffic-mirror-target/{}",
+                        if region.starts_with("us-gov-") { "aws-us-gov" } else { "aws" },
                         Scale::HOME,
                         target["trafficMirrorTargetId"]
                     )

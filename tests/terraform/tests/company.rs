@@ -297,3 +297,28 @@ fn interfaces_in_a_shared_subnet_are_mirrored_once_by_whoever_is_there_to_do_it(
         company.expect_nothing()
     });
 }
+
+#[test]
+fn a_company_of_another_partition_is_like_any_other() {
+    versions(|terraform| {
+        let here = |text: &str| text.replace("arn:aws:", "arn:aws-us-gov:");
+        let scale = Scale { members: 2, regions: vec!["us-gov-west-1".to_owned()], ..Scale::default() };
+        let company = Company::new(terraform, scale, |world| {
+            "aws-us-gov".clone_into(&mut world.partition);
+            for balancer in &mut world.load_balancers {
+                balancer.arn = balancer.arn.as_deref().map(here);
+            }
+        })?;
+        company.write(&company.organization(), RULES, &here(&company.targets()))?;
+        company.workspace.apply()?.ok()?;
+        ensure!(company.sessions()?.len() == 4, "{:?}", company.sessions()?);
+        company.expect_state_is_world()?;
+        company.workspace.expect_no_changes()?;
+        let stray =
+            |call: &enigma_aws_sim::Call| call.parameters.values().any(|value| value.contains("arn:aws:"));
+        let strays: Vec<_> = company.sim.journal().into_iter().filter(stray).collect();
+        ensure!(strays.is_empty(), "ARNs of another partition: {strays:?}");
+        company.workspace.destroy()?.ok()?;
+        company.expect_nothing()
+    });
+}

@@ -69,7 +69,7 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
         id: before.id.clone(),
         shares: Value::Known(shares),
         tags_all: before.tags_all.clone(),
-        coverage: before.coverage,
+        coverage: coverage(before, &rows),
         estimated_monthly_cost_usd: cost::monthly(inputs, rows.len()),
         directory_json: Value::Known(directory::json(seen.fleet, &rows, &whereabouts(before, seen))),
         spec_json: convert::description(seen.fleet, inputs),
@@ -103,6 +103,14 @@ pub(super) fn refresh(before: &Computed, inputs: &Dynamic, seen: &Seen<'_>) -> (
     }
     told.objects(before, &after, &seen.memory.unfinished_filters);
     (after, told.diagnostics())
+}
+
+/// Sessions that are still to be made mirror nothing. Who is a member was last known to the plan that stored the count.
+fn coverage(before: &Computed, rows: &Rows) -> Value<Coverage> {
+    let Value::Known(known) = before.coverage else { return before.coverage };
+    let without = usize::try_from(known.matched).unwrap_or(0).saturating_sub(before.rows().len());
+    let promised = rows.values().filter(|row| row.is_promised()).count();
+    Value::Known(Coverage::of(rows.len() - promised, without + promised))
 }
 
 /// A session may send to a target of the fleet that could not be read. It is the one that it was if its id is.

@@ -77,7 +77,7 @@ pub(super) fn schema() -> Schema {
         ]))
         .computed()
         .description(
-            "How many of the members are mirrored: `matched` = `mirrored` + `skipped`, and `percent`, rounded down. Like the summary it changes only when something else does; the data source's counts are those of each plan.",
+            "How many of the members are mirrored: `matched` = `mirrored` + `skipped`, and `percent`, rounded down. Like the summary it changes only when something else does, but for a refresh after an apply that did not finish, which counts what is pending as skipped; the data source's counts are those of each plan.",
         ),
     )
     .attribute(

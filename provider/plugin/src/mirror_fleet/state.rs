@@ -54,9 +54,9 @@ pub(super) type Rows = BTreeMap<String, Row>;
 pub(super) struct Coverage {
     /// Members, and sessions kept in places that could not be read.
     pub(super) matched: i64,
-    /// Those with a session, or with one promised.
+    /// Those with a session. In a plan also those that get one; the next refresh counts those that got none out.
     pub(super) mirrored: i64,
-    /// Those that get none.
+    /// Those without.
     pub(super) skipped: i64,
     /// `mirrored` of `matched`, rounded down, so that 100 means all; 100 of nobody.
     pub(super) percent: i64,

@@ -235,6 +235,12 @@ impl Lab {
         match self.provider().read(&self.context(), request).await {
             Ok(new) => {
                 self.stored = new.state.map(|value| self.store(value, new.private, stored.private));
+                if let Some(computed) = self.stored.as_ref().map(Stored::computed) {
+                    let mirrored = computed.rows().values().filter(|row| !row.is_promised()).count();
+                    let coverage = computed.coverage.known().unwrap();
+                    assert_eq!(coverage.mirrored, i64::try_from(mirrored).unwrap(), "{coverage:?}");
+                    assert_eq!(coverage.matched, coverage.mirrored + coverage.skipped, "{coverage:?}");
+                }
                 new.diagnostics
             }
             Err(why) => why,

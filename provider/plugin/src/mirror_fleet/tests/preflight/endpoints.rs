@@ -5,7 +5,7 @@ use enigma_tfplugin::Severity::Warning;
 use serde_json::{Value as Json, json};
 
 use super::{Case, Telling, company, fleet, home, quiet, to};
-use crate::mirror_fleet::tests::company::{COMPANY, accounts};
+use crate::mirror_fleet::tests::company::{COMPANY, accounts, place};
 use crate::mirror_fleet::tests::lab::Lab;
 
 const ENDPOINT: &str = "vpce-0123456789abcdef0";
@@ -38,6 +38,7 @@ pub(super) fn case(kind: &str) -> Option<Case> {
             let target = json!({ "gateway_load_balancer_endpoint_id": ENDPOINT, "account": "333333333333" });
             let words = &["account 111111111111", "an endpoint with its account"];
             let lab = Lab { terms: accounts(&COMPANY), ..quiet() };
+            lab.aws.add_gateway_endpoint(&place("333333333333", "us-east-1"), ENDPOINT);
             case(lab, to(&target), &[(Warning, "targets", words)])
         }
         "EndpointAcrossVpcs" => {
