@@ -125,8 +125,8 @@ impl Run {
         self.paced_by_answers(here, "AssociateResourceShare", true, call).await
     }
 
-    /// Takes parts out of a share, as many as one call takes. RAM refuses the whole call where one of them, or the share, is gone already: then those that are left
-    /// are taken out by a second one.
+    /// Takes parts out of a share, as many as one call takes. RAM refuses the whole call where one of them, or the share, is gone
+    /// already: then those that are left are taken out by a second one.
     async fn take_out(
         &self,
         here: &Place,
