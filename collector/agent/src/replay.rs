@@ -2,6 +2,7 @@
 //! pipeline run on this thread, the writer on its own; the queue between them waits instead of dropping, because a
 //! file does not go away.
 
+use std::hash::Hasher as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -156,9 +157,9 @@ impl Feed<'_> {
 /// Of the first packet and its time. The same captures give the same records, identifiers included, however often they
 /// are replayed; other captures give others, so that records of many replays can lie in one index.
 fn uid_seed(first: &Frame<'_>) -> u64 {
-    // FNV-1a of 64 bits (draft-eastlake-fnv): stable from build to build, and what is made of the seed is mixed well.
-    let at = first.at.to_le_bytes();
-    at.iter().chain(first.data).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    // Stable from build to build, unlike the standard library's hashes; what is made of the seed is mixed well.
+    let mut hasher = fnv::FnvHasher::default();
+    hasher.write(&first.at.to_le_bytes());
+    hasher.write(first.data);
+    hasher.finish()
 }

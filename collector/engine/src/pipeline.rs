@@ -39,9 +39,9 @@ fn admitted(admission: Admission) -> (Vec<u32>, Option<LocalNets>) {
 /// Flows ended at most to make room for a vantage: a forged sender's have one each, a real one's are idle.
 const EVICTED_FOR_A_VANTAGE: usize = 4;
 
-/// Flows looked at in one call, if nobody says otherwise, because their time has come. It bounds what one call takes and makes: a hundred
-/// microseconds, and some 200 KB of records, between two batches of packets. A worker that is called ten times a second
-/// still ends five thousand flows in it; packets carry the work on too.
+/// Flows looked at in one call because their time has come, unless [`Pipeline::end_at_most`] says otherwise. It bounds
+/// what one call takes and makes: a hundred microseconds, and some 200 KB of records, between two batches of packets.
+/// Who calls ten times a second still ends five thousand flows in it; packets carry the work on too.
 const DUE_AT_ONCE: usize = 512;
 
 /// A UDP datagram as a socket receives it.
@@ -163,8 +163,9 @@ impl Pipeline {
         self.note(taken);
     }
 
-    /// Puts out the records of flows that are due by `now`, those of 512 flows at most ([`Self::end_at_most`]); says whether there are more.
-    /// Packets do this too; without packets nobody else. While there are more [`Self::next_deadline`] is in the past.
+    /// Puts out the records of flows that are due by `now`, those of 512 flows at most ([`Self::end_at_most`]); says whether
+    /// there are more. Packets do this too; without packets nobody else. While there are more [`Self::next_deadline`] is in
+    /// the past.
     pub fn advance(&mut self, now: Timestamp, out: &mut RecordBatch) -> bool {
         if now <= self.now && !self.table.is_behind(self.now) {
             return false;

@@ -129,8 +129,8 @@ impl Owned {
     }
 
     /// Targets by the labels they serve: one that sends where label `x` shall send is `x`'s, whatever its key tag says, unless another of
-    /// that place is tagged so already. A person who renames a label means the same target, and AWS lets an interface have no second one
-    /// (`InvalidNetworkInterface.InUse`), so making another instead could never succeed. The tags themselves stay, so that a plan sets them.
+    /// that place is tagged so already. A person who renames a label means the same target, its sessions need not move, and nobody knows
+    /// whether AWS lets an interface have a second one. The tags themselves stay, so that a plan sets them.
     pub fn relabel(&mut self, labels: &BTreeMap<&Destination, &Label>) {
         let wanted = |place: &Place, target: &MirrorTarget| {
             let label = (*labels.get(&target.destination)?).clone();

@@ -3,9 +3,8 @@
 //! The number of calls depends on how much there is (one per 1,000 objects of a kind), never on how many sessions a fleet has.
 //! A place that cannot be read completely is not read at all: half an account would look like a deletion. How long silence is borne is the
 //! adapter's to say; a Region whose EC2 gave one account no reply, and none to any other, is not asked for the accounts that were still
-//! waiting for their turn. Resource shares are looked for
-//! where targets may be shared from: in the home account, and only if there are other accounts. Knows nothing of what the
-//! inventory is for.
+//! waiting for their turn. Resource shares are looked for where targets may be shared from: in the home account, and only if there are
+//! other accounts. Knows nothing of what the inventory is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

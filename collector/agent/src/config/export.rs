@@ -22,7 +22,7 @@ static QUEUE: Key = Key {
     name: "queue",
     default: "256",
     allowed: "a whole number from 2 to 65536",
-    meaning: "Batches of up to 512 records that may wait for the writer. When it is full the oldest batch is dropped and its records are counted in `export_dropped`; the packet path never waits.",
+    meaning: "Batches of up to 512 records that may wait for the writer. While it is more than half full, flows that are over stay in the table instead of becoming records. When it is full the oldest batch is dropped and its records are counted in `export_dropped`; the packet path never waits.",
     reason: "131,072 records, which is 13 seconds of 10,000 new flows a second: a disk may pause that long and nothing is lost. About 40 MiB when full.",
 };
 

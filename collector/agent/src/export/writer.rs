@@ -147,8 +147,7 @@ impl Output {
         lines.clear();
         *records = 0;
         if let Err(error) = result {
-            let lost = self.stats.write_failed;
-            self.complain(lost, "records are not being written, and are counted as dropped", &error);
+            self.complain("records are not being written, and are counted as dropped", &error);
         }
         self.tick();
     }
@@ -157,17 +156,16 @@ impl Output {
         match self.destination.tick(SystemTime::now()) {
             Ok(rotated) => self.stats.rotated += rotated,
             Err(error) => self.complain(
-                self.stats.write_failed,
                 "a record file could not be rotated; records go on into the one that is there, and it is tried again",
                 &error,
             ),
         }
     }
 
-    fn complain(&mut self, lost: u64, what: &str, error: &WriteError) {
+    fn complain(&mut self, what: &str, error: &WriteError) {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_PAUSE) {
             self.complained = Some(Instant::now());
-            tracing::error!(lost, "{what}: {}", crate::report::chain(error));
+            tracing::error!(lost = self.stats.write_failed, "{what}: {}", crate::report::chain(error));
         }
     }
 }

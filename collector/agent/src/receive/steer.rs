@@ -6,7 +6,8 @@
 //!
 //! By addresses alone go fragments, heads too (only the head names the ports, and its tails must find it); tunnels whose
 //! source port is made of what is inside ([`tunnel::ONE_WAY_PORTS`]), and so differs by direction; and mirrored
-//! packets with IPv6 extension headers, which are not walked. What is not IP behind at most two VLAN tags goes by its Ethernet addresses.
+//! packets with IPv6 extension headers, which are not walked. What is not IP behind at most two VLAN tags goes by its
+//! Ethernet addresses.
 
 use enigma_wire::{geneve, tunnel};
 use libc::sock_filter as Instruction;

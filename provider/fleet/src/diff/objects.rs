@@ -42,8 +42,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// AWS lets an interface have one target, and none while it is a source (`InvalidNetworkInterface.InUse`). Sessions of the fleet
-    /// itself leave before.
+    /// AWS makes no target of a source (`InvalidNetworkInterface.InUse`), and documents nowhere that an interface may have two targets, so
+    /// neither is tried. Sessions of the fleet itself leave before.
     fn receiver_taken(&mut self, key: &ObjectKey, interface: &InterfaceId, owned: &Owned) {
         let at = Path::root().attr("targets").key(key.label.as_str()).attr("network_interface_id");
         let target = || key.label.clone();
