@@ -151,8 +151,8 @@ impl Record {
 
 /// Records made since the batch was last emptied, in the order they were made.
 ///
-/// Keep one per pipeline and empty it with [`RecordBatch::drain`], [`RecordBatch::replace`] or [`RecordBatch::take`]: its memory is
-/// reused. It grows by what one call puts out, which is bounded by the flows in the table.
+/// Keep one per pipeline and empty it with [`RecordBatch::drain`], [`RecordBatch::replace`] or [`RecordBatch::take`]:
+/// its memory is reused. It grows by what one call puts out, which is bounded by the flows in the table.
 #[derive(Clone, Debug, Default)]
 pub struct RecordBatch {
     records: Vec<Record>,

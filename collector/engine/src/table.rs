@@ -1,7 +1,9 @@
 //! All flows of a pipeline, within a fixed number: found by key, ordered by idleness, listed by due time.
 //!
-//! Flows live in slabs that never move, and what some of them have beside takes places there like flows; the index holds their numbers only. Two intrusive lists run through them: from the idlest to the busiest (what to evict) and per tick of the timer wheel (what is due). Both are
-//! kept lazily, so that a packet of a known flow touches nothing but the index and the flow itself.
+//! Flows live in slabs that never move, and what some of them have beside takes places there like flows; the index
+//! holds their numbers only. Two intrusive lists run through them: from the idlest to the busiest (what to evict) and
+//! per tick of the timer wheel (what is due). Both are kept lazily, so that a packet of a known flow touches nothing
+//! but the index and the flow itself.
 
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;

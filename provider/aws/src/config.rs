@@ -30,7 +30,8 @@ pub struct AwsConfig {
     pub organization: Option<OrganizationRole>,
     /// Service addresses, for private endpoints and simulators.
     pub endpoints: Endpoints,
-    /// How often a read is tried again after throttling or a server-side failure; within a minute where nothing answers. Unset: what
+    /// How often a read is tried again after throttling or a server-side failure; within a minute where nothing
+    /// answers. Unset: what
     /// `AWS_MAX_ATTEMPTS` or the profile say, else 25, hashicorp/aws's default. Writes are repeated by whoever executes a plan.
     pub max_retries: Option<u32>,
     /// The SDK's strategy. Unset: what `AWS_RETRY_MODE` or the profile say, else standard.

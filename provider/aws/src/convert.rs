@@ -1,8 +1,8 @@
 //! SDK types to ours and back. Nothing else converts.
 //!
 //! An object that cannot be expressed in our types (no id, a number outside AWS's documented range) is left out of the answer
-//! with a warning in the log that names it, and the rest is kept: one odd object of a stranger must not blind a whole fleet. Fields
-//! that do not decide anything are taken leniently instead (see each function).
+//! with a warning in the log that names it, and the rest is kept: one odd object of a stranger must not blind a whole
+//! fleet. Fields that do not decide anything are taken leniently instead (see each function).
 
 use std::fmt::Display;
 use std::str::FromStr;

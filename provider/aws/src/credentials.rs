@@ -2,7 +2,8 @@
 //! failing once for all.
 //!
 //! The SDK caches what loads, but not what fails: with a broken role every call of every place of the account would ask STS
-//! again, with back-off, and a person would read one error per call. Knows nothing of accounts, nor of what needs the credentials.
+//! again, with back-off, and a person would read one error per call. Knows nothing of accounts, nor of what needs the
+//! credentials.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -120,11 +121,12 @@ impl Remembered {
         }
     }
 
-    /// Carries out a call, and once more where AWS says that the credentials it was signed with have ended: a role's sessions end before
-    /// their time when somebody revokes them or makes the role anew. Many calls hear of it at once, and one AssumeRole serves them all.
+    /// Carries out a call, and once more where AWS says that the credentials it was signed with have ended: a role's
+    /// sessions end before their time when somebody revokes them or makes the role anew. Many calls hear of it at
+    /// once, and one AssumeRole serves them all.
     ///
-    /// A call that was refused so has had no effect; of several within one `call` those before it had theirs, so `call` must be one that
-    /// can be repeated, as all of the ports' are.
+    /// A call that was refused so has had no effect; of several within one `call` those before it had theirs, so
+    /// `call` must be one that can be repeated, as all of the ports' are.
     pub(crate) async fn renewing<T, F>(&self, call: impl Fn() -> F) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, AwsError>>,
@@ -143,8 +145,9 @@ impl Remembered {
         }
     }
 
-    /// Forgets these credentials, so that whoever needs some next loads new ones; not those that replaced them already. Says whether
-    /// there can be others: keys without a token are a person's, and no new ones come for the asking.
+    /// Forgets these credentials, so that whoever needs some next loads new ones; not those that replaced them
+    /// already. Says whether there can be others: keys without a token are a person's, and no new ones come for the
+    /// asking.
     async fn replace(&self, ended: &str) -> bool {
         let mut last = self.0.last.lock().await;
         let (is_lasting, is_ended) = match &*last {

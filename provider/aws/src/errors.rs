@@ -76,8 +76,8 @@ pub(crate) async fn gone_is_done(delete: impl Future<Output = Result<(), AwsErro
     }
 }
 
-/// Whether AWS refused a call because the credentials it was signed with are no more: their time is over (EC2 says `RequestExpired`),
-/// or nobody knows their key (`UnrecognizedClientException` of the JSON services).
+/// Whether AWS refused a call because the credentials it was signed with are no more: their time is over (EC2 says
+/// `RequestExpired`), or nobody knows their key (`UnrecognizedClientException` of the JSON services).
 pub(crate) fn have_ended(error: &AwsError) -> bool {
     let code = error.code.to_ascii_lowercase();
     let ended = ["expiredtoken", "invalidclienttokenid", "requestexpired", "unrecognizedclient"];

@@ -1,7 +1,7 @@
 //! Organizations: the accounts below units, read page by page.
 //!
-//! <https://docs.aws.amazon.com/organizations/latest/APIReference/>. AWS may answer any list with an empty page and a token, so only a
-//! missing token ends a list. Nothing here changes anything.
+//! <https://docs.aws.amazon.com/organizations/latest/APIReference/>. AWS may answer any list with an empty page and a
+//! token, so only a missing token ends a list. Nothing here changes anything.
 
 use std::collections::BTreeMap;
 

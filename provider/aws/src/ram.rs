@@ -1,7 +1,8 @@
 //! RAM in one place: the port [`SharePlace`]. <https://docs.aws.amazon.com/ram/latest/APIReference/>
 //!
-//! RAM names everything by ARN and is regional. Each write is tried once. What would not end in the same state when it is repeated carries
-//! the caller's client token: creates and additions. Knows nothing of what is shared beyond mirror targets.
+//! RAM names everything by ARN and is regional. Each write is tried once. What would not end in the same state when
+//! it is repeated carries the caller's client token: creates and additions. Knows nothing of what is shared beyond
+//! mirror targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,9 @@
 //! What one call is allowed to take: tries, back-off and time.
 //!
 //! Reads are retried here in every case. A write is tried once: the executor repeats it, because it paces all writes of a place
-//! with one bucket and must learn that it is too fast, and because a person who presses Ctrl-C waits for the try that is under way and
-//! for no other. How long a refusal is borne is a person's to configure; silence ends within a minute.
+//! with one bucket and must learn that it is too fast, and because a person who presses Ctrl-C waits for the try that
+//! is under way and for no other. How long a refusal is borne is a person's to configure; silence ends within a
+//! minute.
 
 use std::time::Duration;
 
@@ -46,21 +47,22 @@ pub(crate) fn retry_config(config: &AwsConfig, resolved: Option<&RetryConfig>) -
     base.with_max_attempts(attempts)
 }
 
-/// How often in a row anything is tried that gets no reply at all. An endpoint that nobody resolves, or where nothing listens, is as silent
-/// the tenth time as the third; with the back-off between them, 15 s at most, five tries outlast a router that restarts a connection.
-/// hashicorp/aws stops such calls early, too.
+/// How often in a row anything is tried that gets no reply at all. An endpoint that nobody resolves, or where nothing
+/// listens, is as silent the tenth time as the third; with the back-off between them, 15 s at most, five tries
+/// outlast a router that restarts a connection. hashicorp/aws stops such calls early, too.
 const SILENT_TRIES: u32 = 5;
-/// After how long no further try is made for such silence. What a firewall swallows costs each try its whole limit ([`READ`]), so that the
-/// second is the last one then: a plan waits 51 s for such a place and not five minutes. Where no connection comes about ([`CONNECT`]) all
-/// five fit in.
+/// After how long no further try is made for such silence. What a firewall swallows costs each try its whole limit
+/// ([`READ`]), so that the second is the last one then: a plan waits 51 s for such a place and not five minutes.
+/// Where no connection comes about ([`CONNECT`]) all five fit in.
 const SILENCE: Duration = Duration::from_secs(45);
-/// For a connection. A TCP and TLS handshake to the other side of the world takes well under a second; 5 s allows for lost packets.
+/// For a connection. A TCP and TLS handshake to the other side of the world takes well under a second; 5 s allows for
+/// lost packets.
 const CONNECT: Duration = Duration::from_secs(5);
-/// For the first byte of a reply to a read. A page of 1,000 interfaces may take several seconds in a loaded account; this is several
-/// times that.
+/// For the first byte of a reply to a read. A page of 1,000 interfaces may take several seconds in a loaded account;
+/// this is several times that.
 const READ: Duration = Duration::from_secs(25);
-/// For a whole reply to a read: a page of 1,000 instances is a few megabytes, which a line of 1 Mbit/s brings in half of this. A body that
-/// stops coming is given up earlier, by the SDK's protection against stalled streams.
+/// For a whole reply to a read: a page of 1,000 instances is a few megabytes, which a line of 1 Mbit/s brings in half
+/// of this. A body that stops coming is given up earlier, by the SDK's protection against stalled streams.
 const WHOLE: Duration = Duration::from_secs(60);
 /// For a whole write.
 const WRITE: Duration = Duration::from_secs(30);
@@ -70,8 +72,9 @@ pub(crate) fn once() -> RetryConfig {
     RetryConfig::disabled()
 }
 
-/// Time limits of one try of a write: all are small and take a second or two, and nobody who presses Ctrl-C should wait longer than
-/// half a minute for a reply that does not come. The effect of one that came late is found by its client token.
+/// Time limits of one try of a write: all are small and take a second or two, and nobody who presses Ctrl-C should
+/// wait longer than half a minute for a reply that does not come. The effect of one that came late is found by its
+/// client token.
 pub(crate) fn write_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
@@ -80,7 +83,8 @@ pub(crate) fn write_timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Time limits of one try of a read. There is none over all tries: who is answered waits as long as was configured, and silence is given up.
+/// Time limits of one try of a read. There is none over all tries: who is answered waits as long as was configured,
+/// and silence is given up.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
@@ -89,13 +93,14 @@ pub(crate) fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// What the retries of one service in one place draw on. By default the SDK shares it among all accounts of a Region: one that is throttled
-/// or silent would use up the tries of the others, and slow them down in adaptive mode.
+/// What the retries of one service in one place draw on. By default the SDK shares it among all accounts of a Region:
+/// one that is throttled or silent would use up the tries of the others, and slow them down in adaptive mode.
 pub(crate) fn partition(service: &str, place: &Place) -> RetryPartition {
     RetryPartition::new(format!("{service} in {place}"))
 }
 
-/// Stops trying where nobody answers. Replies that say no, throttling among them, are tried again as often as configured, and end a silence.
+/// Stops trying where nobody answers. Replies that say no, throttling among them, are tried again as often as
+/// configured, and end a silence.
 ///
 /// An interceptor, since the SDK lets nobody else see each try; what it puts in the place of a silence is no error that the SDK
 /// tries again.

@@ -141,8 +141,8 @@ impl AwsCloud {
         Ok(Place { account, region: self.region.clone() })
     }
 
-    /// Credentials for one account: the home ones, or those of the role named or configured for it. They are loaded here, so that a
-    /// broken role is one error, the same for all places of the account.
+    /// Credentials for one account: the home ones, or those of the role named or configured for it. They are loaded
+    /// here, so that a broken role is one error, the same for all places of the account.
     async fn credentials(&self, account: &AccountId, way: &Way) -> Result<Remembered, AwsError> {
         let failed =
             |code: &str, message: String| local(None, "AssumeRole", ErrorKind::Credentials, code, message);

@@ -1,5 +1,5 @@
-//! A company over the wire: an organization with pages, shares inside and outside of it, load balancers, dry runs, and accounts that
-//! answer nothing.
+//! A company over the wire: an organization with pages, shares inside and outside of it, load balancers, dry runs,
+//! and accounts that answer nothing.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 

@@ -1,5 +1,5 @@
-//! The adapter over the wire against the simulator: what only a real HTTP exchange can show. That single calls mean the same as in
-//! the memory AWS is proved by the contract suite.
+//! The adapter over the wire against the simulator: what only a real HTTP exchange can show. That single calls mean
+//! the same as in the memory AWS is proved by the contract suite.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 

@@ -1,8 +1,8 @@
 //! Sessions that no fleet owns and that already do what the fleet wants: they are taken over instead of doubled.
 //!
-//! [`Adoptable`] sessions are found in an observation; which of them are taken is decided by [`crate::expand`], so that a reviewer
-//! sees each. A session with a fleet's tag, this one's or another's, is never adoptable. The session's owner must have been
-//! read itself: another account's view of a session does not show its tags.
+//! [`Adoptable`] sessions are found in an observation; which of them are taken is decided by [`crate::expand`], so
+//! that a reviewer sees each. A session with a fleet's tag, this one's or another's, is never adoptable. The
+//! session's owner must have been read itself: another account's view of a session does not show its tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
 //! The API calls that actions come to, and the rates at which AWS takes them.
 //!
-//! AWS counts calls in token buckets, one for each EC2 action in each account and Region. Whoever paces calls, counts them before or tells
-//! how many are left asks here, so that all of them mean the same. How long a plan takes is counted in [`crate::duration`].
+//! AWS counts calls in token buckets, one for each EC2 action in each account and Region. Whoever paces calls, counts
+//! them before or tells how many are left asks here, so that all of them mean the same. How long a plan takes is
+//! counted in [`crate::duration`].
 
 use crate::actions::Action;
 
@@ -20,12 +21,12 @@ pub const MUTATING: Rate = Rate { burst: 50, per_second: 5 };
 /// `CreateTags` and `DeleteTags`, each.
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
 pub const TAGGING: Rate = Rate { burst: 100, per_second: 10 };
-/// All of RAM's writes together. RAM publishes no figure; a fleet makes a handful of these calls, so that a slow guess costs seconds
-/// where a fast one would cost other tools theirs.
+/// All of RAM's writes together. RAM publishes no figure; a fleet makes a handful of these calls, so that a slow
+/// guess costs seconds where a fast one would cost other tools theirs.
 pub const RAM_WRITES: Rate = Rate { burst: 10, per_second: 2 };
 
-/// Principals, and targets, that one call of RAM takes: [`ResourceShareLimitExceededException`] says 100 resources in a call. Of principals
-/// AWS says nothing, so no more are sent.
+/// Principals, and targets, that one call of RAM takes: [`ResourceShareLimitExceededException`] says 100 resources in
+/// a call. Of principals AWS says nothing, so no more are sent.
 ///
 /// [`ResourceShareLimitExceededException`]: https://docs.aws.amazon.com/ram/latest/APIReference/API_AssociateResourceShare.html
 pub const SHARE_PARTS: usize = 100;
@@ -57,8 +58,8 @@ pub fn bucket_of(operation: &'static str) -> Bucket {
 }
 
 impl Action {
-    /// The names of the API calls that change something when it is carried out, in their order. Of a [`JoinShare`](Self::JoinShare) the
-    /// invitation is accepted only where there is one.
+    /// The names of the API calls that change something when it is carried out, in their order. Of a
+    /// [`JoinShare`](Self::JoinShare) the invitation is accepted only where there is one.
     pub fn calls(&self) -> impl Iterator<Item = &'static str> + use<> {
         let one = |name| [Some(name), None, None];
         let calls = match self {

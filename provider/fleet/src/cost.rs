@@ -1,9 +1,9 @@
 //! What sessions cost a month.
 //!
 //! AWS charges every session by the hour until it is deleted, stopped sources included. Traffic between zones, load balancers
-//! and collectors are charged too, by volumes that nobody knows before, so they are no part of it; sessions that cross zones are a
-//! finding ([`CrossesZones`](crate::finding::FindingKind::CrossesZones)). Money is counted in millionths of a dollar, so that sums are
-//! exact.
+//! and collectors are charged too, by volumes that nobody knows before, so they are no part of it; sessions that
+//! cross zones are a finding ([`CrossesZones`](crate::finding::FindingKind::CrossesZones)). Money is counted in
+//! millionths of a dollar, so that sums are exact.
 
 use std::fmt;
 

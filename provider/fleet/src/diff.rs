@@ -1,8 +1,8 @@
 //! From what shall exist and what exists to a plan.
 //!
-//! Applied to a world that already is as wanted the plan is empty, so that an interrupted plan is finished by making another. Only
-//! the fleet's own objects are touched; whose they are was decided by [`crate::ownership`]. Why something shall exist is not
-//! known here.
+//! Applied to a world that already is as wanted the plan is empty, so that an interrupted plan is finished by making
+//! another. Only the fleet's own objects are touched; whose they are was decided by [`crate::ownership`]. Why
+//! something shall exist is not known here.
 
 mod objects;
 mod room;

@@ -1,8 +1,8 @@
 //! Who is behind each VNI: what a collector needs to write names on records.
 //!
 //! A value of its own, versioned, so that collectors and fleets can be brought up to date apart. Sources are in order of VNI,
-//! everything inside them too, so that two directories of one fleet differ only where the fleet does. Addresses and tags come from
-//! an observation; where there was none they are empty, never invented.
+//! everything inside them too, so that two directories of one fleet differ only where the fleet does. Addresses and
+//! tags come from an observation; where there was none they are empty, never invented.
 
 use std::net::IpAddr;
 
@@ -40,7 +40,8 @@ pub struct Entry {
     /// The interface; `eni` is what the collector calls it, in this file as in `enigma.eni` of its records.
     #[serde(rename = "eni")]
     pub interface_id: InterfaceId,
-    /// Its addresses in the order of [`Interface::addresses`](crate::inventory::Interface::addresses): mirrored packets come from the primary IPv4 address, the first.
+    /// Its addresses in the order of [`Interface::addresses`](crate::inventory::Interface::addresses): mirrored
+    /// packets come from the primary IPv4 address, the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
     /// Its instance.
@@ -67,8 +68,8 @@ pub struct Entry {
 }
 
 impl Directory {
-    /// Everyone, in order. A VNI that was set by hand may be on two sources; a collector can tell neither from the other, so the first in the
-    /// order of interfaces is named.
+    /// Everyone, in order. A VNI that was set by hand may be on two sources; a collector can tell neither from the
+    /// other, so the first in the order of interfaces is named.
     #[must_use]
     pub fn new(fleet: FleetName, mut sources: Vec<Entry>) -> Self {
         sources.sort_by(|a, b| (a.vni, &a.interface_id).cmp(&(b.vni, &b.interface_id)));

@@ -68,8 +68,8 @@ pub struct Refreshed {
     pub shares: BTreeSet<ShareDrift>,
 }
 
-/// Compares memory with what exists. `gone` are sources that were looked for and are not there; keys in `prior.unread` stay as they
-/// are, since nothing is known about them.
+/// Compares memory with what exists. `gone` are sources that were looked for and are not there; keys in
+/// `prior.unread` stay as they are, since nothing is known about them.
 ///
 /// A source that is gone is remembered once as [`PriorState::SourceGone`], so that a plan can say so, and dropped the next time.
 pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refreshed {
@@ -130,8 +130,8 @@ pub fn refresh(prior: &Prior, owned: &Owned, gone: &BTreeSet<MemberKey>) -> Refr
     refreshed
 }
 
-/// From a target's account the fleet's own sessions in places that could not be read look like strangers', since their tags do not
-/// show; memory knows them.
+/// From a target's account the fleet's own sessions in places that could not be read look like strangers', since
+/// their tags do not show; memory knows them.
 fn stranger_vnis(prior: &Prior, owned: &Owned) -> BTreeSet<u32> {
     let is_ours = |key: &MemberKey, session: &MirrorSession| {
         prior.unread.contains(&key.place)

@@ -1,8 +1,9 @@
 //! How long a plan takes at AWS's documented call rates.
 //!
-//! AWS counts calls in token buckets ([`crate::calls`]), one for each action, account and Region. Waves follow one another in each place, and places go
-//! on side by side, so the slowest place decides. That is the least a plan can take: replies, other callers of the same
-//! buckets and the pace an executor keeps below AWS's come on top. Time is counted, not measured.
+//! AWS counts calls in token buckets ([`crate::calls`]), one for each action, account and Region. Waves follow one
+//! another in each place, and places go on side by side, so the slowest place decides. That is the least a plan can
+//! take: replies, other callers of the same buckets and the pace an executor keeps below AWS's come on top. Time is
+//! counted, not measured.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

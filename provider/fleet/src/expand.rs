@@ -166,8 +166,8 @@ impl Expansion {
     }
 }
 
-/// Plans a fleet. Targets live where [`TargetSpec::place`](crate::spec::TargetSpec::place) says. With empty `facts` about receivers
-/// AWS's lower limits hold and nothing is taken over.
+/// Plans a fleet. Targets live where [`TargetSpec::place`](crate::spec::TargetSpec::place) says. With empty `facts`
+/// about receivers AWS's lower limits hold and nothing is taken over.
 pub fn expand(
     spec: &FleetSpec,
     home: &Place,

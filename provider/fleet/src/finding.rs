@@ -84,8 +84,8 @@ pub enum FindingKind {
     DestinationElsewhere { target: Label, region: String, home: Place },
     /// A Gateway Load Balancer endpoint of which nobody said whose VPC it is in gets sources of several.
     EndpointAcrossVpcs { target: Label, vpcs: Vec<VpcId>, sources: Sources },
-    /// Sources whose session another account makes from now on: the owner of their subnet did, and they do themselves, or the other
-    /// way round.
+    /// Sources whose session another account makes from now on: the owner of their subnet did, and they do
+    /// themselves, or the other way round.
     HandedOver { from: AccountId, to: AccountId, sources: Sources },
     /// All sessions of the fleet leave.
     FleetEmptied { removed: usize },
@@ -109,8 +109,8 @@ pub enum FindingKind {
     NothingSelected,
     /// Session numbers up to AWS's largest are taken on these sources.
     NumbersExhausted { sources: Sources },
-    /// An object of the fleet stays because sessions of others use it, or those of the fleet itself in places that could not be read,
-    /// which are named if nobody else does.
+    /// An object of the fleet stays because sessions of others use it, or those of the fleet itself in places that
+    /// could not be read, which are named if nobody else does.
     ObjectInUseByOthers { object: String, unread: Vec<Place> },
     /// Two rules of equal priority match the same interfaces with different outcomes.
     OverlappingRules { rules: (Label, Label), priority: u32, sources: Sources },
@@ -168,8 +168,8 @@ pub enum FindingKind {
         setting: MaxRemovals,
         sources: Sources,
     },
-    /// Packets as long as these sources may send do not fit the interface of a target and are cut there. They have a packet length
-    /// above the limit, or none, and then their MTU decides, which nobody knows.
+    /// Packets as long as these sources may send do not fit the interface of a target and are cut there. They have a
+    /// packet length above the limit, or none, and then their MTU decides, which nobody knows.
     TruncatedByTarget { target: Label, mtu: u16, limit: u16, has_length: bool, sources: Sources },
     /// Rules name a filter that the fleet lacks; `None` where they name none and there is no default.
     UnknownFilter { filter: Option<Label>, known: Vec<Label>, rules: Vec<Label>, sources: Sources },

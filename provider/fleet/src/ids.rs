@@ -114,8 +114,8 @@ text_id!(
     }
 );
 text_id!(
-    /// AWS's own id of an availability zone, such as `use1-az1`: the same zone for every account, whereas names are shuffled for each.
-    /// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-az-ids.html>
+    /// AWS's own id of an availability zone, such as `use1-az1`: the same zone for every account, whereas names are
+    /// shuffled for each. <https://docs.aws.amazon.com/ram/latest/userguide/working-with-az-ids.html>
     ZoneId, "an availability zone id such as use1-az1", |t| {
         let number = t.rsplit_once('-').map(|(_, tail)| tail.trim_start_matches(|c: char| c.is_ascii_lowercase()));
         let is_zone = ["-az", "-wlz"].iter().any(|kind| {

@@ -1,8 +1,9 @@
 //! Whose object is whose, read from tags.
 //!
-//! State can be lost and another writer can run beside Terraform, so an object belongs to a fleet if its tag `enigma:fleet` says so.
-//! One from which somebody removed that tag is still the fleet's where its state knows it by id ([`Known`]), and is tagged again.
-//! Everything else is a stranger's and is never changed. How tags are read is not known here.
+//! State can be lost and another writer can run beside Terraform, so an object belongs to a fleet if its tag
+//! `enigma:fleet` says so. One from which somebody removed that tag is still the fleet's where its state knows it by
+//! id ([`Known`]), and is tagged again. Everything else is a stranger's and is never changed. How tags are read is
+//! not known here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +72,8 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Objects whose tags do not say whose they are, or which: somebody removed or changed them, or an apply did not get there. In words.
+    /// Objects whose tags do not say whose they are, or which: somebody removed or changed them, or an apply did not
+    /// get there. In words.
     #[must_use]
     pub fn mistagged(&self, fleet: &FleetName) -> Vec<String> {
         let is_ours = |tags: &Tags| tags.get(FLEET_TAG).is_some_and(|name| name == fleet.as_str());
@@ -108,8 +110,8 @@ impl Owned {
         self.shares.get(place)?.iter().find(|share| share.status != "FAILED")
     }
 
-    /// The same with these sessions of nobody as the fleet's, which they are once their tags are set. Ids that are not there, or that
-    /// a fleet's tag claims, are passed over.
+    /// The same with these sessions of nobody as the fleet's, which they are once their tags are set. Ids that are
+    /// not there, or that a fleet's tag claims, are passed over.
     #[must_use]
     pub fn with_adopted(&self, adopted: &BTreeMap<MemberKey, Adoptable>) -> Self {
         let mut owned = self.clone();
@@ -128,9 +130,10 @@ impl Owned {
         owned
     }
 
-    /// Targets by the labels they serve: one that sends where label `x` shall send is `x`'s, whatever its key tag says, unless another of
-    /// that place is tagged so already. A person who renames a label means the same target, its sessions need not move, and nobody knows
-    /// whether AWS lets an interface have a second one. The tags themselves stay, so that a plan sets them.
+    /// Targets by the labels they serve: one that sends where label `x` shall send is `x`'s, whatever its key tag
+    /// says, unless another of that place is tagged so already. A person who renames a label means the same target,
+    /// its sessions need not move, and nobody knows whether AWS lets an interface have a second one. The tags
+    /// themselves stay, so that a plan sets them.
     pub fn relabel(&mut self, labels: &BTreeMap<&Destination, &Label>) {
         let wanted = |place: &Place, target: &MirrorTarget| {
             let label = (*labels.get(&target.destination)?).clone();
@@ -186,8 +189,8 @@ impl Owned {
         self.filters_of_strangers = left().map(|session| session.filter.clone()).collect();
     }
 
-    /// The places of the sessions of others that need something, where all of them are the fleet's own out of sight; none where one is
-    /// a stranger's.
+    /// The places of the sessions of others that need something, where all of them are the fleet's own out of sight;
+    /// none where one is a stranger's.
     pub(crate) fn needed_out_of_sight(&self, needs: impl Fn(&MirrorSession) -> bool) -> Vec<Place> {
         let mut places: Vec<Place> = Vec::new();
         for (key, list) in &self.strangers {

@@ -3,8 +3,8 @@
 //! [`Permissions`] says what a fleet does; from it come the policy of the role in each member account, that of the account whose
 //! credentials the provider has, and the role's trust policy. Actions, resource types and condition keys are those of the Service
 //! Authorization Reference: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html> and
-//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsresourceaccessmanager.html>. Nothing here knows which
-//! permissions somebody has.
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsresourceaccessmanager.html>. Nothing
+//! here knows which permissions somebody has.
 
 mod statements;
 

@@ -1,8 +1,8 @@
 //! A plan: actions in waves.
 //!
-//! Waves are carried out one after another. Within a wave, actions of different lanes are independent and may run at the same time;
-//! those of one [`lane`](Action::lane) run in the order they are listed. A failed action stops its lane only; what depends on
-//! it in later waves fails for want of its reference.
+//! Waves are carried out one after another. Within a wave, actions of different lanes are independent and may run at
+//! the same time; those of one [`lane`](Action::lane) run in the order they are listed. A failed action stops its
+//! lane only; what depends on it in later waves fails for want of its reference.
 
 mod held_back;
 
@@ -31,8 +31,8 @@ pub enum Stage {
     Rules,
     /// Accounts that accept shares and wait for what they need; late, so that filters are made in the meantime.
     Joins,
-    /// Tags that make what carries no fleet's tag the fleet's, before anything else is done to it: sessions that are taken over, and what
-    /// somebody removed the tag from.
+    /// Tags that make what carries no fleet's tag the fleet's, before anything else is done to it: sessions that are
+    /// taken over, and what somebody removed the tag from.
     Adoptions,
     /// Duplicates, and sessions that leave a target, a place or an interface which has no room for those that come. Several waves
     /// where a move waits for the one before; over all places of a Region, since targets have sources of many accounts.

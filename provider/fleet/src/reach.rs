@@ -74,9 +74,9 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Joins everything. Without accounts and organization the home account's home Region is all there is; with either of them the
-    /// home account is read only where it is among them. An account with a key keeps the Regions of its key, whatever the
-    /// organization's are; an exclusion counts for the organization's accounts alone.
+    /// Joins everything. Without accounts and organization the home account's home Region is all there is; with
+    /// either of them the home account is read only where it is among them. An account with a key keeps the Regions
+    /// of its key, whatever the organization's are; an exclusion counts for the organization's accounts alone.
     #[must_use]
     pub fn of(
         home: &Place,

@@ -60,8 +60,8 @@ impl FleetSpec {
         serde_json::to_string(self).expect("every key is text")
     }
 
-    /// The specification that [`to_json`](Self::to_json) wrote. Ids and ranges are checked, and that rules fit AWS's budget is taken
-    /// on trust: text that a person wrote goes through [`parse`].
+    /// The specification that [`to_json`](Self::to_json) wrote. Ids and ranges are checked, and that rules fit AWS's
+    /// budget is taken on trust: text that a person wrote goes through [`parse`].
     ///
     /// # Errors
     /// Text that is no specification, with the place.
@@ -94,7 +94,8 @@ pub struct TargetSpec {
     pub kind: Option<DestinationKind>,
     /// Zones it serves first, by the names that the target's account has for them or by their ids; empty is every zone alike.
     pub zones: Vec<ZoneName>,
-    /// VPCs whose sources it takes; empty is every VPC. Left out of JSON where empty, so that a description of before reads the same.
+    /// VPCs whose sources it takes; empty is every VPC. Left out of JSON where empty, so that a description of before
+    /// reads the same.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub vpcs: BTreeSet<VpcId>,
     /// Most sources it takes, if a person said so.
@@ -129,8 +130,8 @@ impl TargetSpec {
         }
     }
 
-    /// Most sources AWS lets it have, whatever a person said: that of its instance's type where the caller knows it. Where nobody does, a
-    /// person who wrote more than the usual 10 knows it.
+    /// Most sources AWS lets it have, whatever a person said: that of its instance's type where the caller knows it.
+    /// Where nobody does, a person who wrote more than the usual 10 knows it.
     #[must_use]
     pub fn limit_on(&self, instance_type: Option<&str>) -> Option<usize> {
         if self.kind != Some(DestinationKind::Interface) {
@@ -156,8 +157,8 @@ impl TargetSpec {
         self.reaches(home, sources) && (self.vpcs.is_empty() || self.vpcs.contains(vpc))
     }
 
-    /// Whether AWS lets sources of a place send to it. AWS mirrors within a Region only, and a Gateway Load Balancer endpoint's target
-    /// is made beside its sources instead of being shared with them.
+    /// Whether AWS lets sources of a place send to it. AWS mirrors within a Region only, and a Gateway Load Balancer
+    /// endpoint's target is made beside its sources instead of being shared with them.
     /// <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-connection.html>
     #[must_use]
     pub fn reaches(&self, home: &Place, sources: &Place) -> bool {

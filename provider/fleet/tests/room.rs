@@ -1,4 +1,5 @@
-//! Full targets, full places and interfaces that change hands: who leaves goes before who comes, and AWS refuses nobody on the way.
+//! Full targets, full places and interfaces that change hands: who leaves goes before who comes, and AWS refuses
+//! nobody on the way.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod world;
@@ -82,7 +83,8 @@ fn plan(world: &World, wanted: &Expansion) -> Plan {
     plan
 }
 
-/// Carries a plan out as badly as an execution may: in each wave everybody comes before anybody goes. AWS's limits hold after every call.
+/// Carries a plan out as badly as an execution may: in each wave everybody comes before anybody goes. AWS's limits
+/// hold after every call.
 fn carry_out(world: &mut World, plan: &Plan, wanted: &Expansion) {
     let mut limits: BTreeMap<TargetId, usize> = BTreeMap::new();
     for wave in &plan.waves {

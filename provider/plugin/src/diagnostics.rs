@@ -48,7 +48,8 @@ fn path(path: &Path) -> AttributePath {
     })
 }
 
-/// A failed read, often the first call of all; `doing` is what did not happen. A read changes nothing, so that nothing is in doubt.
+/// A failed read, often the first call of all; `doing` is what did not happen. A read changes nothing, so that
+/// nothing is in doubt.
 pub(crate) fn aws(doing: &str, error: &AwsError) -> Diagnostic {
     let (summary, next) = match error.kind {
         ErrorKind::NoReply => (
@@ -136,8 +137,8 @@ pub(crate) fn outcomes(outcomes: &Outcomes, as_warnings: bool) -> Diagnostics {
     diagnostics
 }
 
-/// Sessions that others were quicker than, one diagnostic each up to the bound. `as_warnings` as for [`outcomes`]; the same race lost
-/// a moment later is a call that AWS refuses.
+/// Sessions that others were quicker than, one diagnostic each up to the bound. `as_warnings` as for [`outcomes`];
+/// the same race lost a moment later is a call that AWS refuses.
 pub(crate) fn held_back(plan: &Plan, as_warnings: bool) -> Diagnostics {
     let make = if as_warnings { Diagnostic::warning } else { Diagnostic::error };
     let mut diagnostics: Diagnostics = plan

@@ -1,7 +1,7 @@
 //! `data "enigma_mirror_interfaces"`: who would be mirrored, and why the others are not.
 //!
-//! The one place where a plan looks at AWS: reads the places that its rules can match, applies the rules, returns the result. What is
-//! decided is decided in the core; this module converts and reports.
+//! The one place where a plan looks at AWS: reads the places that its rules can match, applies the rules, returns the
+//! result. What is decided is decided in the core; this module converts and reports.
 
 mod convert;
 mod result;
@@ -125,8 +125,8 @@ fn directory_tags(config: &Dynamic) -> Result<BTreeSet<String>, Diagnostics> {
     mistakes.into_result(keys)
 }
 
-/// The places to read: those of sources, and in each of their Regions the home account, where targets live. Who else sends to them
-/// is seen from there alone.
+/// The places to read: those of sources, and in each of their Regions the home account, where targets live. Who else
+/// sends to them is seen from there alone.
 fn with_receivers(wanted: &BTreeSet<Place>, home: &Place) -> BTreeSet<Place> {
     let receivers = wanted.iter().map(|place| Place { region: place.region.clone(), ..home.clone() });
     wanted.iter().cloned().chain(receivers).collect()

@@ -16,8 +16,8 @@ mod written;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// glibc's allocator keeps an arena for each thread and gives little of it back: a plan of 10,000 sessions took up to 390 MiB, the
-/// same with a single arena 290.
+/// glibc's allocator keeps an arena for each thread and gives little of it back: a plan of 10,000 sessions took up to
+/// 390 MiB, the same with a single arena 290.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

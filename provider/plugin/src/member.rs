@@ -1,9 +1,10 @@
 //! One member as Terraform carries it from the data source to the resource.
 //!
-//! `members` is computed by `enigma_mirror_interfaces` and write-only in `enigma_mirror_fleet`; both use this one shape, so that a
-//! reference from one to the other always fits. A key `account/region/eni` is a member; a key `account/region` says what was seen in
-//! a place besides ([`crate::observation`]), so that people pass one thing and cannot forget the other. Absent facts are null, never
-//! empty text, and what a rule leaves to the fleet is one null: ten thousand of these are stored in every state.
+//! `members` is computed by `enigma_mirror_interfaces` and write-only in `enigma_mirror_fleet`; both use this one
+//! shape, so that a reference from one to the other always fits. A key `account/region/eni` is a member; a key
+//! `account/region` says what was seen in a place besides ([`crate::observation`]), so that people pass one thing and
+//! cannot forget the other. Absent facts are null, never empty text, and what a rule leaves to the fleet is one null:
+//! ten thousand of these are stored in every state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

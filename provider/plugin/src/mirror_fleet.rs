@@ -90,8 +90,9 @@ impl MirrorFleet {
         }
     }
 
-    /// AWS, home, and what the provider block means. What exists must still be looked after where the organization cannot be read, so
-    /// that is a warning here, and then the places are those that the caller knows. `doing` is what fails without home.
+    /// AWS, home, and what the provider block means. What exists must still be looked after where the organization
+    /// cannot be read, so that is a warning here, and then the places are those that the caller knows. `doing` is
+    /// what fails without home.
     async fn within_reach(
         &self,
         doing: &str,
@@ -185,8 +186,8 @@ impl Resource for MirrorFleet {
         };
         let computed = planning::planned(&question, &decision);
         let is_empty = prior.as_ref() == Some(&proposed) && before.as_ref() == Some(&computed);
-        // Planning the second half of a replacement, Terraform has no prior state and still the private bytes. What is to be replaced is
-        // there now and will not be then, so nothing that is seen would say anything.
+        // Planning the second half of a replacement, Terraform has no prior state and still the private bytes. What
+        // is to be replaced is there now and will not be then, so nothing that is seen would say anything.
         let is_replacement = prior.is_none() && !prior_private.is_empty();
         if !is_empty && !is_replacement && !self.reach.is_postponed() {
             let (cloud, _) = self.reach.home("The fleet was not planned").await?;

@@ -1,10 +1,11 @@
 //! What the data source saw besides members, as it travels inside `members`: one entry for each place where there is something to
 //! tell.
 //!
-//! A plan must keep sessions in places that could not be read, keep its VNIs off those of others, know how many sources an interface
-//! target takes, and may take over sessions of nobody. It must not look at AWS for that, so the reviewed observation carries it,
-//! lean: in the usual world where the targets of members' sessions send, and of other fleets' sessions little more than their VNIs. Reading gives the core's own
-//! inventory back, as far as it was carried.
+//! A plan must keep sessions in places that could not be read, keep its VNIs off those of others, know how many
+//! sources an interface target takes, and may take over sessions of nobody. It must not look at AWS for that, so the
+//! reviewed observation carries it, lean: in the usual world where the targets of members' sessions send, and of
+//! other fleets' sessions little more than their VNIs. Reading gives the core's own inventory back, as far as it was
+//! carried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -35,8 +36,9 @@ pub(crate) struct Observation {
     pub(crate) members: BTreeMap<MemberKey, Member>,
     /// Places that could not be read, with the reason. Sessions there stay.
     pub(crate) unread: BTreeMap<Place, String>,
-    /// What was carried of each place: interfaces of members with their addresses and chosen tags, interfaces that receive with their instance, and
-    /// sessions of others with the targets that they send to. Nothing else, so it is no basis for a diff.
+    /// What was carried of each place: interfaces of members with their addresses and chosen tags, interfaces that
+    /// receive with their instance, and sessions of others with the targets that they send to. Nothing else, so it is
+    /// no basis for a diff.
     pub(crate) places: BTreeMap<Place, PlaceInventory>,
     /// VNIs of sessions that are not in `places`, by the fleet that they carry the tag of; empty text where that is not known.
     other_vnis: BTreeMap<String, BTreeSet<u32>>,
@@ -62,8 +64,8 @@ pub(crate) struct PlaceModel {
     pub(crate) unread: Option<String>,
     /// Interfaces that receive mirrored traffic, or may, by id.
     receivers: Option<BTreeMap<String, ReceiverModel>>,
-    /// Where the targets of `strangers`, and of fleets' sessions on members, send, by id: a load balancer's ARN, an interface or an
-    /// endpoint.
+    /// Where the targets of `strangers`, and of fleets' sessions on members, send, by id: a load balancer's ARN, an
+    /// interface or an endpoint.
     targets: Option<BTreeMap<String, String>>,
     /// Sessions that no fleet owns, and those of other fleets that count against an interface target, by id.
     strangers: Option<BTreeMap<String, StrangerModel>>,
@@ -209,8 +211,8 @@ fn some<V>(map: BTreeMap<String, V>) -> Option<BTreeMap<String, V>> {
     (!map.is_empty()).then_some(map)
 }
 
-/// Interfaces behind targets; and where targets are made, those of instances that take more sources than others, since a target for
-/// one may be planned: what it takes must not change once it is made.
+/// Interfaces behind targets; and where targets are made, those of instances that take more sources than others,
+/// since a target for one may be planned: what it takes must not change once it is made.
 fn receivers(seen: &PlaceInventory, is_home: bool) -> BTreeMap<String, ReceiverModel> {
     let behind: BTreeSet<&InterfaceId> = seen
         .targets

@@ -1,7 +1,7 @@
 //! `data "enigma_iam_policy"`: the permissions that a fleet needs, as policies to attach.
 //!
-//! What is needed is the core's to say; this module asks AWS for nothing but, where nobody writes it, which account the provider's
-//! credentials belong to.
+//! What is needed is the core's to say; this module asks AWS for nothing but, where nobody writes it, which account
+//! the provider's credentials belong to.
 
 mod schema;
 
@@ -179,8 +179,8 @@ fn documents(needs: &Permissions, external_id: Option<&str>) -> ([(&'static str,
     (computed, told)
 }
 
-/// A member role's policy that fits every account, as stack sets roll it out. A role reaches only what its own account lets it, so
-/// a pattern for the account allows no more.
+/// A member role's policy that fits every account, as stack sets roll it out. A role reaches only what its own
+/// account lets it, so a pattern for the account allows no more.
 fn of_any_account(needs: &Permissions) -> Policy {
     let Ok(any) = ANY_ACCOUNT.parse::<AccountId>() else { return Policy::default() };
     let mut policy = needs.member_role(&any);

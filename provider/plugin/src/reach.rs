@@ -1,4 +1,5 @@
-//! What the provider block gives to everything else: a way to reach AWS and the accounts it means, or the reason why there is none yet.
+//! What the provider block gives to everything else: a way to reach AWS and the accounts it means, or the reason why
+//! there is none yet.
 //!
 //! Terraform configures a provider before it knows everything (a role made in the same apply). Then resources that
 //! exist must still plan, so the reason is kept and told only to those that need AWS. Which account is home and which ones an
@@ -163,8 +164,8 @@ impl Reach {
             .or_else(|| written.parse().ok())
     }
 
-    /// The role that the provider block has for an account: the one written in `accounts`, else the organization's, whether or not the
-    /// account is in it. Asks nobody.
+    /// The role that the provider block has for an account: the one written in `accounts`, else the organization's,
+    /// whether or not the account is in it. Asks nobody.
     pub(crate) fn role(&self, account: &AccountId, home: &Place) -> Option<Role> {
         if *account == home.account {
             return None;
@@ -195,18 +196,20 @@ impl Reach {
         roles: &BTreeMap<AccountId, Role>,
     ) -> Arc<dyn Cloud> {
         let is_former = |(account, role): &(&AccountId, &Role)| {
-            // A role that was corrected or broken in `accounts` must show what it does, and not what the one before did; and what the
-            // organization's role could not do need not be tried twice.
+            // A role that was corrected or broken in `accounts` must show what it does, and not what the one before
+            // did; and what the organization's role could not do need not be tried twice.
             !self.is_named(account) && self.role(account, home).as_ref() != Some(*role)
         };
         let former = roles.iter().filter(is_former).map(|(account, role)| (account.clone(), role.clone()));
         Former::with(cloud, former.collect())
     }
 
-    /// AWS, and every account and Region that the provider block means. Asks the organization, where there is one, for its accounts.
+    /// AWS, and every account and Region that the provider block means. Asks the organization, where there is one,
+    /// for its accounts.
     ///
     /// # Errors
-    /// As [`Self::home`]; and the organization could not be read, so that nobody knows whom it has; and two entries mean one account.
+    /// As [`Self::home`]; and the organization could not be read, so that nobody knows whom it has; and two entries
+    /// mean one account.
     pub(crate) async fn territory(&self, doing: &str) -> Result<Territory, Diagnostic> {
         let (cloud, home) = self.home(doing).await?;
         let (configured, _) = self.configured(doing)?;

@@ -1,7 +1,7 @@
 //! From what a person wrote, as Terraform carries it, to the core's `Given` values.
 //!
-//! Null is absent, unknown stays unknown. Types are Terraform's to check: a value of another type cannot arrive here, and would read
-//! as absent. Shared by the data source and the resource.
+//! Null is absent, unknown stays unknown. Types are Terraform's to check: a value of another type cannot arrive here,
+//! and would read as absent. Shared by the data source and the resource.
 
 use std::collections::BTreeMap;
 

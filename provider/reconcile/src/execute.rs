@@ -1,8 +1,8 @@
 //! Carries out one plan: wave by wave in each place, never more than planned, with an outcome for every action.
 //!
-//! Every choice was made by the plan; this only orders, paces, resolves references to objects made on the way, and leaves out what
-//! depends on something that failed. It is one attempt: whoever wants another observes and plans again, which is safe after
-//! any interruption. Knows nothing of AWS beyond [`crate::ports`], nor of Terraform.
+//! Every choice was made by the plan; this only orders, paces, resolves references to objects made on the way, and
+//! leaves out what depends on something that failed. It is one attempt: whoever wants another observes and plans
+//! again, which is safe after any interruption. Knows nothing of AWS beyond [`crate::ports`], nor of Terraform.
 
 mod call;
 mod ledger;
@@ -30,16 +30,17 @@ use crate::token::Tokens;
 /// Calls in flight per place and wave. At AWS's 5 writes per second a reply may take 3 s before 16 become the limit, and the
 /// burst of 45 still goes out in a few round trips; more would only wait for the same bucket.
 const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
-/// How long a call is tried again while AWS throttles it. The bucket refills in 10 s; one that stays empty for 5 minutes belongs to
-/// another program, and a person should hear about it.
+/// How long a call is tried again while AWS throttles it. The bucket refills in 10 s; one that stays empty for 5
+/// minutes belongs to another program, and a person should hear about it.
 const THROTTLE_PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// How long an object that this run made may take to become visible to the next call. EC2 is eventually consistent and AWS advises
-/// to retry with back-off; seconds are usual.
+/// How long an object that this run made may take to become visible to the next call. EC2 is eventually consistent
+/// and AWS advises to retry with back-off; seconds are usual.
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 const VISIBILITY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long an account may take to see a target that is shared with it: RAM takes seconds as a rule, and sometimes a minute or two. When
-/// the time is up, the account's sessions are left out with the reason, and the next apply looks again.
+/// How long an account may take to see a target that is shared with it: RAM takes seconds as a rule, and sometimes a
+/// minute or two. When the time is up, the account's sessions are left out with the reason, and the next apply looks
+/// again.
 const JOIN_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How to execute.
@@ -61,8 +62,9 @@ pub struct Options {
     pub join_patience: Duration,
     /// When everything has to end: from then on it is as if it had been cancelled. `None` for no limit.
     pub deadline: Option<Duration>,
-    /// The targets of the fleet that exist, where the generation is written on targets, new ones included; `None` writes it on none.
-    /// Whoever executes an older plan can see by it that a newer one was carried out: [`crate::generation::guard`].
+    /// The targets of the fleet that exist, where the generation is written on targets, new ones included; `None`
+    /// writes it on none. Whoever executes an older plan can see by it that a newer one was carried out:
+    /// [`crate::generation::guard`].
     pub stamps: Option<Vec<(Place, TargetId)>>,
     /// Told how far it is, at most once per second.
     pub progress: Option<Arc<dyn Progress>>,
@@ -86,15 +88,16 @@ impl Options {
     }
 }
 
-/// Executes the waves of `plan` in order and says what happened to each action. Actions of one lane of a wave run one after another,
-/// and the first that does not succeed stops its lane; other lanes run at the same time.
+/// Executes the waves of `plan` in order and says what happened to each action. Actions of one lane of a wave run one
+/// after another, and the first that does not succeed stops its lane; other lanes run at the same time.
 ///
 /// A place goes on to its next wave as soon as it has finished the one before, and waits for other places only where its
 /// actions refer to objects made there or delete a target that sessions elsewhere may use.
 ///
-/// Cancelling `cancel` lets writes that have begun finish and begins no other, nor a second try of one; what was tried without a reply
-/// is [`Failed`](crate::outcome::Outcome::Failed) then, not cancelled. Dropping the future cancels in the same way: the calls
-/// that have begun still run to their end in the background, but nobody learns their outcome.
+/// Cancelling `cancel` lets writes that have begun finish and begins no other, nor a second try of one; what was
+/// tried without a reply is [`Failed`](crate::outcome::Outcome::Failed) then, not cancelled. Dropping the future
+/// cancels in the same way: the calls that have begun still run to their end in the background, but nobody learns
+/// their outcome.
 ///
 /// # Panics
 /// Outside a tokio runtime.

@@ -1,8 +1,8 @@
 //! Accounts that the configuration does not reach any more, by the roles with which it once did.
 //!
 //! Whoever takes an account out of a configuration wants its sessions gone, and the role that can remove them goes with the same
-//! edit. The configured way goes first; only where it does not lead into an account does a remembered role get its turn. It does not
-//! know where roles are remembered.
+//! edit. The configured way goes first; only where it does not lead into an account does a remembered role get its
+//! turn. It does not know where roles are remembered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

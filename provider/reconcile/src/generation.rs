@@ -1,9 +1,10 @@
 //! Which attempt at a fleet was the newest: a number on its targets, so that a plan made before it cannot undo it.
 //!
-//! An apply that writes puts its generation on every target of the fleet before it changes anything else. A later plan knows the number
-//! from its own observation; a stale one (a saved plan, a restored state, two people without a lock) knows an older one. Reading and writing the number are two
-//! calls, and EC2 has none that does both: of two applies that begin within the same seconds both may pass. What keeps those apart is
-//! Terraform's lock on the state. Pure.
+//! An apply that writes puts its generation on every target of the fleet before it changes anything else. A later
+//! plan knows the number from its own observation; a stale one (a saved plan, a restored state, two people without a
+//! lock) knows an older one. Reading and writing the number are two calls, and EC2 has none that does both: of two
+//! applies that begin within the same seconds both may pass. What keeps those apart is Terraform's lock on the state.
+//! Pure.
 
 use std::collections::BTreeMap;
 
@@ -55,8 +56,8 @@ pub fn newest(fleet: &FleetName, places: &BTreeMap<Place, PlaceInventory>) -> Op
         .max()
 }
 
-/// Whether a plan may be carried out. `known` is the newest generation that the plan's own observation saw, or that its own earlier
-/// attempt used; `newest` what AWS has just now.
+/// Whether a plan may be carried out. `known` is the newest generation that the plan's own observation saw, or that
+/// its own earlier attempt used; `newest` what AWS has just now.
 ///
 /// # Errors
 /// [`Superseded`]; then nothing may be written.

@@ -1,8 +1,9 @@
 //! An AWS in memory behind the ports: strict where AWS is strict, stricter where AWS's behaviour is not known, with faults.
 //!
-//! It refuses what AWS refuses (eligibility, quotas, references, numbers, ports, tags, client tokens) with AWS's codes, deletes sessions
-//! with their interface as AWS does, counts calls, and can fail, throttle, forget to reply, show stale data or drop dead at any
-//! call. Time is tokio's. One lock guards everything, so each call takes effect at one moment. It does not know how it is used.
+//! It refuses what AWS refuses (eligibility, quotas, references, numbers, ports, tags, client tokens) with AWS's
+//! codes, deletes sessions with their interface as AWS does, counts calls, and can fail, throttle, forget to reply,
+//! show stale data or drop dead at any call. Time is tokio's. One lock guards everything, so each call takes effect
+//! at one moment. It does not know how it is used.
 
 mod company;
 mod faults;

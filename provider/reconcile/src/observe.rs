@@ -1,10 +1,11 @@
 //! Builds an inventory: every place at once, every kind of object at once, failures recorded beside what was seen.
 //!
 //! The number of calls depends on how much there is (one per 1,000 objects of a kind), never on how many sessions a fleet has.
-//! A place that cannot be read completely is not read at all: half an account would look like a deletion. How long silence is borne is the
-//! adapter's to say; a Region whose EC2 gave one account no reply, and none to any other, is not asked for the accounts that were still
-//! waiting for their turn. Resource shares are looked for where targets may be shared from: in the home account, and only if there are
-//! other accounts. Knows nothing of what the inventory is for.
+//! A place that cannot be read completely is not read at all: half an account would look like a deletion. How long
+//! silence is borne is the adapter's to say; a Region whose EC2 gave one account no reply, and none to any other, is
+//! not asked for the accounts that were still waiting for their turn. Resource shares are looked for where targets
+//! may be shared from: in the home account, and only if there are other accounts. Knows nothing of what the inventory
+//! is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -85,8 +86,8 @@ pub async fn observe(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope)
     inventory
 }
 
-/// The account whose targets others may use: a fleet of one account shares nothing, needs no permission for RAM, and discovery looks at
-/// no shares. [`shares`] looks in any case.
+/// The account whose targets others may use: a fleet of one account shares nothing, needs no permission for RAM, and
+/// discovery looks at no shares. [`shares`] looks in any case.
 async fn sharing_account(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Scope) -> Option<AccountId> {
     let accounts: BTreeSet<&AccountId> = places.iter().map(|place| &place.account).collect();
     if accounts.len() < 2 || *scope == Scope::Discovery {
@@ -96,8 +97,8 @@ async fn sharing_account(cloud: &dyn Cloud, places: &BTreeSet<Place>, scope: &Sc
     cloud.home().await.ok().map(|home| home.account)
 }
 
-/// Reads the resource shares of `places` into an inventory that has the rest of them. A place whose shares cannot be read becomes unread:
-/// without them its fleet would look as if it had none.
+/// Reads the resource shares of `places` into an inventory that has the rest of them. A place whose shares cannot be
+/// read becomes unread: without them its fleet would look as if it had none.
 pub async fn shares(cloud: &dyn Cloud, inventory: &mut Inventory, places: &BTreeSet<Place>) {
     let known: Vec<&Place> = places.iter().filter(|place| inventory.places.contains_key(*place)).collect();
     let reads: Vec<_> = known
@@ -126,8 +127,8 @@ fn of_fleets() -> MirrorScope {
     MirrorScope::HasTag { key: FLEET_TAG.to_owned() }
 }
 
-/// How long the shares of a place may take. They are few, so that a minute is spent on nothing but an endpoint that does not answer, and
-/// a person before a plan should not wait for each of the tries that the adapter would make.
+/// How long the shares of a place may take. They are few, so that a minute is spent on nothing but an endpoint that
+/// does not answer, and a person before a plan should not wait for each of the tries that the adapter would make.
 const SHARES_PATIENCE: Duration = Duration::from_secs(60);
 
 async fn read_shares(
@@ -180,8 +181,9 @@ async fn read_place(
     objects.await
 }
 
-/// EC2's endpoints as this observation found them: each serves all accounts of its Region, so that five hundred accounts behind one that
-/// a firewall swallows need not wait for it in sixteen rounds. Empty at first; one entry a Region.
+/// EC2's endpoints as this observation found them: each serves all accounts of its Region, so that five hundred
+/// accounts behind one that a firewall swallows need not wait for it in sixteen rounds. Empty at first; one entry a
+/// Region.
 #[derive(Default)]
 struct Endpoints(Mutex<BTreeMap<Region, Heard>>);
 

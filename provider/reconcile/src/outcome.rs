@@ -83,8 +83,8 @@ pub struct Step {
 pub struct Outcomes {
     /// One per action.
     pub steps: Vec<Step>,
-    /// Why the generation could not be written on a target, for each: nothing is wrong with the fleet, but a plan older than this one
-    /// would not be stopped ([`crate::generation`]).
+    /// Why the generation could not be written on a target, for each: nothing is wrong with the fleet, but a plan
+    /// older than this one would not be stopped ([`crate::generation`]).
     pub unmarked: Vec<AwsError>,
 }
 

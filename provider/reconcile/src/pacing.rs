@@ -143,8 +143,8 @@ impl Level {
         Err(Duration::from_secs_f64(wait) + Duration::from_millis(1))
     }
 
-    /// Several calls in flight come back throttled by one cause, over many milliseconds and mixed with some that were accepted: the
-    /// rate is halved by the first, and again only by a call that left at the halved rate.
+    /// Several calls in flight come back throttled by one cause, over many milliseconds and mixed with some that were
+    /// accepted: the rate is halved by the first, and again only by a call that left at the halved rate.
     fn throttled(&mut self, token: &Token, now: Instant) {
         if token.pace != self.pace {
             return;

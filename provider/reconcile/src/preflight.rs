@@ -1,5 +1,5 @@
-//! Asks AWS what a plan should know before anything is created: missing permissions, load balancers, which VPCs targets are in, and how
-//! long it takes.
+//! Asks AWS what a plan should know before anything is created: missing permissions, load balancers, which VPCs
+//! targets are in, and how long it takes.
 //!
 //! Only what the plan needs is asked: an empty plan asks nothing, and each place tries out one write of a kind, not each of
 //! thousands. Places are asked side by side and for a limited time. What could not be answered is said beside the answers, never
@@ -43,7 +43,8 @@ const ELB: &str = "Elastic Load Balancing";
 pub struct Gathered {
     /// For [`enigma_fleet::check::preflight`].
     pub answers: Answers,
-    /// Questions without an answer, once for each thing that went wrong: a warning for people, since nothing is known to be wrong.
+    /// Questions without an answer, once for each thing that went wrong: a warning for people, since nothing is known
+    /// to be wrong.
     pub unanswered: Vec<Unanswered>,
 }
 

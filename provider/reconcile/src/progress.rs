@@ -1,7 +1,8 @@
 //! How far an execution is, for people who watch: in the log, and through a port such as a file.
 //!
 //! Counting costs nothing per call; telling happens at most once per second, however fast calls are. How long it will take is
-//! counted from AWS's call rates, not measured, so it is the least it can be ([`enigma_fleet::duration`]). Nothing is decided here.
+//! counted from AWS's call rates, not measured, so it is the least it can be ([`enigma_fleet::duration`]). Nothing is
+//! decided here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -193,9 +194,10 @@ fn about(seconds: u64) -> String {
     }
 }
 
-/// A file that always holds the newest report of each fleet, as one JSON object by the fleets' names: Terraform applies several at
-/// once. A reader never sees half of one: it is written beside its place and then renamed over it, one report at a time. A file that
-/// cannot be written is one warning in the log, since nobody should lose a fleet over it.
+/// A file that always holds the newest report of each fleet, as one JSON object by the fleets' names: Terraform
+/// applies several at once. A reader never sees half of one: it is written beside its place and then renamed over it,
+/// one report at a time. A file that cannot be written is one warning in the log, since nobody should lose a fleet
+/// over it.
 pub struct ProgressFile {
     path: PathBuf,
     /// Held while writing, so that no report overtakes another.

@@ -1,8 +1,8 @@
 //! Reads remembered for the length of one plan: a data source, a refresh and a plan that look at the same places ask AWS once.
 //!
-//! Only whole reads are kept, per place and kind, each made once however many ask at the same time, and that a place gave no reply, so that
-//! one plan waits for that once. Any write through the same [`Recall`] forgets everything, before and after it, and so does time. It
-//! changes no answer but its age, and knows nothing of who asks.
+//! Only whole reads are kept, per place and kind, each made once however many ask at the same time, and that a place
+//! gave no reply, so that one plan waits for that once. Any write through the same [`Recall`] forgets everything,
+//! before and after it, and so does time. It changes no answer but its age, and knows nothing of who asks.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,8 +25,8 @@ use crate::ports::{
     ShareParts, SharePlace, UnitId,
 };
 
-/// How long a read answers for those that ask later. Terraform reads data sources, refreshes and plans in one process within seconds to
-/// a few minutes; what lives longer is another program, which should see the world as it is.
+/// How long a read answers for those that ask later. Terraform reads data sources, refreshes and plans in one process
+/// within seconds to a few minutes; what lives longer is another program, which should see the world as it is.
 const KEPT: Duration = Duration::from_secs(5 * 60);
 
 /// A [`Cloud`] that remembers what it read. Cheap to make; one per provider configuration.
@@ -99,8 +99,8 @@ impl<T> Kept<T> {
     }
 }
 
-/// That a service in a place gave no reply. What waits a minute for a silence in one step of a plan would wait for it in each: a data
-/// source, a refresh and a preflight read the same places.
+/// That a service in a place gave no reply. What waits a minute for a silence in one step of a plan would wait for it
+/// in each: a data source, a refresh and a preflight read the same places.
 #[derive(Default)]
 struct Silence(Mutex<Option<Kept<AwsError>>>);
 

@@ -1,5 +1,6 @@
-//! Fault sweeps: whole attempts (observe, own, expand, diff, check, execute) against the memory AWS, killed at every call, before and
-//! after it takes effect; then a second attempt. It must end converged: nothing twice, nothing left over, strangers untouched.
+//! Fault sweeps: whole attempts (observe, own, expand, diff, check, execute) against the memory AWS, killed at every
+//! call, before and after it takes effect; then a second attempt. It must end converged: nothing twice, nothing left
+//! over, strangers untouched.
 //!
 //! Lives here rather than in an integration test because it is the contract of this crate as a whole.
 

@@ -1,8 +1,9 @@
 //! Client tokens: a repeated create is the same create, a changed one is a new one.
 //!
-//! A token is the SHA-256 of everything that makes a create what it is: fleet, generation, place, AWS action, the object's key and
-//! every parameter with references resolved. In hexadecimal that is exactly the 64 ASCII characters AWS allows
-//! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>. Knows nothing of when or how often it is sent.
+//! A token is the SHA-256 of everything that makes a create what it is: fleet, generation, place, AWS action, the
+//! object's key and every parameter with references resolved. In hexadecimal that is exactly the 64 ASCII characters
+//! AWS allows <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>. Knows nothing of when or
+//! how often it is sent.
 
 use enigma_fleet::ids::{FilterId, FleetName, ObjectKey, Place, ShareArn, TargetId};
 use enigma_fleet::inventory::{Destination, FilterRule, Tags};
@@ -78,8 +79,8 @@ impl Tokens {
         hash.parts(&share.parts).tags(&share.tags).end()
     }
 
-    /// For what is added to a share. `answers` counts those to earlier calls: what RAM refused is asked anew, and what got no reply is
-    /// the same call.
+    /// For what is added to a share. `answers` counts those to earlier calls: what RAM refused is asked anew, and
+    /// what got no reply is the same call.
     pub(crate) fn addition(
         &self,
         place: &Place,

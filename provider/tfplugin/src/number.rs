@@ -19,7 +19,8 @@ pub enum Number {
 }
 
 impl Number {
-    /// The number that a double is written as: `0.1` is a tenth, as in a configuration, not the double next to it. Whole ones become
+    /// The number that a double is written as: `0.1` is a tenth, as in a configuration, not the double next to it.
+    /// Whole ones become
     /// [`Number::Int`], so that `1.0` equals `1`. `None` for infinities and NaN, which Terraform has no wire form for.
     pub fn from_f64(value: f64) -> Option<Self> {
         if value.is_finite() && value.fract() != 0.0 {
@@ -46,8 +47,8 @@ impl Number {
         }
     }
 
-    /// The number that decimal text stands for; `None` if it is no number. A double only where it is that number exactly: Terraform
-    /// compares 512 bits, and would see a change of `0.1` in every plan.
+    /// The number that decimal text stands for; `None` if it is no number. A double only where it is that number
+    /// exactly: Terraform compares 512 bits, and would see a change of `0.1` in every plan.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(whole) = text.parse::<i64>() {
             return Some(Self::Int(whole));

@@ -24,7 +24,8 @@ pub(crate) struct Organization {
     pub(crate) delegated: BTreeSet<String>,
     /// Whether resource shares inside need no invitation (`EnableSharingWithAwsOrganization`).
     pub(crate) sharing: bool,
-    /// Whether every list of this service and of resource sharing begins with an empty page, which AWS says may happen at any time.
+    /// Whether every list of this service and of resource sharing begins with an empty page, which AWS says may
+    /// happen at any time.
     pub(crate) empty_pages: bool,
     /// Unit id -> unit.
     pub(crate) units: BTreeMap<String, Unit>,

@@ -1,7 +1,8 @@
 //! What a caller may do: policies of roles and of access keys, and lists of actions in IAM's `service:Action` spelling.
 //!
-//! Lists look at actions alone, policies also at resources and conditions; a caller with both needs both, a session with a policy of
-//! its own needs that too, and one with none of them may do everything. What a call needs is worked out in [`needs`], what a policy says of it in [`crate::policy`].
+//! Lists look at actions alone, policies also at resources and conditions; a caller with both needs both, a session
+//! with a policy of its own needs that too, and one with none of them may do everything. What a call needs is worked
+//! out in [`needs`], what a policy says of it in [`crate::policy`].
 
 mod needs;
 

@@ -1,8 +1,9 @@
 //! IAM policies: documents of version 2012-10-17, and what they say about one action on one resource.
 //!
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>: a statement that denies goes before
-//! all that allow, and what none allows is denied. What cannot be judged here (other elements, operators, condition keys, policy
-//! variables) is refused when the document is read, never passed over. Knows no calls: [`crate::permission`] says what each asks for.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>: a statement that
+//! denies goes before all that allow, and what none allows is denied. What cannot be judged here (other elements,
+//! operators, condition keys, policy variables) is refused when the document is read, never passed over. Knows no
+//! calls: [`crate::permission`] says what each asks for.
 
 mod condition;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! STS: GetCallerIdentity and AssumeRole. A temporary key belongs to the role's account.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>. A role may be
-//! assumed by the accounts it names and whom its trust policy names, while its account is active. A session policy narrows what the
-//! session may do; managed policies of a session (`PolicyArns`) are not known here and do not.
+//! assumed by the accounts it names and whom its trust policy names, while its account is active. A session policy
+//! narrows what the session may do; managed policies of a session (`PolicyArns`) are not known here and do not.
 
 use std::collections::BTreeMap;
 

@@ -104,8 +104,8 @@ impl<T: Clone> Table<T> {
         }
     }
 
-    /// What a call finds that names an object in order to use or change it: replicas lag for it as long as for describe calls, and
-    /// how many calls it takes is no measure of that.
+    /// What a call finds that names an object in order to use or change it: replicas lag for it as long as for
+    /// describe calls, and how many calls it takes is no measure of that.
     pub(crate) fn named(&self, id: &str, moment: Moment) -> Option<&T> {
         let by_time = Moment { staleness: Staleness { reads: 0, ..moment.staleness }, ..moment };
         let is_new = self.shadows.get(id).is_some_and(|shadow| {

@@ -248,8 +248,8 @@ provider "enigma" {{
         Ok(())
     }
 
-    /// Demands what [`Self::expect_sessions`] does, that no filter of the fleet is unused, and that in each Region one share holds
-    /// exactly the fleet's targets and the accounts that have sessions there.
+    /// Demands what [`Self::expect_sessions`] does, that no filter of the fleet is unused, and that in each Region
+    /// one share holds exactly the fleet's targets and the accounts that have sessions there.
     ///
     /// # Errors
     /// With the first difference.

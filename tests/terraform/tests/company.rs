@@ -1,4 +1,5 @@
-//! A company: five accounts in two Regions, three targets, resource shares, an organizational unit; from the first plan to nothing.
+//! A company: five accounts in two Regions, three targets, resource shares, an organizational unit; from the first
+//! plan to nothing.
 
 use std::collections::BTreeSet;
 

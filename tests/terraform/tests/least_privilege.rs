@@ -18,8 +18,8 @@ fn scale() -> Scale {
     Scale { members: 2, balancers: 2, ..Scale::default() }
 }
 
-/// The first member is in the organization and has an endpoint of its own; the second is outside and must accept an invitation. The
-/// home account is mirrored too, and has an interface that can receive.
+/// The first member is in the organization and has an endpoint of its own; the second is outside and must accept an
+/// invitation. The home account is mirrored too, and has an interface that can receive.
 fn edit(world: &mut World) {
     for account in world.accounts.iter_mut().filter(|account| account.id == Scale::member(2)) {
         account.unit = None;

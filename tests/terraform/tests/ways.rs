@@ -89,7 +89,8 @@ fn an_import_block_can_generate_the_configuration() {
                 lab.provider_block()
             ),
         )?;
-        // The generated text lacks `members`, which is write-only and cannot be read from AWS: Terraform says so, and the text stays.
+        // The generated text lacks `members`, which is write-only and cannot be read from AWS: Terraform says so, and
+        // the text stays.
         let ran = lab.workspace.run(&["plan", "-generate-config-out=found.tf"])?;
         let found = std::fs::read_to_string(lab.workspace.root().join("found.tf"))?;
         ensure!(found.contains("network_load_balancer_arn") && found.contains(NLB), "{found}");

@@ -1,7 +1,8 @@
 //! Which bytes beyond a hole have arrived: a few ranges, in order and disjoint.
 //!
-//! Kept only while something is missing, as low halves of positions: whoever asks says near which position they are. When more ranges are open than fit, the two nearest each other become
-//! one: some missing bytes then count as seen, never the other way round.
+//! Kept only while something is missing, as low halves of positions: whoever asks says near which position they are.
+//! When more ranges are open than fit, the two nearest each other become one: some missing bytes then count as seen,
+//! never the other way round.
 
 use super::endpoint::near;
 

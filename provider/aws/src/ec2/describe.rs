@@ -44,9 +44,10 @@ impl Ec2Place {
     }
 
     /// By filter, because an unknown id fails a call that names ids but only matches nothing in a filter. A filter takes 200 ids
-    /// where a page holds 1,000 interfaces, so for many ids reading everything is usually cheaper, and for few ids in a huge account
-    /// it is not. How much there is is unknown, so: read everything for as many pages as the filters would need, then give up and
-    /// filter for what is still missing. That is never more than twice the calls of the better way.
+    /// where a page holds 1,000 interfaces, so for many ids reading everything is usually cheaper, and for few ids in
+    /// a huge account it is not. How much there is is unknown, so: read everything for as many pages as the filters
+    /// would need, then give up and filter for what is still missing. That is never more than twice the calls of the
+    /// better way.
     async fn interfaces_by_id(&self, ids: BTreeSet<&InterfaceId>) -> Result<Vec<Interface>, AwsError> {
         let filtered_calls = ids.len().div_ceil(FILTER_VALUES);
         let (mut found, is_complete) = if filtered_calls > 1 {

@@ -28,8 +28,9 @@ use crate::spec::{DestinationKind, FleetSpec, TargetSpec};
 /// From this part of a quota on a person is told: a tenth is left, which a fleet of 9,000 fills in weeks and an interface target
 /// with its next source.
 const NEAR_PERCENT: usize = 90;
-/// The largest MTU of a VPC, and what instances have unless somebody lowered it: AWS's API tells no interface's, so it is assumed where
-/// nobody wrote one, and findings say so. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
+/// The largest MTU of a VPC, and what instances have unless somebody lowered it: AWS's API tells no interface's, so
+/// it is assumed where nobody wrote one, and findings say so.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
 const JUMBO_MTU: u16 = 9001;
 
 pub use balancers::{BalancerFacts, ReceiverFacts};
@@ -340,8 +341,8 @@ fn look_at_permissions(scene: &Scene<'_>, result: &mut Preflight) {
     }));
 }
 
-/// The argument for which a plan needs these actions. An account comes with its members, so that whatever is refused for their sessions
-/// can be had by leaving them out too.
+/// The argument for which a plan needs these actions. An account comes with its members, so that whatever is refused
+/// for their sessions can be had by leaving them out too.
 fn asked_for_by(actions: &BTreeSet<&str>) -> &'static str {
     let all = |part: &str| actions.iter().all(|action| action.contains(part));
     if all("TrafficMirrorTarget") || all("ResourceShare") {
@@ -414,8 +415,8 @@ fn look_at_paths(scene: &Scene<'_>, result: &mut Preflight) {
     }));
 }
 
-/// Interface targets whose interface cannot take what their sources send. AWS cuts such packets; of load balancers it says something
-/// else. <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-network-limitations.html>
+/// Interface targets whose interface cannot take what their sources send. AWS cuts such packets; of load balancers it
+/// says something else. <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-network-limitations.html>
 fn look_at_interfaces(scene: &Scene<'_>, told: &BTreeSet<MemberKey>, result: &mut Preflight) {
     let mut cut: BTreeMap<(&Label, u16, bool), Vec<MemberKey>> = BTreeMap::new();
     for (key, session) in &scene.expansion.sessions {

@@ -15,8 +15,8 @@ use crate::plan::{Holder, Stage};
 use crate::problem::Path;
 
 impl<'a> Draft<'a> {
-    /// Finds or makes the wanted targets. A destination cannot be changed, so another destination is another target. An interface that
-    /// others use already can be made none, which is said before anything is done.
+    /// Finds or makes the wanted targets. A destination cannot be changed, so another destination is another target.
+    /// An interface that others use already can be made none, which is said before anything is done.
     pub(super) fn targets(&mut self, desired: &'a Expansion, owned: &'a Owned, around: &Circumstances) {
         for (key, wanted) in &desired.targets {
             let (Given::Known(destination), Given::Known(tags)) = (&wanted.destination, &wanted.tags) else {
@@ -42,8 +42,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// AWS makes no target of a source (`InvalidNetworkInterface.InUse`), and documents nowhere that an interface may have two targets, so
-    /// neither is tried. Sessions of the fleet itself leave before.
+    /// AWS makes no target of a source (`InvalidNetworkInterface.InUse`), and documents nowhere that an interface may
+    /// have two targets, so neither is tried. Sessions of the fleet itself leave before.
     fn receiver_taken(&mut self, key: &ObjectKey, interface: &InterfaceId, owned: &Owned) {
         let at = Path::root().attr("targets").key(key.label.as_str()).attr("network_interface_id");
         let target = || key.label.clone();

@@ -1,9 +1,9 @@
 //! Who goes before others come: rooms of targets, of places, and of interfaces.
 //!
 //! AWS counts the sources of an interface target and the sessions of a place at every moment. Coverage comes before removal where
-//! there is room for both; where there is not, whoever leaves goes first, and a move into a full target waits for a round in which
-//! somebody has left it. A ring of full targets is opened by a source that goes by way of another target. What AWS's limits are is
-//! decided in [`crate::expand`]; what the actions look like, in [`super::sessions`].
+//! there is room for both; where there is not, whoever leaves goes first, and a move into a full target waits for a
+//! round in which somebody has left it. A ring of full targets is opened by a source that goes by way of another
+//! target. What AWS's limits are is decided in [`crate::expand`]; what the actions look like, in [`super::sessions`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,8 +96,8 @@ fn full_places<'a>(desired: &'a Expansion, owned: &'a Owned) -> BTreeSet<&'a Pla
     counts.into_iter().filter(|(_, count)| *count > SESSIONS_PER_PLACE).map(|(place, _)| place).collect()
 }
 
-/// Interfaces whose session one account removes and another makes. AWS counts both on the interface, and shows neither account the
-/// other's. <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-sessions.html>
+/// Interfaces whose session one account removes and another makes. AWS counts both on the interface, and shows
+/// neither account the other's. <https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-sessions.html>
 fn handed_over<'a>(desired: &'a Expansion, owned: &'a Owned) -> BTreeSet<&'a InterfaceId> {
     let stays = |key: &MemberKey| desired.sessions.contains_key(key) || desired.kept.contains_key(key);
     let leaving: BTreeSet<&InterfaceId> =
@@ -222,8 +222,8 @@ impl<'a> Rooms<'a> {
         }
         // Each round moves somebody, or opens a ring with somebody who never opens another.
         for round in 0.. {
-            // Who is out of the ring holds room for nobody else: were it served before those inside, every exchange would need a ring
-            // of its own.
+            // Who is out of the ring holds room for nobody else: were it served before those inside, every exchange
+            // would need a ring of its own.
             waiting.sort_by_key(|one| one.via.is_some());
             let mut left = Vec::new();
             for one in waiting {
@@ -294,7 +294,8 @@ impl<'a> Rooms<'a> {
         false
     }
 
-    /// Nobody can move. Where targets are to take more than they can, what AWS says is not known, and they are tried all the same.
+    /// Nobody can move. Where targets are to take more than they can, what AWS says is not known, and they are tried
+    /// all the same.
     fn give_up(&mut self, waiting: Vec<Move<'a>>) -> Result<(), Box<Finding>> {
         let is_over = |one: &Move<'_>| self.targets.get(one.to).is_some_and(|to| to.last.len() > to.limit);
         if waiting.iter().any(is_over) {

@@ -8,8 +8,8 @@ use crate::ownership::FLEET_TAG;
 use crate::plan::Stage;
 
 impl Draft<'_> {
-    /// Sets what differs and removes what the fleet once set; tags that others set stay. What carries no fleet's tag gets it before
-    /// anything else is done to it, since policies tell by that tag what may be done.
+    /// Sets what differs and removes what the fleet once set; tags that others set stay. What carries no fleet's tag
+    /// gets it before anything else is done to it, since policies tell by that tag what may be done.
     pub(super) fn retag(
         &mut self,
         place: &Place,

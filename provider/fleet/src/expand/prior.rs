@@ -97,8 +97,9 @@ impl Prior {
         stays.map(|(key, _)| (&key.interface, key)).collect()
     }
 
-    /// Why a member has to wait for an account that cannot be read. Where that account's session is on the interface already, the owner
-    /// of the subnet sees the interface too, and would mirror it a second time, with a number that may be in use.
+    /// Why a member has to wait for an account that cannot be read. Where that account's session is on the interface
+    /// already, the owner of the subnet sees the interface too, and would mirror it a second time, with a number that
+    /// may be in use.
     pub(super) fn reason_to_wait(
         &self,
         key: &MemberKey,
@@ -116,8 +117,8 @@ impl Prior {
         })
     }
 
-    /// Members with the sessions that the state knows as the fleet's, where somebody removed the tags that say so. `None` where there is
-    /// none, which is the rule, so that ten thousand members are not copied for nothing.
+    /// Members with the sessions that the state knows as the fleet's, where somebody removed the tags that say so.
+    /// `None` where there is none, which is the rule, so that ten thousand members are not copied for nothing.
     pub(super) fn claim(
         &self,
         fleet: &FleetName,

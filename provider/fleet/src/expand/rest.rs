@@ -14,7 +14,8 @@ use crate::ids::Vni;
 /// of their own.
 pub const REST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Most VNIs that rest; then those that rest longest wake early. It bounds what is kept beside the state to some 50 KB, and of the
+/// Most VNIs that rest; then those that rest longest wake early. It bounds what is kept beside the state to some 50
+/// KB, and of the
 /// 16.7 million VNIs a new session takes one of so few by accident almost never.
 pub const MOST_RESTING: usize = 2_000;
 

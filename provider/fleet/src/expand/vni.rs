@@ -1,8 +1,10 @@
 //! Which VNI each session has.
 //!
-//! A VNI that is remembered stays. A new one is derived from the source's key by hash and, where that is taken, the next free one,
-//! so that two writers without common memory agree. VNIs of sessions that leave in this plan rest, and so do those that left in earlier
-//! ones while [`Prior::resting`] holds them: records with them may still be on their way to where people look them up. Strangers' VNIs are avoided, since a collector of both could not tell them apart.
+//! A VNI that is remembered stays. A new one is derived from the source's key by hash and, where that is taken, the
+//! next free one, so that two writers without common memory agree. VNIs of sessions that leave in this plan rest, and
+//! so do those that left in earlier ones while [`Prior::resting`] holds them: records with them may still be on their
+//! way to where people look them up. Strangers' VNIs are avoided, since a collector of both could not tell them
+//! apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -15,8 +15,8 @@ use crate::quota::RULES_PER_FILTER;
 /// so a block is never full.
 const BLOCK: usize = 100;
 
-/// Most rules of one direction that are compared: which of them are without effect takes a look at every pair. A person's rules come
-/// to a dozen; what comes to a thousand will not come to ten.
+/// Most rules of one direction that are compared: which of them are without effect takes a look at every pair. A
+/// person's rules come to a dozen; what comes to a thousand will not come to ten.
 const MOST_COMPARED: usize = 1_000;
 
 /// A compiled filter: rules that fit, and how many each intent became.

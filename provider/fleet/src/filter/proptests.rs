@@ -1,5 +1,5 @@
-//! The compiler against an evaluation of intents that shares none of its steps, and transitions against their promise. Small domains
-//! of ports and networks, so that rules meet; packets at and beside every boundary.
+//! The compiler against an evaluation of intents that shares none of its steps, and transitions against their
+//! promise. Small domains of ports and networks, so that rules meet; packets at and beside every boundary.
 
 use std::net::IpAddr;
 

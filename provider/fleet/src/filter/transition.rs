@@ -39,8 +39,8 @@ pub enum RuleStep {
 pub struct Transition {
     /// To be carried out one after another.
     pub steps: Vec<RuleStep>,
-    /// Whether some packet that both rule sets mirror may not be mirrored for a moment: ten rules leave no room, or there are too many
-    /// kinds of packets to tell.
+    /// Whether some packet that both rule sets mirror may not be mirrored for a moment: ten rules leave no room, or
+    /// there are too many kinds of packets to tell.
     pub is_narrower_for_a_moment: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Sessions that others were quicker than: between the review and the apply somebody took what one was to get.
 //!
-//! The fact with its evidence, and one sentence for people. Whether something is taken is decided in [`crate::diff`] and looked over
-//! in [`crate::check`].
+//! The fact with its evidence, and one sentence for people. Whether something is taken is decided in [`crate::diff`]
+//! and looked over in [`crate::check`].
 
 use std::fmt;
 

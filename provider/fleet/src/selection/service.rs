@@ -1,7 +1,7 @@
 //! The AWS services whose managed interfaces AWS mirrors.
 //!
-//! AWS has no attribute that names the service of an interface, so it is told by who requested it, and by the description that the
-//! service gives it, as AWS's own tools do.
+//! AWS has no attribute that names the service of an interface, so it is told by who requested it, and by the
+//! description that the service gives it, as AWS's own tools do.
 
 use crate::inventory::Interface;
 
@@ -27,7 +27,8 @@ impl Service {
         }
     }
 
-    /// The service that manages an interface, if it is one of these. What a person called an interface of their own is no service.
+    /// The service that manages an interface, if it is one of these. What a person called an interface of their own
+    /// is no service.
     #[must_use]
     pub fn of(interface: &Interface) -> Option<Self> {
         match (interface.requester.as_deref(), interface.is_requester_managed) {

@@ -21,8 +21,8 @@ use crate::spec::{
 pub const DEFAULT_NUMBER: i64 = 100;
 /// A quarter: more than any ordinary day removes, less than a mistyped tag does.
 pub const DEFAULT_MAX_REMOVALS: MaxRemovals = MaxRemovals::Percent(25);
-/// Tags we may add to a person's: fleet, key and name; of a session its rule, of a target its generation and that it is complete. What
-/// else a target carries is left out where there is no room.
+/// Tags we may add to a person's: fleet, key and name; of a session its rule, of a target its generation and that it
+/// is complete. What else a target carries is left out where there is no room.
 const OUR_TAGS: usize = 5;
 
 /// Checks a fleet. Everything that can be checked is, even beside problems and unknown values. The specification is there when

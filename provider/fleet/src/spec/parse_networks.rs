@@ -11,8 +11,8 @@ use crate::ids::Label;
 use crate::problem::{Notes, Path, did_you_mean};
 use crate::quota::RULES_PER_FILTER;
 
-/// Most blocks of one list, and of all that is written in one place: what has more does not come to AWS's ten rules by any joining that
-/// people would foresee, and AWS's own prefix lists end there too unless their quota is raised.
+/// Most blocks of one list, and of all that is written in one place: what has more does not come to AWS's ten rules
+/// by any joining that people would foresee, and AWS's own prefix lists end there too unless their quota is raised.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
 const MOST_BLOCKS: usize = 1_000;
 

@@ -1,7 +1,7 @@
 //! A small AWS as plain data: what plans are applied to and what is observed again.
 //!
-//! It refuses what AWS refuses (numbers taken, objects in use, a fourth session, an eleventh rule), so a plan that would fail there
-//! fails here. Ids count up, so that outputs are stable.
+//! It refuses what AWS refuses (numbers taken, objects in use, a fourth session, an eleventh rule), so a plan that
+//! would fail there fails here. Ids count up, so that outputs are stable.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod company;

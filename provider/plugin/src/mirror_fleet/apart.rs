@@ -1,7 +1,8 @@
 //! What an apply leaves alone because a place could not be read: one account or Region must not stop the others. Pure.
 //!
-//! Nothing is wanted of sources in such a place, and nothing of sources elsewhere that send to a target in it: whether that target is
-//! there cannot be told. Both stay as they are until the place can be read again, and what is not as wanted is told.
+//! Nothing is wanted of sources in such a place, and nothing of sources elsewhere that send to a target in it:
+//! whether that target is there cannot be told. Both stay as they are until the place can be read again, and what is
+//! not as wanted is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,8 @@ pub(super) struct Apart {
     pub(super) waiting: BTreeMap<MemberKey, Place>,
 }
 
-/// Takes what cannot be had now out of `expansion`. `concerned` are the unread places where something was to be done with sources,
+/// Takes what cannot be had now out of `expansion`. `concerned` are the unread places where something was to be done
+/// with sources,
 /// `settled` the targets that nothing was to be done with.
 pub(super) fn set(
     expansion: &mut Expansion,

@@ -68,7 +68,8 @@ pub(super) struct Applied {
 pub(super) enum Occasion<'a> {
     /// The state knows nothing of the fleet; an interrupted create may have left some of it in these places.
     Create(&'a BTreeSet<Place>),
-    /// These sources were in the state when the plan was reviewed; others are not touched. `former_tags` are the keys of tags a person had set.
+    /// These sources were in the state when the plan was reviewed; others are not touched. `former_tags` are the keys
+    /// of tags a person had set.
     Update {
         /// Keys of the prior state.
         reviewed: BTreeSet<MemberKey>,
@@ -242,8 +243,8 @@ fn superseded(stale: &Superseded) -> Diagnostic {
     )
 }
 
-/// Marks a fleet whose create ended as complete, as patiently as anything else is written, and says on how many targets that did not
-/// come about.
+/// Marks a fleet whose create ended as complete, as patiently as anything else is written, and says on how many
+/// targets that did not come about.
 ///
 /// Each is a warning: the fleet works, and the next apply sets the tag.
 pub(super) async fn mark_complete(
@@ -358,8 +359,8 @@ fn leave_unreviewed(owned: &mut Owned, expansion: &Expansion, reviewed: &BTreeSe
     }
 }
 
-/// Writes the fleet's description into the tags of its first target. `former` are the keys of tags that an update takes away; a create
-/// has none, and is not complete yet.
+/// Writes the fleet's description into the tags of its first target. `former` are the keys of tags that an update
+/// takes away; a create has none, and is not complete yet.
 fn describe(expansion: &mut Expansion, description: &str, owned: &Owned, former: Option<&BTreeSet<String>>) {
     for (index, (key, target)) in expansion.targets.iter_mut().enumerate() {
         let Given::Known(tags) = &mut target.tags else { continue };
@@ -381,14 +382,15 @@ fn is_ours(key: &str) -> bool {
     key.starts_with(OUR_PREFIX)
 }
 
-/// How many tags a target takes beside these, those of others, and those that an apply adds: its generation, and that it is complete.
+/// How many tags a target takes beside these, those of others, and those that an apply adds: its generation, and that
+/// it is complete.
 fn room(tags: &Tags, others: usize) -> usize {
     let added = [GENERATION_TAG, COMPLETE_TAG].into_iter().filter(|key| !tags.contains_key(*key));
     TAGS_PER_RESOURCE.saturating_sub(tags.len() + others + added.count())
 }
 
-/// A number that no earlier apply had. AWS answers a repeated client token with its first result, also when that object was deleted
-/// since, so a fleet that is made again must not repeat the tokens of the one before.
+/// A number that no earlier apply had. AWS answers a repeated client token with its first result, also when that
+/// object was deleted since, so a fleet that is made again must not repeat the tokens of the one before.
 pub(super) fn next_generation(used: u64) -> u64 {
     // Two applies may end within one millisecond, and a clock may be set back.
     new_generation().max(used.saturating_add(1))

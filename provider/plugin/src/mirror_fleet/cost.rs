@@ -1,7 +1,8 @@
 //! `cost` and `estimated_monthly_cost_usd`: what the sessions of a fleet cost a month. Pure.
 //!
-//! The arithmetic is the core's (`enigma_fleet::cost`); here is how a person writes a price and reads a result. The result is in whole
-//! dollars: it is an estimate, and fractions of decimal numbers do not survive every way through Terraform.
+//! The arithmetic is the core's (`enigma_fleet::cost`); here is how a person writes a price and reads a result. The
+//! result is in whole dollars: it is an estimate, and fractions of decimal numbers do not survive every way through
+//! Terraform.
 
 use enigma_fleet::cost::{self, DEFAULT_HOURLY_PRICE, Usd};
 use enigma_tfplugin::{Attribute, Dynamic, Object, Validator, Value};

@@ -1,8 +1,9 @@
 //! `directory_json`: who is behind each VNI, for collectors. Pure.
 //!
-//! It follows from the rows, and from where each source lies: a plan knows that from the members, a refresh from what was stored before
-//! or looked up. Both give the same bytes for the same fleet, so that a refresh never is a change. A plan brings everything up to date;
-//! but that addresses alone came and went, as they do all day where pods have them, is no reason for an apply.
+//! It follows from the rows, and from where each source lies: a plan knows that from the members, a refresh from what
+//! was stored before or looked up. Both give the same bytes for the same fleet, so that a refresh never is a change.
+//! A plan brings everything up to date; but that addresses alone came and went, as they do all day where pods have
+//! them, is no reason for an apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,8 +1,9 @@
 //! `safety.forget_accounts`: accounts that nobody will reach again, closed ones or those whose roles are lost for good.
 //!
-//! What is in a place that cannot be read is kept, since a lost role must not look like a removal; so an account that is gone would stay
-//! in the state for ever. A person who names it here says that it is gone: its rows leave the state and nothing is done in AWS. Only
-//! what cannot be read is forgotten; where the account can be read after all, its sessions are removed or go on as everywhere. Pure.
+//! What is in a place that cannot be read is kept, since a lost role must not look like a removal; so an account that
+//! is gone would stay in the state for ever. A person who names it here says that it is gone: its rows leave the
+//! state and nothing is done in AWS. Only what cannot be read is forgotten; where the account can be read after all,
+//! its sessions are removed or go on as everywhere. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 

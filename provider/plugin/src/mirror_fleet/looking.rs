@@ -60,8 +60,8 @@ pub(super) fn shared(before: &Computed) -> BTreeSet<Place> {
     before.shares.as_ref().known().into_iter().flat_map(BTreeMap::keys).filter_map(place).collect()
 }
 
-/// All mirroring objects of these places. Who looks at one account alone does not look for shares, so those of `shared` are looked for
-/// then: a fleet that has shrunk to one account must still find its shares to withdraw them.
+/// All mirroring objects of these places. Who looks at one account alone does not look for shares, so those of
+/// `shared` are looked for then: a fleet that has shrunk to one account must still find its shares to withdraw them.
 pub(super) async fn see(cloud: &dyn Cloud, places: &BTreeSet<Place>, shared: &BTreeSet<Place>) -> Inventory {
     let mut inventory = observe(cloud, places, &Scope::Mirroring { interfaces: BTreeMap::new() }).await;
     let accounts: BTreeSet<&AccountId> = places.iter().map(|place| &place.account).collect();
@@ -71,8 +71,8 @@ pub(super) async fn see(cloud: &dyn Cloud, places: &BTreeSet<Place>, shared: &BT
     inventory
 }
 
-/// Reads what the fleet has, and of sessions that seem to be missing or are new whatever tells why. A place where that cannot be told is
-/// unread: the others are told of all the same.
+/// Reads what the fleet has, and of sessions that seem to be missing or are new whatever tells why. A place where
+/// that cannot be told is unread: the others are told of all the same.
 pub(super) async fn look(
     cloud: &dyn Cloud,
     reach: &Reach,

@@ -1,7 +1,7 @@
 //! What the resource remembers beside its state: Terraform's private bytes.
 //!
-//! A plan may depend on configuration, prior state and these bytes, and on nothing else. A refresh therefore writes down here what a
-//! plan has to know of AWS and no person wants to see in a state.
+//! A plan may depend on configuration, prior state and these bytes, and on nothing else. A refresh therefore writes
+//! down here what a plan has to know of AWS and no person wants to see in a state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,27 +24,30 @@ pub(super) struct Memory {
     pub(super) stranger_vnis: BTreeSet<u32>,
     /// Places that the last refresh could not read.
     pub(super) unread: BTreeSet<Place>,
-    /// Part of every client token of the next apply; changes when an apply has ended. So an apply that is repeated after a kill asks
-    /// for the same objects again even where EC2 does not show the first ones yet, and a later one never gets an old answer.
+    /// Part of every client token of the next apply; changes when an apply has ended. So an apply that is repeated
+    /// after a kill asks for the same objects again even where EC2 does not show the first ones yet, and a later one
+    /// never gets an old answer.
     pub(super) generation: Option<u64>,
-    /// The generation that the last refresh saw on the fleet's targets, or that the last apply put there. Where AWS has a newer one
-    /// when an apply begins, somebody applied since, and the plan is stale.
+    /// The generation that the last refresh saw on the fleet's targets, or that the last apply put there. Where AWS
+    /// has a newer one when an apply begins, somebody applied since, and the plan is stale.
     pub(super) seen: Option<u64>,
-    /// Actions of the last apply that were not done and that no row of the state shows: changed sessions, rules, tags, targets that
-    /// nobody needs. While there are some, a plan is not empty.
+    /// Actions of the last apply that were not done and that no row of the state shows: changed sessions, rules,
+    /// tags, targets that nobody needs. While there are some, a plan is not empty.
     pub(super) unfinished: usize,
     /// Objects that the last refresh found without their tags. While there are some, a plan is not empty.
     pub(super) mistagged: usize,
-    /// Places that the last changes of tags did not reach, since they could not be read: no row of the state shows tags. Once one can be
-    /// read again a plan is not empty.
+    /// Places that the last changes of tags did not reach, since they could not be read: no row of the state shows
+    /// tags. Once one can be read again a plan is not empty.
     pub(super) behind: BTreeSet<Place>,
     /// Filters `account/region/filter` whose rules the last apply left unfinished: that they differ is nobody else's doing.
     pub(super) unfinished_filters: BTreeSet<String>,
-    /// VNIs that were freed within a day, as the last refresh or apply counted: a plan reads no clock, so a VNI wakes with the refresh
-    /// before it. Lost with the state, so a fleet that was destroyed and made again may take any VNI.
+    /// VNIs that were freed within a day, as the last refresh or apply counted: a plan reads no clock, so a VNI wakes
+    /// with the refresh before it. Lost with the state, so a fleet that was destroyed and made again may take any
+    /// VNI.
     pub(super) resting: Resting,
-    /// The role by which each account that the state has something in was reached last; in which Regions the state's keys say. So what is
-    /// in an account can still be removed when the provider block does not name it any more. Roles and external ids are no secrets, see
+    /// The role by which each account that the state has something in was reached last; in which Regions the state's
+    /// keys say. So what is in an account can still be removed when the provider block does not name it any more.
+    /// Roles and external ids are no secrets, see
     /// [`Role`].
     pub(super) roles: BTreeMap<AccountId, Role>,
 }
@@ -88,8 +91,9 @@ impl Memory {
         self
     }
 
-    /// The same with the roles of these accounts and of no others: the one that the provider block has for it now. Where the provider
-    /// does not mean the account (any more), what is remembered stays, for the organization's role may never have been there.
+    /// The same with the roles of these accounts and of no others: the one that the provider block has for it now.
+    /// Where the provider does not mean the account (any more), what is remembered stays, for the organization's role
+    /// may never have been there.
     pub(super) fn reached(
         mut self,
         accounts: &BTreeSet<AccountId>,

@@ -1,7 +1,7 @@
 //! The plan: a pure function of configuration, prior state and private memory.
 //!
-//! Terraform plans once for the person and once more inside the apply, and compares. So nothing here looks at AWS; what the core decides
-//! is turned into planned values, known wherever they can be known.
+//! Terraform plans once for the person and once more inside the apply, and compares. So nothing here looks at AWS;
+//! what the core decides is turned into planned values, known wherever they can be known.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
 //! What AWS says about a plan before anything is made: quotas that others use, load balancers, permissions, time.
 //!
 //! The answer becomes diagnostics and nothing else, because planned values must be a function of what was written and stored. It
-//! looks at the world as an apply would, so that what would stop an apply stops the plan. A plan without changes is not looked at.
+//! looks at the world as an apply would, so that what would stop an apply stops the plan. A plan without changes is
+//! not looked at.
 
 use std::sync::Arc;
 

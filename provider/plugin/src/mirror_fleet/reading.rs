@@ -1,7 +1,7 @@
 //! The refresh: what exists, compared with what the state says. Pure; the shell reads AWS and passes what it saw.
 //!
-//! What became of the sessions is the core's answer (`enigma_fleet::drift`); here it is turned into rows and words, together with what
-//! became of targets, filters and rules. A place that cannot be read keeps its rows.
+//! What became of the sessions is the core's answer (`enigma_fleet::drift`); here it is turned into rows and words,
+//! together with what became of targets, filters and rules. A place that cannot be read keeps its rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -240,9 +240,9 @@ fn filter_ids(before: &Computed, seen: &Seen<'_>) -> Ids {
     ids
 }
 
-/// Targets that the fleet has left to others: the state does not know them (any more), a session of somebody else uses each, and none
-/// of the fleet's does. An apply cannot remove them, so a state that listed them would show a removal in every plan. Once the last such
-/// session is gone they are listed, and the next apply removes them.
+/// Targets that the fleet has left to others: the state does not know them (any more), a session of somebody else
+/// uses each, and none of the fleet's does. An apply cannot remove them, so a state that listed them would show a
+/// removal in every plan. Once the last such session is gone they are listed, and the next apply removes them.
 fn left_targets<'a>(before: &Computed, owned: &'a Owned) -> BTreeSet<&'a ObjectKey> {
     let used: BTreeSet<&TargetId> =
         owned.sessions.values().flatten().map(|session| &session.target).collect();

@@ -1,7 +1,7 @@
 //! From what a plan promised and what happened to the state that is stored. Pure.
 //!
-//! The state tells what exists, also after a failure, an interruption or half a destroy. Where Terraform demands that planned values come
-//! back (a create that succeeded with warnings), what is missing is `pending` and counted.
+//! The state tells what exists, also after a failure, an interruption or half a destroy. Where Terraform demands that
+//! planned values come back (a create that succeeded with warnings), what is missing is `pending` and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -272,8 +272,8 @@ fn correct_rules(ended: &Ended<'_>, after: &mut Computed) {
     }
 }
 
-/// What was planned as known comes back, though it vanished between plan and apply: Terraform refuses anything else. The next refresh
-/// puts it right.
+/// What was planned as known comes back, though it vanished between plan and apply: Terraform refuses anything else.
+/// The next refresh puts it right.
 fn promised(planned: Value<String>, actual: Value<String>) -> Value<String> {
     if planned.is_known() { planned } else { actual }
 }

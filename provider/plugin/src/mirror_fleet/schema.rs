@@ -1,6 +1,7 @@
 //! The schema of `enigma_mirror_fleet`.
 //!
-//! Inputs are nested attributes with keys that people choose, so that a diff is stable and readable. Large computed maps are plain
+//! Inputs are nested attributes with keys that people choose, so that a diff is stable and readable. Large computed
+//! maps are plain
 //! `map(object)`: `terraform test` can override those and nested ones not. Values are checked by the core, the one validator.
 
 use enigma_tfplugin::{Attribute, Object, Schema, Type};

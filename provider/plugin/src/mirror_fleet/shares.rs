@@ -1,7 +1,7 @@
 //! `shares`: with whom the fleet's targets are shared, for plans and states. Pure.
 //!
-//! Other accounts can use a target only through a resource share of RAM. A fleet has one in each place of its targets, for exactly the
-//! accounts that have sessions there; what that means in calls is the core's to decide.
+//! Other accounts can use a target only through a resource share of RAM. A fleet has one in each place of its
+//! targets, for exactly the accounts that have sessions there; what that means in calls is the core's to decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,9 +54,10 @@ pub(super) fn planned(expansion: &Expansion, before: &Value<Shares>) -> Shares {
     expansion.shares.iter().map(share).collect()
 }
 
-/// The shares that are, of places that were read. An account is in one if it can use what is shared: an invitation that waits for an
-/// answer is none. Whom the fleet has let go and only others still need is left out: an apply cannot take them out, so a state that
-/// listed them would show a removal in every plan. Once nobody there needs the share they are listed, and the next apply does.
+/// The shares that are, of places that were read. An account is in one if it can use what is shared: an invitation
+/// that waits for an answer is none. Whom the fleet has let go and only others still need is left out: an apply
+/// cannot take them out, so a state that listed them would show a removal in every plan. Once nobody there needs the
+/// share they are listed, and the next apply does.
 pub(super) fn observed(owned: &Owned, drift: &BTreeSet<ShareDrift>, before: &Value<Shares>) -> Shares {
     let labels: BTreeMap<&TargetId, &str> = owned
         .targets

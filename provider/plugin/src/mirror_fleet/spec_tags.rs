@@ -2,8 +2,9 @@
 //!
 //! State can be lost, and compiled filter rules do not tell which intent they came from. So the configuration that made a fleet
 //! travels with it: deflated, base64, in chunks that fit AWS's tag limits. Import reads it back, and a plan after an import
-//! is empty when the configuration is still the one that was applied. A description that is too large, or too large beside the tags
-//! that people wrote, is left out; import then starts from empty inputs and the plan shows them as changes.
+//! is empty when the configuration is still the one that was applied. A description that is too large, or too large
+//! beside the tags that people wrote, is left out; import then starts from empty inputs and the plan shows them as
+//! changes.
 
 use std::io::{Read as _, Write as _};
 

@@ -109,7 +109,8 @@ impl Computed {
         })
     }
 
-    /// Reads the computed attributes and takes them out, so that the arguments are left and of a large state one form is in memory.
+    /// Reads the computed attributes and takes them out, so that the arguments are left and of a large state one form
+    /// is in memory.
     pub(super) fn take(state: &mut Dynamic) -> Result<Self, Diagnostics> {
         let computed = Self::read(state)?;
         Self::clear(state);

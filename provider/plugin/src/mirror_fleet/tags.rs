@@ -1,7 +1,7 @@
 //! `tags_all`: a fleet's own tags over the provider's `default_tags`, as in hashicorp/aws. Pure.
 //!
-//! It is what the fleet's objects carry beside its own tags. Stored, so that a change of the provider's tags alone is a change of the
-//! fleet, and so that tags which nobody wants any more are known.
+//! It is what the fleet's objects carry beside its own tags. Stored, so that a change of the provider's tags alone is
+//! a change of the fleet, and so that tags which nobody wants any more are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,8 +10,9 @@ use enigma_tfplugin::{Attribute, AttributePath, Diagnostic, Dynamic, Nesting, Ob
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-/// Where nobody says another limit. AWS allows 10,000 sessions in a place and 5 calls a second after a burst of 50, so the largest place
-/// takes 33 minutes; the rest is for throttling by other programs. What is longer hangs, and a person should hear of it.
+/// Where nobody says another limit. AWS allows 10,000 sessions in a place and 5 calls a second after a burst of 50,
+/// so the largest place takes 33 minutes; the rest is for throttling by other programs. What is longer hangs, and a
+/// person should hear of it.
 const DEFAULT: Duration = Duration::from_secs(60 * 60);
 
 /// The block, in the notation of hashicorp/aws.

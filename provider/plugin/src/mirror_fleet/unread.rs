@@ -1,4 +1,5 @@
-//! Places that could not be read, in words: one diagnostic for each account and reason, since a lost role is lost in every Region.
+//! Places that could not be read, in words: one diagnostic for each account and reason, since a lost role is lost in
+//! every Region.
 
 use std::collections::{BTreeMap, BTreeSet};
 

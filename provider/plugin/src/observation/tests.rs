@@ -148,8 +148,8 @@ fn an_unread_place_travels_with_its_reason() {
     assert!(!observation.places.contains_key(&place(2)), "what was not read is not empty either");
 }
 
-/// A collector behind an interface target in account 1; a stranger on a member of account 2 and on somebody of account 9, who is not
-/// read, and sessions of this and of another fleet.
+/// A collector behind an interface target in account 1; a stranger on a member of account 2 and on somebody of
+/// account 9, who is not read, and sessions of this and of another fleet.
 fn strange_world() -> Inventory {
     let (home, away, nowhere) = (place(1), place(2), place(9));
     let (behind, balanced) = ("tmt-0000000000000000c", "tmt-0000000000000000b");

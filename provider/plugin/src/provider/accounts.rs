@@ -1,7 +1,7 @@
 //! `accounts` and `organization` of the provider block: whose interfaces are reached, and with which roles.
 //!
-//! All mistakes of one run, each at its path. Values are known here; whether a role works shows when it is assumed, and whether two
-//! keys name the provider's own account when AWS has said which that is.
+//! All mistakes of one run, each at its path. Values are known here; whether a role works shows when it is assumed,
+//! and whether two keys name the provider's own account when AWS has said which that is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;

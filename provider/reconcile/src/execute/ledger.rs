@@ -1,9 +1,9 @@
 //! Who depends on whom, and what has happened so far.
 //!
-//! An action depends on the actions before it on the same object (in its lane and in earlier waves), and on those in earlier waves on
-//! the objects it refers to. So a filter whose
-//! new rule was refused keeps its old rules, a session is not made with a filter that has only some of its rules, and whatever
-//! refers to an object that was not made is left out. Pure but for one lock; no I/O, no time.
+//! An action depends on the actions before it on the same object (in its lane and in earlier waves), and on those in
+//! earlier waves on the objects it refers to. So a filter whose new rule was refused keeps its old rules, a session
+//! is not made with a filter that has only some of its rules, and whatever refers to an object that was not made is
+//! left out. Pure but for one lock; no I/O, no time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -144,8 +144,8 @@ impl Ledger {
         earlier.chain(freed.map(|(freed, place)| (place.clone(), freed + 1))).collect()
     }
 
-    /// The source of this action's session, where an earlier action on it found it gone: then there is nothing to change, but a delete
-    /// still makes sure.
+    /// The source of this action's session, where an earlier action on it found it gone: then there is nothing to
+    /// change, but a delete still makes sure.
     pub(super) fn gone_before(&self, index: usize) -> Option<AwsError> {
         let (_, action) = &self.entries[index];
         let subjects = match action {
@@ -193,8 +193,8 @@ impl Ledger {
             .map(|earlier| Because::DependsOn(*earlier))
     }
 
-    /// AWS would take a target away under sessions of other accounts, and nobody would see what happens to those: so nothing leaves a
-    /// share, and no target is deleted, while a session that was to go before has not.
+    /// AWS would take a target away under sessions of other accounts, and nobody would see what happens to those: so
+    /// nothing leaves a share, and no target is deleted, while a session that was to go before has not.
     fn left_in_share(&self, index: usize) -> Option<usize> {
         let (wave, action) = &self.entries[index];
         let leaves: Box<dyn Fn(&Place) -> bool> = match action {
@@ -207,8 +207,8 @@ impl Ledger {
             Action::RemoveFromShare { place, .. } | Action::DeleteShare { place, .. } => {
                 Box::new(move |user| user.region == place.region && user.account != place.account)
             }
-            // AWS refuses it while sessions use the target, but of a shared one it also says that sessions of others become inactive then,
-            // which no field shows: what it refuses there is not on record.
+            // AWS refuses it while sessions use the target, but of a shared one it also says that sessions of others
+            // become inactive then, which no field shows: what it refuses there is not on record.
             // <https://docs.aws.amazon.com/vpc/latest/mirroring/tm-sharing.html>
             Action::DeleteTarget { key, .. } => {
                 Box::new(move |user| user.region == key.place.region && user.account != key.place.account)
@@ -353,7 +353,8 @@ fn frees_target(action: &Action) -> bool {
     }
 }
 
-/// Whether the session of an action uses nothing any more that it was to stop using: it does what it should, or went with its source.
+/// Whether the session of an action uses nothing any more that it was to stop using: it does what it should, or went
+/// with its source.
 fn has_freed(outcome: Option<&Outcome>) -> bool {
     matches!(outcome, Some(Outcome::Done(_) | Outcome::SourceGone(_)))
 }

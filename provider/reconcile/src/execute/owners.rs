@@ -15,8 +15,8 @@ use super::schedule::Run;
 use super::tries::Stop;
 use crate::ports::{ErrorKind, MirrorScope};
 
-/// How long an answer that said "not yet" stands. RAM publishes no rate; one look a second, of three calls, is what a person with a
-/// console makes.
+/// How long an answer that said "not yet" stands. RAM publishes no rate; one look a second, of three calls, is what a
+/// person with a console makes.
 const STANDS: Duration = Duration::from_secs(1);
 
 /// The last answer of each owner. Empty at first; one entry for each place that shares.
@@ -37,7 +37,8 @@ impl Owners {
 }
 
 impl Run {
-    /// Whether the fleets' shares of an owner are as `is_met` asks. Says no, to be asked again, while the owner's calls are throttled.
+    /// Whether the fleets' shares of an owner are as `is_met` asks. Says no, to be asked again, while the owner's
+    /// calls are throttled.
     ///
     /// Whoever asks does so after the share was changed, so a "yes" holds however old the answer is.
     pub(super) async fn owner_says(

@@ -1,9 +1,10 @@
 //! The actions on resource shares: those of the account that shares, and a member's joining.
 //!
 //! RAM answers before its associations are in effect, and a consumer sees a target only once they are. So joining is the one
-//! action that waits for something it does not make itself, with a limit and words for what it waited for. A part that is in a share
-//! cannot be added again, so an addition without a reply is made again with its token. More parts than one call takes go in several;
-//! what a run that ends between two of them left out, the next plan sees missing and adds.
+//! action that waits for something it does not make itself, with a limit and words for what it waited for. A part
+//! that is in a share cannot be added again, so an addition without a reply is made again with its token. More parts
+//! than one call takes go in several; what a run that ends between two of them left out, the next plan sees missing
+//! and adds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -158,9 +159,9 @@ impl Run {
         let since = Instant::now();
         let mut look = FIRST_LOOK;
         let mut invited = Invited::default();
-        // Who is only being added to the share and sees its targets already sees them by something that is about to end: a share that it
-        // was taken out of a moment ago, or a duplicate that the plan deletes. Then the owner's word counts, and no sight. Targets that
-        // this run made cannot be seen by anything older.
+        // Who is only being added to the share and sees its targets already sees them by something that is about to
+        // end: a share that it was taken out of a moment ago, or a duplicate that the plan deletes. Then the owner's
+        // word counts, and no sight. Targets that this run made cannot be seen by anything older.
         let mut is_doubtful = !wanted.are_new && self.ledger.is_added(&wanted.from, &here.account);
         loop {
             if self.stop.is_cancelled() {

@@ -1,7 +1,7 @@
 //! How often one call is made: paced, and again while AWS throttles, gives no reply, or does not see a new object yet.
 //!
-//! A write that has begun is always awaited, so the only thing that cancellation waits for is one try: it is looked at before each,
-//! and while waiting for the next. Reads are given up at once. What a call does is not known here.
+//! A write that has begun is always awaited, so the only thing that cancellation waits for is one try: it is looked
+//! at before each, and while waiting for the next. Reads are given up at once. What a call does is not known here.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,9 @@ use crate::ports::{AwsError, ErrorKind};
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(250);
 /// The longest wait between two tries for a new object.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
-/// The waits before a call is made again that got no reply or failed on AWS's side: a connection that was closed while it rested is
-/// replaced at once, and what does not come back within seconds is left to the next apply, which repeats everything safely.
+/// The waits before a call is made again that got no reply or failed on AWS's side: a connection that was closed
+/// while it rested is replaced at once, and what does not come back within seconds is left to the next apply, which
+/// repeats everything safely.
 const AGAIN_AFTER: [Duration; 3] =
     [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
 
@@ -57,8 +58,9 @@ impl Run {
     }
 
     /// Waits for its turn and calls; again after throttling, and, where the call refers to an object that this run made, while
-    /// AWS says that there is no such object, or that it is still changing. A call without a reply may have had its effect, and is made
-    /// again all the same: creates carry a client token, and everything else ends in the same state however often it is done.
+    /// AWS says that there is no such object, or that it is still changing. A call without a reply may have had its
+    /// effect, and is made again all the same: creates carry a client token, and everything else ends in the same
+    /// state however often it is done.
     pub(super) async fn paced<T, F>(
         &self,
         place: &Place,
@@ -72,8 +74,9 @@ impl Run {
         self.paced_by_answers(place, operation, refers_to_new, |_| call()).await
     }
 
-    /// The same for a call that AWS takes for a new one by its token alone: it learns how often AWS has answered, and takes another
-    /// token after each answer, for nobody says whether a refusal would be given again for the same one.
+    /// The same for a call that AWS takes for a new one by its token alone: it learns how often AWS has answered, and
+    /// takes another token after each answer, for nobody says whether a refusal would be given again for the same
+    /// one.
     pub(super) async fn paced_by_answers<T, F>(
         &self,
         place: &Place,
@@ -152,8 +155,8 @@ fn is_silent(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NoReply | ErrorKind::Unavailable)
 }
 
-/// Places of which the last that was heard is that nothing is heard: their calls get one try each, so that a thousand actions on an
-/// endpoint that is gone do not wait for it a thousand times over. The first that is answered ends it.
+/// Places of which the last that was heard is that nothing is heard: their calls get one try each, so that a thousand
+/// actions on an endpoint that is gone do not wait for it a thousand times over. The first that is answered ends it.
 #[derive(Default)]
 pub(super) struct Silence(Mutex<BTreeSet<Place>>);
 

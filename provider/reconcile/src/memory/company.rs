@@ -33,8 +33,8 @@ impl MemoryAws {
         self.lock().world.company.lingering_sight = time;
     }
 
-    /// Lets owners delete targets that sessions of other accounts use, which go dark then. Whether AWS does is not on record; at first it
-    /// refuses.
+    /// Lets owners delete targets that sessions of other accounts use, which go dark then. Whether AWS does is not on
+    /// record; at first it refuses.
     pub fn let_owners_delete_what_others_use(&self) {
         self.lock().world.company.owners_delete_what_others_use = true;
     }

@@ -1,7 +1,8 @@
 //! RAM in the memory AWS: who may use whose targets, worked out anew at each call.
 //!
-//! A share takes effect after the company's delay, and outside the organization only once its invitation is accepted; it loses effect
-//! at once. Sessions that exist stay when their target is shared no longer: what AWS does to them is not on record.
+//! A share takes effect after the company's delay, and outside the organization only once its invitation is accepted;
+//! it loses effect at once. Sessions that exist stay when their target is shared no longer: what AWS does to them is
+//! not on record.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -59,8 +59,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether it takes any UDP to this port. Listeners of `QUIC` and `TCP_QUIC` do not: they are for QUIC's packets, and stand on no
-    /// load balancer that has one for UDP.
+    /// Whether it takes any UDP to this port. Listeners of `QUIC` and `TCP_QUIC` do not: they are for QUIC's packets,
+    /// and stand on no load balancer that has one for UDP.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-listener.html>
     #[must_use]
     pub fn takes_udp(&self, port: u16) -> bool {

@@ -32,7 +32,8 @@ pub enum ErrorKind {
     NotFound,
     /// A service quota would be exceeded.
     Quota,
-    /// The session that the call names does not exist (any more): AWS deletes sessions with their interface, or somebody deleted it.
+    /// The session that the call names does not exist (any more): AWS deletes sessions with their interface, or
+    /// somebody deleted it.
     SessionNotFound,
     /// The source interface cannot be mirrored (`NetworkInterfaceNotSupported`, is a target, ...).
     SourceUnsupported,

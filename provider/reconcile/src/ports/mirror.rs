@@ -176,8 +176,8 @@ pub trait MirrorPlace: Send + Sync {
     async fn subnets(&self) -> Result<Vec<Subnet>, AwsError>;
     /// `DescribeTrafficMirrorTargets`, all pages.
     async fn targets(&self, scope: &MirrorScope) -> Result<Vec<MirrorTarget>, AwsError>;
-    /// Which of these targets can be used here, own and shared: `DescribeTrafficMirrorTargets` by filter, so that unknown ones are
-    /// left out. Always asked anew, since it is how a new share shows.
+    /// Which of these targets can be used here, own and shared: `DescribeTrafficMirrorTargets` by filter, so that
+    /// unknown ones are left out. Always asked anew, since it is how a new share shows.
     async fn visible_targets(&self, ids: &BTreeSet<TargetId>) -> Result<BTreeSet<TargetId>, AwsError>;
     /// `DescribeTrafficMirrorFilters`, all pages, with rules and network services.
     async fn filters(&self, scope: &MirrorScope) -> Result<Vec<MirrorFilter>, AwsError>;
@@ -231,8 +231,9 @@ pub trait MirrorPlace: Send + Sync {
     /// `CreateTags` and `DeleteTags`.
     async fn retag(&self, resource: &Resource, set: &Tags, remove: &[String]) -> Result<(), AwsError>;
 
-    /// Asks EC2 by a dry run, with all of AWS's policies in force, whether the caller may do this write. Changes nothing. `None` unless
-    /// AWS refuses it for want of permission: a dry run that fails for another reason (an object that does not exist yet) refuses nothing.
+    /// Asks EC2 by a dry run, with all of AWS's policies in force, whether the caller may do this write. Changes
+    /// nothing. `None` unless AWS refuses it for want of permission: a dry run that fails for another reason (an
+    /// object that does not exist yet) refuses nothing.
     /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-permissions.html>
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// What it takes to assume a role, without anything that narrows it.
 ///
-/// None of it is secret. AWS: "AWS does not treat the external ID as a secret. [...] The external ID for a role can be seen by anyone
-/// with permission to view the role."
+/// None of it is secret. AWS: "AWS does not treat the external ID as a secret. [...] The external ID for a role can
+/// be seen by anyone with permission to view the role."
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-user_externalid.html>
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Role {

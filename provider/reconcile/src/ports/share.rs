@@ -38,8 +38,8 @@ pub struct ShareParts {
 }
 
 impl ShareParts {
-    /// The same parts, no more in each than one call takes ([`SHARE_PARTS`]), in an order that is always the same; one empty where there
-    /// are none.
+    /// The same parts, no more in each than one call takes ([`SHARE_PARTS`]), in an order that is always the same;
+    /// one empty where there are none.
     #[must_use]
     pub fn by_call(&self) -> Vec<Self> {
         let (mut principals, mut targets) = (self.principals.iter(), self.targets.iter());
@@ -81,8 +81,8 @@ pub trait SharePlace: Send + Sync {
     async fn set_allows_external(&self, share: &ShareArn, allowed: bool) -> Result<(), AwsError>;
     /// `TagResource`, then `UntagResource`; either only with something to do.
     async fn retag_share(&self, share: &ShareArn, set: &Tags, remove: &[String]) -> Result<(), AwsError>;
-    /// `AssociateResourceShare`. AWS refuses the whole call where one part is in the share already or still leaving it; the same call
-    /// with the same token is the same call.
+    /// `AssociateResourceShare`. AWS refuses the whole call where one part is in the share already or still leaving
+    /// it; the same call with the same token is the same call.
     async fn associate(
         &self,
         share: &ShareArn,

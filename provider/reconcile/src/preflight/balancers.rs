@@ -27,8 +27,8 @@ pub(super) struct Found {
     pub(super) facts: Option<BalancerFacts>,
 }
 
-/// Reads one load balancer; `None` where there is none. `places` are those whose interfaces may have been looked at: accounts that share a
-/// VPC may register one another's interfaces.
+/// Reads one load balancer; `None` where there is none. `places` are those whose interfaces may have been looked at:
+/// accounts that share a VPC may register one another's interfaces.
 pub(super) async fn find(
     cloud: &dyn Cloud,
     place: &Place,
@@ -97,8 +97,8 @@ fn is_unknown(receiver: &ReceiverFacts) -> bool {
     }
 }
 
-/// Fills in what interfaces tell: an instance and all its interfaces are in one zone, and an address belongs to one interface of a VPC.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html>
+/// Fills in what interfaces tell: an instance and all its interfaces are in one zone, and an address belongs to one
+/// interface of a VPC. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html>
 fn identify(receivers: Vec<&mut ReceiverFacts>, seen: &[Interface], vpc: Option<&VpcId>) {
     let instance = |one: &'_ Interface| one.attachment.as_ref().and_then(|at| at.instance.clone());
     let by_instance: BTreeMap<InstanceId, &Interface> =

@@ -1,6 +1,7 @@
 //! How long a plan waits for answers that it can be made without, and what is said of those that did not come.
 //!
-//! An endpoint that a firewall swallows gives no error for minutes, and nobody should sit before a plan for that. Time is tokio's.
+//! An endpoint that a firewall swallows gives no error for minutes, and nobody should sit before a plan for that.
+//! Time is tokio's.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,8 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::ports::AwsError;
 
-/// How long all questions to one service in one place, or about one load balancer, may take. A role, a connection and a dozen calls
-/// take two or three seconds, and an empty bucket has the tokens for them again after ten.
+/// How long all questions to one service in one place, or about one load balancer, may take. A role, a connection and
+/// a dozen calls take two or three seconds, and an empty bucket has the tokens for them again after ten.
 const EACH: Duration = Duration::from_secs(20);
 /// How long everything may take. Ninety places that do not answer would otherwise take three times [`EACH`] at 32 at once, and a
 /// thousand ten minutes; a minute is what a plan of such a company takes anyway.
@@ -67,8 +68,8 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
-    /// Adds a missed answer to those before it: an account that cannot be reached fails in all its places with the same words, and
-    /// one service that does not answer is one finding.
+    /// Adds a missed answer to those before it: an account that cannot be reached fails in all its places with the
+    /// same words, and one service that does not answer is one finding.
     pub(super) fn add(known: &mut Vec<Self>, service: &'static str, place: Place, missed: Missed) {
         let late = |one: &&mut Self| matches!(one, Self::Late { service: late, .. } if *late == service);
         match missed {

@@ -1,5 +1,5 @@
-//! Interfaces that are targets: the instances they belong to, whose other interfaces must not be mirrored, and their VPCs. A selection
-//! does not know them before something sends there.
+//! Interfaces that are targets: the instances they belong to, whose other interfaces must not be mirrored, and their
+//! VPCs. A selection does not know them before something sends there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,8 +46,8 @@ pub(super) async fn interfaces(
     stream::iter(asks).buffered(AT_ONCE).collect().await
 }
 
-/// What interfaces tell of themselves and the ways to them: that they are there, their instance, their VPC, and that one without an IPv4
-/// address is reached over IPv6. One that was asked for and is not among them does not exist.
+/// What interfaces tell of themselves and the ways to them: that they are there, their instance, their VPC, and that
+/// one without an IPv4 address is reached over IPv6. One that was asked for and is not among them does not exist.
 pub(super) fn note(labels: &Labels, seen: Vec<Interface>, answers: &mut Answers) {
     answers.interfaces.extend(labels.values().map(|label| (label.clone(), None)));
     let paths = &mut answers.paths;

@@ -1,8 +1,8 @@
 //! Which writes of a plan are tried out: one of each kind in each place, and none whose answer would say nothing.
 //!
-//! Policies, our own among them, allow changing what carries the fleet's tag. What gets it only in the apply has none while a plan is
-//! made, so that AWS would refuse a dry run on it although the real call will be allowed: filters that the plan makes, and sessions
-//! that it adopts. No I/O.
+//! Policies, our own among them, allow changing what carries the fleet's tag. What gets it only in the apply has none
+//! while a plan is made, so that AWS would refuse a dry run on it although the real call will be allowed: filters
+//! that the plan makes, and sessions that it adopts. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use enigma_fleet::plan::{Plan, Stage};
 
 use crate::ports::DryRun;
 
-/// Writes to try out in each place, by AWS's name of the action. Adoptions stand for themselves: policies allow them by other statements
-/// than tags of what is the fleet's.
+/// Writes to try out in each place, by AWS's name of the action. Adoptions stand for themselves: policies allow them
+/// by other statements than tags of what is the fleet's.
 pub(super) fn of(plan: &Plan) -> BTreeMap<Place, Vec<DryRun>> {
     let adopted = adopted(plan);
     let mut writes: BTreeMap<Place, BTreeMap<(&'static str, bool), DryRun>> = BTreeMap::new();
@@ -91,8 +91,8 @@ fn retag(resource: &Resource, set: &Tags, remove: &[String]) -> Vec<DryRun> {
     writes
 }
 
-/// The id, or one of its kind where the plan makes it first: AWS judges by the kind, since nothing has to carry a tag to be used by a
-/// session.
+/// The id, or one of its kind where the plan makes it first: AWS judges by the kind, since nothing has to carry a tag
+/// to be used by a session.
 fn target_id(reference: &Ref<TargetId>) -> TargetId {
     match reference {
         Ref::Existing(id) => id.clone(),

@@ -1,5 +1,6 @@
-//! The sweep at company scale: three accounts in two Regions, three targets, shares inside and outside the organization; a create,
-//! an update in which an account leaves, and a destroy. Every fault is followed by an attempt without one, and judged.
+//! The sweep at company scale: three accounts in two Regions, three targets, shares inside and outside the
+//! organization; a create, an update in which an account leaves, and a destroy. Every fault is followed by an attempt
+//! without one, and judged.
 
 mod rig;
 
@@ -233,7 +234,8 @@ async fn two_writers(start: &Start) -> Row {
     row
 }
 
-/// Runs every fault and prints the rows of the documentation's table: `cargo nextest run -p enigma-reconcile sweep::company --no-capture`.
+/// Runs every fault and prints the rows of the documentation's table: `cargo nextest run -p enigma-reconcile
+/// sweep::company --no-capture`.
 async fn sweep(wish: Wish, name: &'static str) -> BTreeSet<&'static str> {
     let start = start(wish, name).await;
     let mut hit = BTreeSet::new();

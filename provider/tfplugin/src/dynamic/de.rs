@@ -1,7 +1,8 @@
 //! From `Dynamic` to Rust types: a serde deserializer that knows null, unknown and attribute paths.
 //!
-//! It borrows: what a type does not name is passed over, and of a large state nothing is copied but the texts that the type keeps.
-//! The path is collected while an error travels outwards, so reading a large state pays nothing for it.
+//! It borrows: what a type does not name is passed over, and of a large state nothing is copied but the texts that
+//! the type keeps. The path is collected while an error travels outwards, so reading a large state pays nothing for
+//! it.
 
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;

@@ -2,9 +2,9 @@
 //!
 //! Resource types of each action and the condition keys of each are those of the Service Authorization Reference:
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>,
-//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsresourceaccessmanager.html>. Tags of the request go
-//! with what the call makes or tags, tags of resources with what exists. Where AWS is silent the strict side is taken: a resource
-//! that does not exist has no tags, and neither have those of other accounts.
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsresourceaccessmanager.html>. Tags of
+//! the request go with what the call makes or tags, tags of resources with what exists. Where AWS is silent the
+//! strict side is taken: a resource that does not exist has no tags, and neither have those of other accounts.
 
 use std::collections::BTreeMap;
 

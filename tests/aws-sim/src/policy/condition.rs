@@ -1,7 +1,7 @@
 //! One condition: an operator, a key, and the values it accepts.
 //!
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>. Values are alternatives
-//! (of a negated operator: none may be met); all conditions of a statement must hold.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>. Values
+//! are alternatives (of a negated operator: none may be met); all conditions of a statement must hold.
 
 use std::collections::BTreeMap;
 

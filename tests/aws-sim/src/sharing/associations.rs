@@ -9,8 +9,8 @@ use crate::query::Params;
 use crate::service::epoch;
 use crate::state::{State, Target};
 
-/// Resources, or principals, of one call (RAM API reference, ResourceShareLimitExceededException: "up to 100 resources per call"; of
-/// principals it says nothing, so no more are taken).
+/// Resources, or principals, of one call (RAM API reference, ResourceShareLimitExceededException: "up to 100
+/// resources per call"; of principals it says nothing, so no more are taken).
 const MOST_PER_CALL: usize = 100;
 const TYPES: [&str; 2] = ["PRINCIPAL", "RESOURCE"];
 const STATUSES: [&str; 5] = ["ASSOCIATING", "ASSOCIATED", "FAILED", "DISASSOCIATING", "DISASSOCIATED"];

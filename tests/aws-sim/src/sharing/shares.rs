@@ -134,7 +134,8 @@ impl Asked<'_> {
         let status = params.word("resourceShareStatus", &STATUSES)?;
         let name = params.text("name");
         let mut tags = Vec::new();
-        // AWS says of a filter that its values are alternatives, and nothing of several filters: more comes back if they are, too.
+        // AWS says of a filter that its values are alternatives, and nothing of several filters: more comes back if
+        // they are, too.
         for index in params.indexes("tagFilters")? {
             let key = params.required(&format!("tagFilters.{index}.tagKey"))?;
             tags.push((key, params.list(&format!("tagFilters.{index}.tagValues"))?));

@@ -1,5 +1,5 @@
-//! Shares, load balancers and the organization: the memory AWS and the adapter on the simulator give the same answers to the same calls,
-//! made by the home account and by the accounts it shares with.
+//! Shares, load balancers and the organization: the memory AWS and the adapter on the simulator give the same answers
+//! to the same calls, made by the home account and by the accounts it shares with.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 

@@ -1,5 +1,5 @@
-//! What a plan says before anything is made: each rule with a world that trips it, exactly the diagnostics that are listed here, at
-//! the right attribute, in words that say what to do; and nothing made on errors.
+//! What a plan says before anything is made: each rule with a world that trips it, exactly the diagnostics that are
+//! listed here, at the right attribute, in words that say what to do; and nothing made on errors.
 //!
 //! Fleets of this suite stand in one root module, so that one plan shows every diagnostic.
 

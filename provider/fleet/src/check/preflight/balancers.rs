@@ -53,7 +53,8 @@ impl BalancerFacts {
         self.listeners.iter().any(takes)
     }
 
-    /// Whether packets of sources in a zone reach somebody healthy; `None` where that cannot be told. `account` is the load balancer's.
+    /// Whether packets of sources in a zone reach somebody healthy; `None` where that cannot be told. `account` is
+    /// the load balancer's.
     fn serves(&self, account: &AccountId, zone: Zone<'_>, zones: &Zones) -> Option<bool> {
         if self.is_cross_zone {
             return Some(true);
@@ -69,8 +70,8 @@ impl BalancerFacts {
     }
 }
 
-/// Sources that receive what is mirrored, behind a load balancer: what reaches them would be mirrored to them again. Unhealthy ones
-/// count too, since they get well, and since AWS sends to all of them while none is healthy.
+/// Sources that receive what is mirrored, behind a load balancer: what reaches them would be mirrored to them again.
+/// Unhealthy ones count too, since they get well, and since AWS sends to all of them while none is healthy.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html>
 pub(super) fn look_at_loops(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     for (label, balancer) in &scene.answers.balancers {

@@ -1,5 +1,5 @@
-//! Mirrored traffic that crosses zones, which AWS charges by volume (<https://aws.amazon.com/ec2/pricing/on-demand/>, data transfer
-//! within a Region): told for every session of a plan whose target is known to be in other zones.
+//! Mirrored traffic that crosses zones, which AWS charges by volume (<https://aws.amazon.com/ec2/pricing/on-demand/>,
+//! data transfer within a Region): told for every session of a plan whose target is known to be in other zones.
 
 use std::collections::BTreeMap;
 
@@ -36,9 +36,9 @@ pub(super) fn look(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     }));
 }
 
-/// The zones that a target is in as its account calls them, and the attribute that says so: as written, else those of its interface or
-/// of the nodes of its load balancer. None where nobody knows. Sources in a zone without a node of a load balancer that keeps to zones
-/// are told as unserved.
+/// The zones that a target is in as its account calls them, and the attribute that says so: as written, else those of
+/// its interface or of the nodes of its load balancer. None where nobody knows. Sources in a zone without a node of a
+/// load balancer that keeps to zones are told as unserved.
 fn zones_of<'a>(
     scene: &Scene<'a>,
     label: &Label,

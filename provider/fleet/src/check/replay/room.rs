@@ -1,7 +1,7 @@
 //! Room while a plan is carried out: nowhere more sessions in passing than AWS lets be, where those of the end fit.
 //!
-//! Actions of one wave may run in any order, so within a wave everybody comes before anybody goes. Whether the end fits is another
-//! question, and not the plan's: others may have come since it was reviewed.
+//! Actions of one wave may run in any order, so within a wave everybody comes before anybody goes. Whether the end
+//! fits is another question, and not the plan's: others may have come since it was reviewed.
 
 use std::collections::BTreeMap;
 

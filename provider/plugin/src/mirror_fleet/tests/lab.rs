@@ -1,7 +1,7 @@
 //! Terraform's order of calls on the typed resource and data source, with Terraform's own rules checked on every answer.
 //!
-//! A world in memory, a configuration, and what a state file would hold. Each command gets a new provider, as Terraform starts a new
-//! process: nothing but the state and its private bytes goes from one to the next.
+//! A world in memory, a configuration, and what a state file would hold. Each command gets a new provider, as
+//! Terraform starts a new process: nothing but the state and its private bytes goes from one to the next.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! Every kind of finding that a plan can tell: one world that trips it, the attribute it is told at, and what it names and advises.
+//! Every kind of finding that a plan can tell: one world that trips it, the attribute it is told at, and what it
+//! names and advises.
 //!
-//! The kinds are read from the core's own list, so that a new one without a world here fails. Each world trips nothing else, or what
-//! cannot be had apart is written beside it.
+//! The kinds are read from the core's own list, so that a new one without a world here fails. Each world trips
+//! nothing else, or what cannot be had apart is written beside it.
 
 mod endpoints;
 

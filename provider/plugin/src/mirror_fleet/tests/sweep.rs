@@ -1,5 +1,6 @@
 //! The whole resource killed at every call of create, update and destroy, on both sides of the call's effect, with the state lost
-//! (the process died) and with it stored (only the network died), and told to stop at every call; then Terraform's sequence again.
+//! (the process died) and with it stored (only the network died), and told to stop at every call; then Terraform's
+//! sequence again.
 
 use enigma_reconcile::memory::When;
 use enigma_tfplugin::CancellationToken;

@@ -1,4 +1,5 @@
-//! What one apply cannot finish, or must not begin: stale plans, limits of time, refused rules, and objects that others still use.
+//! What one apply cannot finish, or must not begin: stale plans, limits of time, refused rules, and objects that
+//! others still use.
 
 use std::time::Duration;
 

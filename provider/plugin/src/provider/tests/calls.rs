@@ -64,8 +64,8 @@ fn members(found: &Dynamic) -> BTreeMap<String, Dynamic> {
     found.get("members").and_then(Dynamic::as_map).unwrap().clone()
 }
 
-/// A fleet that mirrors every machine of `sim`, as its state says. One session is made by an apply and the others after its model,
-/// because an apply keeps AWS's rate of five a second.
+/// A fleet that mirrors every machine of `sim`, as its state says. One session is made by an apply and the others
+/// after its model, because an apply keeps AWS's rate of five a second.
 async fn mirrored(sim: &Sim) -> (Dynamic, Private) {
     let enigma = configured(sim, &json!({})).await;
     let fleet = MirrorFleet::new(enigma.reach.clone());

@@ -1,4 +1,5 @@
-//! The provider block over the wire: roles, Regions, an organization in pages and load balancers, as the real adapter reaches them.
+//! The provider block over the wire: roles, Regions, an organization in pages and load balancers, as the real adapter
+//! reaches them.
 
 use std::fmt::Write as _;
 

@@ -241,8 +241,9 @@ impl Company {
         self.attempt_on(wish, &self.aws.all_contents()).await
     }
 
-    /// One attempt as Terraform makes it: a person reviewed a plan made of one observation; the apply observes again and executes under
-    /// whatever faults are in force. `None` if home could not be read, without which nothing is done.
+    /// One attempt as Terraform makes it: a person reviewed a plan made of one observation; the apply observes again
+    /// and executes under whatever faults are in force. `None` if home could not be read, without which nothing is
+    /// done.
     pub(super) async fn attempt_on(
         &self,
         wish: Wish,

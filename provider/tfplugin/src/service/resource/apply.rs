@@ -80,8 +80,8 @@ fn best(
     Ok(planned)
 }
 
-/// Checks an answer and encodes it. The request is read once more for that instead of kept: copies of a large state would fill memory
-/// all the while that the provider works.
+/// Checks an answer and encodes it. The request is read once more for that instead of kept: copies of a large state
+/// would fill memory all the while that the provider works.
 fn stored(
     request: &pb::apply_resource_change::Request,
     offer: &Offer<BoxedResource>,

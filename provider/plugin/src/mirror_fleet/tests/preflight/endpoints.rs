@@ -1,5 +1,5 @@
-//! Worlds with members whom no target takes: Gateway Load Balancer endpoints take sources of their own account and VPC, and every target
-//! those of its Region.
+//! Worlds with members whom no target takes: Gateway Load Balancer endpoints take sources of their own account and
+//! VPC, and every target those of its Region.
 
 use enigma_tfplugin::Severity::Warning;
 use serde_json::{Value as Json, json};
