@@ -2,12 +2,14 @@
 //! Nothing here changes state. Health and metrics are for everybody who reaches the port; what `/api/v1/` tells is for
 //! who has the token, where there is one.
 
+pub(crate) mod identity;
 pub(crate) mod serve;
 pub(crate) mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -24,6 +26,7 @@ use crate::health::{Monitor, Phase, Reason};
 use crate::metrics::{self, Gauges};
 use crate::receive::steer::Wrapping;
 use crate::top;
+use identity::Identity;
 use token::Token;
 
 /// What requests look at.
@@ -35,6 +38,8 @@ pub(crate) struct Console {
     pub(crate) addresses: Value,
     /// The directory of sessions.
     pub(crate) shelf: Arc<Shelf>,
+    /// What new connections are shown; `None`: plain HTTP.
+    pub(crate) identity: Arc<ArcSwapOption<Identity>>,
     /// What `/api/v1/` asks for; `None`: counters for everybody, traffic for nobody.
     pub(crate) token: Option<Token>,
     /// How many batches wait for the writer; empty once the workers have ended.

@@ -4,15 +4,18 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use clap::Parser as _;
 
 use crate::cli::{self, Cli, Command, ReplayArgs, RunArgs, SendArgs};
-use crate::config::{self, Config};
+use crate::config::http::TlsFiles;
+use crate::config::{self, Config, Problems};
 use crate::exit::Exit;
+use crate::http::identity::Identity;
 use crate::http::token::Token;
 use crate::logging::{self, Logging};
-use crate::run::{self, Reload};
+use crate::run::{self, Reload, Settings};
 use crate::{replay, report, schema, send};
 
 /// What the environment says. Nothing in the library reads it by itself.
@@ -54,32 +57,71 @@ fn load(path: Option<&Path>) -> Result<Config, Exit> {
 }
 
 fn read_config(path: Option<&Path>) -> Result<Config, String> {
-    let usual = Path::new(cli::DEFAULT_CONFIG);
-    let path = match path {
-        Some(path) => path,
-        None if usual.exists() => usual,
-        None => return Ok(Config::default()),
+    Ok(File::read(path)?.map_or_else(Config::default, |file| file.config))
+}
+
+/// The same with the files that a running collector needs of those it names.
+fn read_settings(path: Option<&Path>) -> Result<Settings, String> {
+    let Some(File { name, text, config }) = File::read(path)? else {
+        return Ok(Settings { config: Config::default(), identity: None });
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the configuration file {}: {error}", path.display()))?;
-    Config::parse(&text, &path.display().to_string()).map_err(|problems| problems.to_string())
+    let identity = config.http.tls.as_ref().map(Identity::load).transpose().map_err(|errors| {
+        let wrong = errors.iter().map(|error| (TlsFiles::named_by(error.is_of_key()), report::chain(error)));
+        Problems::of_files(&name, &text, wrong.collect()).to_string()
+    })?;
+    Ok(Settings { config, identity })
+}
+
+fn load_settings(path: Option<&Path>) -> Result<Settings, Exit> {
+    read_settings(path).map_err(|text| {
+        say(&text);
+        Exit::Usage
+    })
+}
+
+/// A configuration file without mistakes.
+struct File {
+    name: String,
+    text: String,
+    config: Config,
+}
+
+impl File {
+    /// `None` where no path is given and there is no file at the usual one.
+    fn read(path: Option<&Path>) -> Result<Option<Self>, String> {
+        let usual = Path::new(cli::DEFAULT_CONFIG);
+        let path = match path {
+            Some(path) => path,
+            None if usual.exists() => usual,
+            None => return Ok(None),
+        };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read the configuration file {name}: {error}"))?;
+        let config = Config::parse(&text, &name).map_err(|problems| problems.to_string())?;
+        Ok(Some(Self { name, text, config }))
+    }
 }
 
 fn check_config(file: &Path) -> Result<Exit, Exit> {
-    load(Some(file))?;
+    let settings = load_settings(Some(file))?;
+    if let Some(doubt) = settings.identity.and_then(|identity| identity.doubt(SystemTime::now())) {
+        say(&format!("warning: {doubt}"));
+    }
     say(&format!("{}: no mistakes", file.display()));
     Ok(Exit::Whole)
 }
 
 fn run(args: RunArgs, environment: Environment) -> Result<Exit, Exit> {
-    let config = load(args.config.as_deref())?;
-    let logging = Rc::new(start_logging(&config, &environment)?);
-    let token = Token::find(environment.http_token, config.http.token_file.as_deref()).map_err(|error| {
-        say(&format!("nothing was received: {}", report::chain(&error)));
-        Exit::Failed
-    })?;
+    let settings = load_settings(args.config.as_deref())?;
+    let logging = Rc::new(start_logging(&settings.config, &environment)?);
+    let token =
+        Token::find(environment.http_token, settings.config.http.token_file.as_deref()).map_err(|error| {
+            say(&format!("nothing was received: {}", report::chain(&error)));
+            Exit::Failed
+        })?;
     let reload = Reload {
-        read: Box::new(move || read_config(args.config.as_deref())),
+        read: Box::new(move || read_settings(args.config.as_deref())),
         reopen_log: Box::new({
             let logging = Rc::clone(&logging);
             move || logging.reopen().map_err(|error| report::chain(&error))
@@ -90,7 +132,7 @@ fn run(args: RunArgs, environment: Environment) -> Result<Exit, Exit> {
         say(&format!("cannot start the runtime of signals and HTTP: {error}"));
         Exit::Failed
     })?;
-    let outcome = runtime.block_on(run::run(config, token, reload, args.ready_file));
+    let outcome = runtime.block_on(run::run(settings, token, reload, args.ready_file));
     // Not by dropping it: that would wait for a writer that is stuck in a write for ever.
     runtime.shutdown_background();
     let outcome = outcome.map_err(|error| {

@@ -6,6 +6,7 @@ mod asked;
 mod doubled;
 mod notify;
 mod open;
+mod pin;
 mod privileges;
 mod reload;
 mod threads;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use enigma_engine::{Admission, Pipeline};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
@@ -25,7 +27,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use crate::board::{Board, Totals};
-use crate::config::Config;
 use crate::directory::poll::{self, Shelf};
 use crate::export::file::FileError;
 use crate::export::queue::{Outbox, queue};
@@ -38,8 +39,9 @@ use crate::receive::socket::BindError;
 use crate::worker::Worker;
 use asked::{Asked, Signals};
 use doubled::Doubled;
+use pin::{PinError, Pins};
 use reload::InForce;
-pub(crate) use reload::Reload;
+pub(crate) use reload::{Reload, Settings};
 use threads::Threads;
 
 /// How often counters are looked at for health: fine beside the shortest window of one second.
@@ -62,6 +64,8 @@ pub(crate) enum RunError {
          receive.mode to \"udp\""
     )]
     RingPort { found: u16, port: u16 },
+    #[error(transparent)]
+    Pin(#[from] PinError),
     #[error("cannot listen for HTTP on {address}")]
     Http { address: SocketAddr, source: io::Error },
     #[error("cannot watch for signals")]
@@ -86,13 +90,18 @@ pub(crate) struct Outcome {
 ///
 /// Not to be cancelled: dropping the future leaves worker threads running.
 pub(crate) async fn run(
-    config: Config,
+    settings: Settings,
     token: Option<Token>,
     reload: Reload,
     ready_file: Option<PathBuf>,
 ) -> Result<Outcome, RunError> {
     let started = Instant::now();
+    let Settings { config, identity } = settings;
+    if let Some(doubt) = identity.as_ref().and_then(|identity| identity.doubt(SystemTime::now())) {
+        warn!("{doubt}");
+    }
     let mut signals = Signals::new(io::stderr().is_terminal()).map_err(RunError::Signals)?;
+    let pins = Pins::find(&config.receive.pin, config.receive.workers)?;
     let mut addresses = Map::new();
     let open::Opened { sources, handovers, mut doubled } = open::sources(&config.receive, &mut addresses)?;
     let http_error = |source| RunError::Http { address: config.http.listen, source };
@@ -122,13 +131,14 @@ pub(crate) async fn run(
         started,
         addresses: addresses.clone(),
         shelf: Arc::clone(&shelf),
+        identity: Arc::new(ArcSwapOption::new(identity.map(Arc::new))),
         token,
         queue: Mutex::new(Some(outbox.clone())),
     });
     // Ends with the process: it must answer "draining" to the very last.
     let server = tokio::spawn({
-        let routes = router(Arc::clone(&console));
-        async move { http::serve::serve(listener, routes).await }
+        let (routes, identity) = (router(Arc::clone(&console)), Arc::clone(&console.identity));
+        async move { http::serve::serve(listener, routes, identity).await }
     });
 
     let writer = Writer {
@@ -154,7 +164,12 @@ pub(crate) async fn run(
             board: Arc::clone(&board),
             batch_wait: config.receive.batch_wait,
         };
-        threads.workers.push(spawn(&format!("receive-{index}"), move || worker.run())?);
+        let stay = pins.of(index);
+        let body = move || {
+            stay();
+            worker.run();
+        };
+        threads.workers.push(spawn(&format!("receive-{index}"), body)?);
     }
     drop(outbox);
     // The first look is where the first window begins; it must not come after the first loss.

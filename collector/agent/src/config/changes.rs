@@ -12,12 +12,17 @@ pub(crate) struct Changes {
     pub(crate) left: Vec<&'static str>,
 }
 
+/// Both keys of the HTTP server's TLS, and what is in the files that they name.
+pub(crate) const TLS: &str = "http.tls_*";
+
 /// Takes over from `new` what can be taken over.
 pub(crate) fn apply(running: &mut Config, new: Config) -> Changes {
     let mut changes = Changes::default();
-    let Config { mut receive, flow, enrich, export, http, health, shutdown, log } = new;
+    let Config { mut receive, flow, enrich, export, mut http, health, shutdown, log } = new;
     take(&mut running.receive.allow, std::mem::take(&mut receive.allow), "receive.allow", &mut changes);
     receive.allow.clone_from(&running.receive.allow);
+    take(&mut running.http.tls, http.tls.take(), TLS, &mut changes);
+    http.tls.clone_from(&running.http.tls);
     take(&mut running.enrich, enrich, "enrich", &mut changes);
     take(&mut running.health, health, "health", &mut changes);
     take(&mut running.shutdown, shutdown, "shutdown", &mut changes);
@@ -57,11 +62,13 @@ mod tests {
             ("receive.allow", "receive.allow.sources = [\"10.0.0.0/8\"]"),
             ("receive", "receive.mode = \"ring\""),
             ("receive", "receive.gro = true"),
+            ("receive", "receive.pin = \"on\""),
             ("flow", "flow.udp = \"2m\""),
             ("enrich", "enrich.file = \"/x\""),
             ("export", "export.queue = 9"),
             ("export", "export.file.keep_files = 1"),
             ("http", "http.token_file = \"/x\""),
+            (TLS, "http.tls_certificate = \"/x\"\nhttp.tls_key = \"/y\""),
             ("http", "http.listen = \"127.0.0.1:1\""),
             ("health", "health.max_drop_share = 0.5"),
             ("shutdown", "shutdown.drain = \"1s\""),
@@ -76,7 +83,8 @@ mod tests {
             let new = Config::parse(text, "c.toml").unwrap();
             let mut running = Config::default();
             let changes = apply(&mut running, new.clone());
-            let in_force = ["receive.allow", "enrich", "health", "shutdown", "log.level"].contains(&name);
+            let in_force =
+                ["receive.allow", TLS, "enrich", "health", "shutdown", "log.level"].contains(&name);
             let (taken, left) = if in_force { (vec![name], vec![]) } else { (vec![], vec![name]) };
             assert_eq!(changes, Changes { taken, left }, "{text}");
             assert_eq!(running, if in_force { new.clone() } else { Config::default() }, "{text}");

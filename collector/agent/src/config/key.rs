@@ -57,6 +57,18 @@ impl<'a> Reader<'a> {
             .expect("a test checks that every default is allowed by its own key")
     }
 
+    /// Notes that a value, allowed by itself, does not go with others.
+    pub(crate) fn object(&mut self, key: &Key, text: &str) {
+        let line = self.raw.get(&key.path()).map_or(0, |(line, _)| *line);
+        self.problems.push(Problem { line, path: key.path(), text: text.to_owned() });
+    }
+
+    /// Whether the value of `key` has been refused: then nothing follows from the default that stands in for it.
+    pub(crate) fn is_wrong(&self, key: &Key) -> bool {
+        let path = key.path();
+        self.problems.iter().any(|problem| problem.path == path)
+    }
+
     /// Everything that was wrong, in no particular order.
     pub(crate) fn into_problems(self) -> Vec<Problem> {
         self.problems

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::SECTIONS;
+use super::raw::RawConfig;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -25,6 +28,14 @@ impl Problems {
     pub(crate) fn new(file: &str, mut list: Vec<Problem>) -> Self {
         list.sort_by(|a, b| (a.line, &a.path).cmp(&(b.line, &b.path)));
         Self { file: file.to_owned(), list }
+    }
+
+    /// What is wrong with files that a configuration without mistakes names: by key, at its line of `text`.
+    pub(crate) fn of_files(file: &str, text: &str, wrong: Vec<(String, String)>) -> Self {
+        let (raw, _) = RawConfig::parse(text, SECTIONS);
+        let line = |path: &str| raw.get(path).map_or(0, |(line, _)| *line);
+        let list = wrong.into_iter().map(|(path, text)| Problem { line: line(&path), path, text });
+        Self::new(file, list.collect())
     }
 
     /// The mistakes one by one.

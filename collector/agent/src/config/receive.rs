@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::Section;
 use super::key::{Key, Reader};
+use super::raw::RawValue;
 use super::value;
 
 static MODE: Key = Key {
@@ -73,6 +74,15 @@ static WORKERS: Key = Key {
     reason: "One core is enough for most fleets. A flow that is fragmented only in part is one flow with one worker and two with several.",
 };
 
+static PIN: Key = Key {
+    section: "receive",
+    name: "pin",
+    default: "\"off\"",
+    allowed: "\"off\", \"on\", or a list of different processors from 0 to 1023, one for each worker, such as [2, 3]",
+    meaning: "Keeps each worker on one processor. \"on\": the first worker on the first that the collector may use, and so on; a list: as it says. A processor that is not there or not allowed, or fewer than workers, ends the start. All other threads stay where the kernel puts them.",
+    reason: "The kernel moves a worker away from a processor that something else needs; a pinned one waits. Worth it where processors are kept free for it, for example those that a network card's queues do not interrupt.",
+};
+
 static BUFFER: Key = Key {
     section: "receive",
     name: "buffer",
@@ -113,7 +123,7 @@ static ALLOW_SOURCES: Key = Key {
 pub(crate) static SECTION: Section = Section {
     name: "receive",
     about: "The sockets that mirrored packets arrive on.",
-    keys: &[&LISTEN, &GENEVE, &WORKERS, &BUFFER, &BATCH_WAIT, &MODE, &INTERFACE, &STEERING, &GRO],
+    keys: &[&LISTEN, &GENEVE, &WORKERS, &PIN, &BUFFER, &BATCH_WAIT, &MODE, &INTERFACE, &STEERING, &GRO],
 };
 
 /// `[receive.allow]`.
@@ -139,6 +149,48 @@ pub(crate) enum Steering {
     Rings,
 }
 
+/// Which processors workers are kept on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pin {
+    /// None: the kernel decides, again and again.
+    Off,
+    /// One each, of those that the process may use.
+    On,
+    /// One each, in the order of workers.
+    To(Vec<usize>),
+}
+
+impl Pin {
+    fn parse(value: &RawValue) -> Option<Self> {
+        match value::text(value) {
+            Some("off") => return Some(Self::Off),
+            Some("on") => return Some(Self::On),
+            _ => {}
+        }
+        let processor =
+            |item: &RawValue| value::integer(item, 0..=1023).and_then(|n| usize::try_from(n).ok());
+        let list = value::list(value, processor)?;
+        let is_repeated = |(at, processor)| list[..at].contains(processor);
+        let fits = !list.is_empty() && !list.iter().enumerate().any(is_repeated);
+        fits.then_some(Self::To(list))
+    }
+
+    /// For that many workers.
+    fn read(reader: &mut Reader<'_>, workers: usize) -> Self {
+        let pin = reader.get(&PIN, Self::parse);
+        if let Self::To(list) = &pin
+            && list.len() != workers
+            && !reader.is_wrong(&WORKERS)
+        {
+            reader.object(
+                &PIN,
+                &format!("found {} processors for {workers} workers, allowed: one each", list.len()),
+            );
+        }
+        pin
+    }
+}
+
 /// How packets come in.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Receive {
@@ -148,6 +200,8 @@ pub(crate) struct Receive {
     pub(crate) geneve: Option<SocketAddr>,
     /// Receive threads, at least one.
     pub(crate) workers: usize,
+    /// The processors that they stay on.
+    pub(crate) pin: Pin,
     /// Bytes of each socket's receive buffer, in the kernel's accounting.
     pub(crate) buffer: usize,
     /// Pause after a socket was emptied.
@@ -175,17 +229,17 @@ pub(crate) struct Allow {
 
 impl Receive {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let vni = |item: &super::raw::RawValue| {
-            value::integer(item, 0..=0xff_ffff).and_then(|n| u32::try_from(n).ok())
-        };
+        let vni = |item: &RawValue| value::integer(item, 0..=0xff_ffff).and_then(|n| u32::try_from(n).ok());
+        let workers =
+            reader.get(&WORKERS, |v| value::integer(v, 1..=64).and_then(|n| usize::try_from(n).ok()));
         Self {
             listen: reader.get(&LISTEN, value::socket_address),
             geneve: reader.get(&GENEVE, |v| match value::text(v) {
                 Some("") => Some(None),
                 _ => value::socket_address(v).map(Some),
             }),
-            workers: reader
-                .get(&WORKERS, |v| value::integer(v, 1..=64).and_then(|n| usize::try_from(n).ok())),
+            workers,
+            pin: Pin::read(reader, workers),
             buffer: reader
                 .get(&BUFFER, |v| value::size(v, 64 << 10..=1 << 30).and_then(|n| usize::try_from(n).ok())),
             batch_wait: reader

@@ -126,6 +126,46 @@ fn bad_values_say_what_was_found_and_what_is_allowed() {
 }
 
 #[test]
+fn a_certificate_and_its_key_come_together() {
+    let both = Config::parse("[http]\ntls_certificate = \"/c\"\ntls_key = \"/k\"\n", "c.toml").unwrap();
+    let files = http::TlsFiles { certificate: "/c".into(), key: "/k".into() };
+    assert_eq!(both.http.tls, Some(files));
+    for (text, expected) in [
+        (
+            "[http]\ntls_certificate = \"/c\"",
+            "2|http.tls_certificate|stands without http.tls_key, allowed: both or none",
+        ),
+        (
+            "[http]\n\ntls_key = \"/k\"\ntls_certificate = \"\"",
+            "3|http.tls_key|stands without http.tls_certificate, allowed: both or none",
+        ),
+        // One mistake is one mistake.
+        (
+            "[http]\ntls_certificate = \"/c\"\ntls_key = \"k\"",
+            "3|http.tls_key|found \"k\", allowed: an absolute path, or \"\" for none",
+        ),
+    ] {
+        assert_eq!(problems(text), [expected]);
+    }
+}
+
+#[test]
+fn workers_are_pinned_to_one_processor_each() {
+    let pin = |text: &str| Config::parse(text, "c.toml").unwrap().receive.pin;
+    assert_eq!(pin("receive.pin = \"off\""), receive::Pin::Off);
+    assert_eq!(pin("receive.pin = \"on\"\nreceive.workers = 64"), receive::Pin::On);
+    assert_eq!(pin("receive.pin = [3, 0]\nreceive.workers = 2"), receive::Pin::To(vec![3, 0]));
+    let one_each = "1|receive.pin|found 1 processors for 2 workers, allowed: one each";
+    assert_eq!(problems("receive.pin = [3]\nreceive.workers = 2"), [one_each]);
+    // Whether it would be enough for a number of workers that is none, nobody can say.
+    assert_eq!(problems("receive.pin = [3, 4]\nreceive.workers = 0").len(), 1);
+    for wrong in ["[]", "[1, 1]", "[1024]", "[-1]", "[\"0\"]", "true", "\"0-3\"", "2"] {
+        let all = problems(&format!("receive.pin = {wrong}"));
+        assert!(all.len() == 1 && all[0].starts_with("1|receive.pin|found "), "{wrong}: {all:?}");
+    }
+}
+
+#[test]
 fn unknown_names_get_the_nearest_known_one() {
     for (text, expected) in [
         ("[receive]\nworker = 2", "2|receive.worker|no such key; did you mean receive.workers?"),
@@ -134,7 +174,10 @@ fn unknown_names_get_the_nearest_known_one() {
             "[export]\ndirectory = \"/x\"",
             "2|export.directory|no such key; did you mean export.file.directory?",
         ),
-        ("[http]\nqqq = 1", "2|http.qqq|no such key; allowed here: listen, token_file"),
+        (
+            "[http]\nqqq = 1",
+            "2|http.qqq|no such key; allowed here: listen, tls_certificate, tls_key, token_file",
+        ),
         (
             "[export.file]\nretate_size = 1",
             "2|export.file.retate_size|no such key; did you mean export.file.rotate_size?",

@@ -1,16 +1,20 @@
-//! Connections of the HTTP server, each bounded: a client that sends its request slowly, or reads its answer slowly,
-//! costs a slot for a few seconds and never the health check of a load balancer.
+//! Connections of the HTTP server, plain or over TLS, each bounded: a client that shakes hands slowly, sends its request
+//! slowly, or reads its answer slowly, costs a slot for a few seconds and never the health check of a load balancer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+
+use super::identity::Identity;
 
 /// Connections at a time: a few load balancer nodes, a Prometheus and people need ten. When all are taken, further
 /// clients wait in the kernel's queue until one ends.
@@ -21,14 +25,19 @@ const MOST_CONNECTIONS: usize = 64;
 /// slow client's slot is answered before.
 const HEAD_LIMIT: Duration = Duration::from_secs(3);
 
+/// Longest time for a TLS handshake, which comes before the request's head. Both together are less than the 10 s after
+/// which an HTTPS health check gives up.
+const HANDSHAKE_LIMIT: Duration = HEAD_LIMIT;
+
 /// Longest life of a connection, for who reads slowly. Clients connect again.
 const LIFE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Pause after a connection could not be accepted, for example because no descriptor is left.
 const FAULT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts and answers until it is cancelled; connections that are being answered then go on by themselves.
-pub(crate) async fn serve(listener: TcpListener, routes: Router) {
+/// Accepts and answers until it is cancelled; connections that are being answered then go on by themselves. Each is shown
+/// the identity that is in force when it is accepted, and speaks plain HTTP where there is none.
+pub(crate) async fn serve(listener: TcpListener, routes: Router, identity: Arc<ArcSwapOption<Identity>>) {
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         // Never closed, so always granted in the end.
@@ -41,13 +50,28 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router) {
                 continue;
             }
         };
-        let service = TowerToHyperService::new(routes.clone());
+        let (routes, identity) = (routes.clone(), identity.load_full());
         tokio::spawn(async move {
-            let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
-            // A client that breaks off, or is cut off here, is its own affair.
-            drop(timeout(LIFE_LIMIT, builder.serve_connection(TokioIo::new(stream), service)).await);
+            // Who is cut off here read or wrote slowly; that is its own affair.
+            drop(timeout(LIFE_LIMIT, converse(stream, routes, identity)).await);
             drop(slot);
         });
     }
+}
+
+/// One connection to its end: a handshake, where there is an identity to show, then requests and answers.
+async fn converse(stream: TcpStream, routes: Router, identity: Option<Arc<Identity>>) {
+    let Some(identity) = identity else { return answer(stream, routes).await };
+    match timeout(HANDSHAKE_LIMIT, identity.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => answer(stream, routes).await,
+        Ok(Err(error)) => tracing::debug!("a TLS handshake came to nothing: {error}"),
+        Err(_) => tracing::debug!("a TLS handshake took more than {HANDSHAKE_LIMIT:?}"),
+    }
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, routes: Router) {
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    // A client that breaks off is its own affair.
+    drop(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).await);
 }

@@ -8,5 +8,7 @@ mod collector;
 mod live;
 mod operation;
 mod overload;
+mod pinning;
 mod replay;
 mod steering;
+mod tls;
