@@ -125,7 +125,7 @@ impl System {
         let files = dir.path().join("files");
         std::fs::create_dir(&files).unwrap();
         let config = format!(
-            "receive.listen = \"0.0.0.0:4789\"\nreceive.mode = \"{mode}\"\nhttp.listen = \"127.0.0.1:8080\"\n\
+            "receive.listen = \"0.0.0.0:4789\"\nreceive.mode = \"{mode}\"\nreceive.pin = \"on\"\nhttp.listen = \"127.0.0.1:8080\"\n\
              export.file.directory = \"/var/log/enigma\"\nshutdown.drain = \"0s\"\n"
         );
         // Its own dependencies would have the host's sockets, mounts and clocks started in here.
@@ -237,6 +237,14 @@ fn receives(mode: &str, door: &str) -> Option<System> {
     assert_eq!(field("CapBnd"), if mode == "ring" { "0000000000002000" } else { none });
     let threads = format!("cat /proc/{}/task/*/status", process.trim());
     let threads = system.run("sh", &["-c", &threads]);
+    let worker =
+        threads.split("Name:").find(|status| status.trim_start().starts_with("receive-0\n")).unwrap();
+    let processors = worker.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    assert!(
+        processors.bytes().all(|byte| byte.is_ascii_digit()),
+        "pinned to {processors}: {}",
+        system.said()
+    );
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         let of_threads: Vec<&str> = threads.lines().filter_map(|line| line.strip_prefix(set)).collect();
         assert!(of_threads.len() >= 3, "the main thread, the writer and a worker: {threads}");
