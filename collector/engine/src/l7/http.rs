@@ -1,15 +1,17 @@
 //! HTTP/1 as Zeek's `http` records: one for each request, with its response.
 //!
-//! Heads are read whole; content is counted and skipped, but for its first bytes, which tell its kind. Requests may be
-//! sent before their predecessors are answered. After an upgrade or CONNECT the connection is something else.
+//! Heads are read line by line, so they may be of any length; content is counted and skipped, but for its first bytes,
+//! which tell its kind. Requests may be sent before their predecessors are answered. After an upgrade or CONNECT the
+//! connection is something else.
 
 mod exchange;
+mod head;
 
 use enigma_wire::http;
 
-use self::exchange::Exchange;
+use self::exchange::{Exchange, Told};
 use super::{
-    BUDGET, Service, Sink, mime,
+    Sink, mime,
     tcp::{Fed, Next},
 };
 use crate::{HttpBody, key::Side};
@@ -18,8 +20,8 @@ use crate::{HttpBody, key::Side};
 /// response when there are more.
 const MAX_WAITING: usize = 16;
 
-/// A head that is not complete by then is read as far as it is there, and the connection left alone.
-const MAX_HEAD: usize = BUDGET - 2048;
+/// A trailer's line is no longer.
+const MAX_TRAILER: usize = 4096;
 
 /// Bytes of content that tell its kind, if there are so many.
 const TELLING: u64 = 64;
@@ -30,8 +32,13 @@ const UNTIL_CLOSE: u64 = 1 << 62;
 /// Where one direction is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Place {
-    /// Before or within a head, of which so much was looked through.
-    Head { seen: usize },
+    /// Before a message, or within its first line.
+    #[default]
+    Start,
+    /// Before or within one of the head's other lines.
+    Headers,
+    /// Within a line of a head of which no more is wanted.
+    Line,
     /// Before content of this length whose kind is not known yet.
     Content { len: u64 },
     /// The content's bytes are being skipped, all of them.
@@ -40,14 +47,24 @@ enum Place {
     Chunk,
     /// Behind the last chunk: lines up to an empty one.
     Trailer,
-    #[default]
-    Start,
+}
+
+/// One direction.
+#[derive(Clone, Debug, Default)]
+struct Half {
+    place: Place,
+    /// Of the line that is waited for so much was looked through and is not its end.
+    seen: usize,
+    /// Bytes of the head that is being read.
+    passed: usize,
+    /// What that head has said so far of what follows it.
+    told: Told,
 }
 
 /// A connection's exchanges.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Http {
-    places: [Place; 2],
+    halves: [Half; 2],
     client: Option<Side>,
     /// Requests without a complete response, and the one that is being answered, in their order.
     waiting: Vec<Exchange>,
@@ -68,8 +85,10 @@ impl Http {
         let mut at = 0;
         loop {
             let rest = data.get(at..).unwrap_or_default();
-            let step = match self.places[side as usize] {
-                Place::Start | Place::Head { .. } => self.head(side, is_request, rest, sink),
+            let step = match self.halves[side as usize].place {
+                Place::Start => self.start(side, is_request, rest, sink),
+                Place::Headers => self.header(side, is_request, rest, sink),
+                Place::Line => self.pass_line(side, rest, sink),
                 Place::Content { len } => self.content(side, is_request, len, rest, sink),
                 Place::Skipping => {
                     self.end(side, is_request, sink);
@@ -84,7 +103,7 @@ impl Http {
                         Step::Took(end as u64)
                     }
                     // Nobody's trailer is so long.
-                    None if rest.len() > MAX_HEAD => Step::Stop,
+                    None if rest.len() > MAX_TRAILER => Step::Stop,
                     None => Step::Wait,
                 },
             };
@@ -105,73 +124,7 @@ impl Http {
 
     /// Whether nothing is to be done before more bytes come.
     fn rests(&self, side: Side) -> bool {
-        self.places[side as usize] != Place::Skipping
-    }
-
-    fn head(&mut self, side: Side, is_request: bool, data: &[u8], sink: &mut Sink<'_>) -> Step {
-        let place = &mut self.places[side as usize];
-        // Empty lines before a request are forgiven (RFC 9112 section 2.2).
-        let blank = data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if blank > 0 && matches!(place, Place::Start) {
-            return Step::Took(blank as u64);
-        }
-        if data.is_empty() {
-            return Step::Wait;
-        }
-        if !is_request && !is_status(data) {
-            return self.headless(side, sink);
-        }
-        let seen = if let Place::Head { seen } = *place { seen } else { 0 };
-        // HTTP/0.9 has one line.
-        let is_old = |line: &usize| is_request && http::request_line(&data[..*line]).version.is_none();
-        let end = line_end(data).filter(is_old).or_else(|| http::head_end(data, seen));
-        let Some(end) = end else {
-            if data.len() > MAX_HEAD {
-                self.part(side, data, sink);
-                return Step::Stop;
-            }
-            *place = Place::Head { seen: data.len() };
-            return Step::Wait;
-        };
-        let head = &data[..end];
-        if is_request { self.request(side, head, sink) } else { self.response(side, head, sink) }
-    }
-
-    fn request(&mut self, side: Side, head: &[u8], sink: &mut Sink<'_>) -> Step {
-        let (line, block) = http::split_line(head);
-        if http::request_line(line).method.is_empty() {
-            return Step::Stop;
-        }
-        if self.waiting.len() == MAX_WAITING {
-            let oldest = self.waiting.remove(0);
-            oldest.write(sink);
-        }
-        self.depth += 1;
-        let mut exchange = Exchange::new(sink.head(sink.at), self.depth);
-        let framing = exchange.request(line, block);
-        self.waiting.push(exchange);
-        self.frame(side, framing, head.len())
-    }
-
-    fn response(&mut self, side: Side, head: &[u8], sink: &mut Sink<'_>) -> Step {
-        let (line, block) = http::split_line(head);
-        if self.waiting.is_empty() {
-            self.depth += 1;
-            self.waiting.push(Exchange::new(sink.head(sink.at), self.depth));
-        }
-        let Some(exchange) = self.waiting.first_mut() else { return Step::Stop };
-        let reply = exchange.response(line, block);
-        if reply.becomes_other {
-            if reply.is_websocket {
-                sink.confirm(Service::Websocket);
-            }
-            return Step::Again(head.len() as u64);
-        }
-        if reply.is_interim {
-            self.places[side as usize] = Place::Start;
-            return Step::Took(head.len() as u64);
-        }
-        self.frame(side, reply.framing, head.len())
+        self.halves[side as usize].place != Place::Skipping
     }
 
     /// A response without a head: HTTP/0.9, if that is what was asked.
@@ -180,13 +133,13 @@ impl Http {
         if !exchange.answer_headless(sink.at) {
             return Step::Stop;
         }
-        self.places[side as usize] = Place::Content { len: UNTIL_CLOSE };
+        self.halves[side as usize].place = Place::Content { len: UNTIL_CLOSE };
         Step::Took(0)
     }
 
-    /// Goes on behind a head of `len` bytes.
+    /// Goes on behind a head whose last line has `len` bytes.
     fn frame(&mut self, side: Side, framing: Framing, len: usize) -> Step {
-        self.places[side as usize] = match framing {
+        self.halves[side as usize].place = match framing {
             // Nothing comes: what would be behind it is at its end now.
             Framing::Length(0) => Place::Skipping,
             Framing::Length(len) => Place::Content { len },
@@ -206,7 +159,7 @@ impl Http {
             body.len += len;
             mime::note(body, begin);
         }
-        self.places[side as usize] = Place::Skipping;
+        self.halves[side as usize].place = Place::Skipping;
         Step::Took(len)
     }
 
@@ -219,7 +172,7 @@ impl Http {
         let taken = end as u64;
         let size = http::chunk_size(line).unwrap_or(0);
         if size == 0 {
-            self.places[side as usize] = Place::Trailer;
+            self.halves[side as usize].place = Place::Trailer;
             return Step::Took(taken);
         }
         let Some(body) = self.body(is_request) else { return Step::Stop };
@@ -245,7 +198,7 @@ impl Http {
 
     /// A message has ended.
     fn end(&mut self, side: Side, is_request: bool, sink: &mut Sink<'_>) {
-        self.places[side as usize] = Place::Start;
+        self.halves[side as usize].place = Place::Start;
         let exchange = if is_request { self.waiting.last_mut() } else { self.waiting.first_mut() };
         let Some(exchange) = exchange else { return };
         if exchange.end(is_request) {
@@ -257,26 +210,14 @@ impl Http {
         }
     }
 
-    /// Reads a head that will not become whole.
-    pub(super) fn part(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) {
-        if !matches!(self.places[side as usize], Place::Start | Place::Head { .. }) || data.is_empty() {
-            return;
-        }
-        let is_request = self.client.is_none_or(|client| client == side) && !is_status(data);
-        // A last line that is not whole may be less than half of what it was.
-        let whole = data.iter().rposition(|byte| *byte == b'\n').map_or(data, |end| &data[..=end]);
-        let _step =
-            if is_request { self.request(side, whole, sink) } else { self.response(side, whole, sink) };
-    }
-
     /// Writes what is left; `ahead` is what was counted of each side's content and did not come, `ready` what came and
     /// was not counted.
     pub(super) fn finish(&mut self, ahead: [u64; 2], ready: [&[u8]; 2], sink: &mut Sink<'_>) {
         if let Some(client) = self.client {
             for (side, is_request) in [(client, true), (client.other(), false)] {
                 let missing = ahead[side as usize];
-                let is_chunked = self.places[side as usize] == Place::Chunk;
-                if let Place::Content { .. } = self.places[side as usize]
+                let is_chunked = self.halves[side as usize].place == Place::Chunk;
+                if let Place::Content { .. } = self.halves[side as usize].place
                     && let Some(body) = self.body(is_request)
                 {
                     body.len += ready[side as usize].len() as u64;

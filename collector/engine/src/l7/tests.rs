@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{Datagram, EngineConfig, Pipeline, RecordBatch, Stats, Stream, Timestamp};
 
 mod datagrams;
+mod exchanges;
 mod old;
 
 /// One turn: whether the responder speaks, what it says, and how much of that the mirror session lets through.

@@ -1,13 +1,17 @@
 //! One request and its response, as they become a record.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use enigma_wire::http::{self, headers};
+use enigma_wire::http::{self, RequestLine};
 
 use super::Framing;
 use crate::{HttpBody, HttpRecord, Record, Timestamp, l7::Sink, record::Head};
 
 /// Text that is kept of one header or of what was asked for. Longer ones are attacks or tokens that nobody reads.
 const MAX_TEXT: usize = 4096;
+
+/// Text that is kept of one exchange: room for an address, a page before it and a few more that are as long as may be. What
+/// comes behind it in a head goes by.
+const MAX_TEXTS: usize = 4 * MAX_TEXT;
 
 /// Headers by which proxies tell of themselves, Zeek's `HTTP::proxy_headers`.
 const PROXY_HEADERS: [&str; 7] = [
@@ -20,9 +24,36 @@ const PROXY_HEADERS: [&str; 7] = [
     "PROXY-CONNECTION",
 ];
 
+/// The other headers of which records tell, or which say where content ends.
+const HEADERS: [&str; 12] = [
+    "HOST",
+    "REFERER",
+    "USER-AGENT",
+    "ORIGIN",
+    "AUTHORIZATION",
+    "PROXY-AUTHORIZATION",
+    "CONTENT-LENGTH",
+    "TRANSFER-ENCODING",
+    "CONTENT-ENCODING",
+    "CONTENT-DISPOSITION",
+    "CONTENT-TYPE",
+    "UPGRADE",
+];
+
+/// Whether a line that begins so, whose end is still to come, is a header of which nobody wants anything.
+pub(super) fn goes_by(begun: &[u8]) -> bool {
+    let colon = begun.iter().position(|byte| *byte == b':');
+    colon.is_some_and(|colon| {
+        let is_name = |known: &&str| begun[..colon].trim_ascii().eq_ignore_ascii_case(known.as_bytes());
+        !HEADERS.iter().chain(&PROXY_HEADERS).any(|known| is_name(known))
+    })
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
     record: Box<HttpRecord>,
+    /// Bytes of text that were kept.
+    kept: usize,
     is_head: bool,
     is_connect: bool,
     has_version: bool,
@@ -30,6 +61,14 @@ pub(super) struct Exchange {
     has_response: bool,
     is_request_over: bool,
     is_response_over: bool,
+}
+
+/// What the lines of one head have said of what follows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    len: Option<u64>,
+    is_chunked: bool,
+    is_websocket: bool,
 }
 
 /// What a response's head says of what follows.
@@ -63,6 +102,7 @@ impl Exchange {
         };
         Self {
             record: Box::new(record),
+            kept: 0,
             is_head: false,
             is_connect: false,
             has_version: false,
@@ -74,10 +114,7 @@ impl Exchange {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let record = &self.record;
-        let texts = [&record.uri, &record.referrer, &record.user_agent, &record.host];
-        let text: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
-        size_of::<Self>() + size_of::<HttpRecord>() + text
+        size_of::<Self>() + size_of::<HttpRecord>() + self.kept
     }
 
     pub(super) fn request_body(&mut self) -> &mut HttpBody {
@@ -88,68 +125,95 @@ impl Exchange {
         &mut self.record.response
     }
 
-    /// Notes a request; says how its content ends.
-    pub(super) fn request(&mut self, line: &[u8], block: &[u8]) -> Framing {
-        let line = http::request_line(line);
-        let record = &mut *self.record;
+    /// Notes a request's first line, which may be less than all of it.
+    pub(super) fn request(&mut self, line: &RequestLine<'_>, is_whole: bool) {
         self.has_request = true;
         self.is_head = line.method == b"HEAD";
         self.is_connect = line.method == b"CONNECT";
-        self.has_version = line.version.is_some();
-        record.method = Some(short(line.method));
-        record.uri = Some(unescaped(line.uri));
-        let mut body = Body::default();
-        for (name, value) in headers(block) {
-            let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-            if is("host") {
-                record.host = Some(short(value));
-            } else if is("referer") {
-                record.referrer = Some(short(value));
-            } else if is("user-agent") {
-                record.user_agent = Some(short(value));
-            } else if is("origin") {
-                record.origin = Some(short(value));
-            } else if is("authorization") || is("proxy-authorization") {
-                record.username = username(value);
-            } else if let Some(known) = PROXY_HEADERS.iter().find(|known| is(known)) {
-                record.proxied.push([known.as_bytes(), b" -> ", &short(value)].concat().into());
-            } else {
-                body.note(name, value, &mut record.request);
-            }
-        }
-        if body.is_chunked { Framing::Chunks } else { Framing::Length(body.len.unwrap_or(0)) }
+        // What is missing of a line is where its version would be.
+        self.has_version = line.version.is_some() || !is_whole;
+        self.record.method = self.keep(line.method);
+        self.record.uri = self.keep(line.uri).map(|uri| unescaped(&uri));
     }
 
-    /// Notes a response.
-    pub(super) fn response(&mut self, line: &[u8], block: &[u8]) -> Reply {
-        let record = &mut *self.record;
+    /// Notes a header of the request.
+    pub(super) fn request_header(&mut self, name: &[u8], value: &[u8], told: &mut Told) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        if is("host") {
+            let kept = self.keep(value);
+            put(&mut self.record.host, kept);
+        } else if is("referer") {
+            let kept = self.keep(value);
+            put(&mut self.record.referrer, kept);
+        } else if is("user-agent") {
+            let kept = self.keep(value);
+            put(&mut self.record.user_agent, kept);
+        } else if is("origin") {
+            let kept = self.keep(value);
+            put(&mut self.record.origin, kept);
+        } else if is("authorization") || is("proxy-authorization") {
+            let kept = username(value).and_then(|name| self.keep(&name));
+            put(&mut self.record.username, kept);
+        } else if let Some(known) = PROXY_HEADERS.iter().find(|known| is(known)) {
+            if let Some(value) = self.keep(value) {
+                self.kept += size_of::<Box<[u8]>>() + known.len();
+                self.record.proxied.push([known.as_bytes(), b" -> ", &value].concat().into());
+            }
+        } else if let Some(filename) = told.note(name, value, &mut self.record.request) {
+            let kept = self.keep(filename);
+            put(&mut self.record.request.filename, kept);
+        }
+    }
+
+    /// Notes a response's first line.
+    pub(super) fn response(&mut self, line: &[u8]) {
         let (code, reason) = match http::status_line(line) {
             Some(status) => {
-                record.version = Some(status.version);
-                (status.code, short(status.reason))
+                self.record.version = Some(status.version);
+                (status.code, self.keep(status.reason).unwrap_or_default())
             }
             None => (0, Box::default()),
         };
-        let (mut body, mut is_websocket) = (Body::default(), false);
-        for (name, value) in headers(block) {
-            is_websocket |= name.eq_ignore_ascii_case(b"upgrade") && value.eq_ignore_ascii_case(b"websocket");
-            body.note(name, value, &mut record.response);
-        }
         if (100..200).contains(&code) {
-            record.info = Some((code, reason.clone()));
+            self.record.info = Some((code, reason.clone()));
         }
-        record.status = Some((code, reason));
+        self.record.status = Some((code, reason));
         self.has_response = true;
+    }
+
+    /// Notes a header of the response.
+    pub(super) fn response_header(&mut self, name: &[u8], value: &[u8], told: &mut Told) {
+        told.is_websocket |=
+            name.eq_ignore_ascii_case(b"upgrade") && value.eq_ignore_ascii_case(b"websocket");
+        if let Some(filename) = told.note(name, value, &mut self.record.response) {
+            let kept = self.keep(filename);
+            put(&mut self.record.response.filename, kept);
+        }
+    }
+
+    /// What follows the response's head.
+    pub(super) fn reply(&self, told: Told) -> Reply {
+        let code = self.record.status.as_ref().map_or(0, |(code, _)| *code);
         let becomes_other = code == 101 || (self.is_connect && (200..300).contains(&code));
         let is_interim = (100..200).contains(&code) && !becomes_other;
         let has_none = self.is_head || matches!(code, 204 | 304);
-        let framing = match body.len {
+        let framing = match told.len {
             _ if has_none => Framing::Length(0),
-            _ if body.is_chunked => Framing::Chunks,
+            _ if told.is_chunked => Framing::Chunks,
             Some(len) => Framing::Length(len),
             None => Framing::UntilClose,
         };
-        Reply { framing, is_interim, becomes_other, is_websocket: is_websocket && code == 101 }
+        Reply { framing, is_interim, becomes_other, is_websocket: told.is_websocket && code == 101 }
+    }
+
+    /// The beginning of a text, unless too much of others was kept.
+    fn keep(&mut self, text: &[u8]) -> Option<Box<[u8]>> {
+        let text = &text[..text.len().min(MAX_TEXT)];
+        if self.kept + text.len() > MAX_TEXTS {
+            return None;
+        }
+        self.kept += text.len();
+        Some(text.into())
     }
 
     /// Notes that content came without a head; says whether that is what the request asked for.
@@ -183,15 +247,14 @@ impl Exchange {
     }
 }
 
-/// What headers say of content.
-#[derive(Default)]
-struct Body {
-    len: Option<u64>,
-    is_chunked: bool,
-}
+impl Told {
+    /// What follows a request's head.
+    pub(super) fn request_framing(&self) -> Framing {
+        if self.is_chunked { Framing::Chunks } else { Framing::Length(self.len.unwrap_or(0)) }
+    }
 
-impl Body {
-    fn note(&mut self, name: &[u8], value: &[u8], body: &mut HttpBody) {
+    /// Notes what a header says of content; gives back the name of a file, if it is that.
+    fn note<'a>(&mut self, name: &[u8], value: &'a [u8], body: &mut HttpBody) -> Option<&'a [u8]> {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         if is("content-length") {
             self.len = Some(http::content_length(value).unwrap_or(0));
@@ -201,15 +264,19 @@ impl Body {
         } else if is("content-encoding") {
             body.is_encoded = !value.eq_ignore_ascii_case(b"identity");
         } else if is("content-disposition") {
-            body.filename = http::parameter(value, b"filename").map(short);
+            return http::parameter(value, b"filename");
         } else if is("content-type") && body.filename.is_none() {
-            body.filename = http::parameter(value, b"name").map(short);
+            return http::parameter(value, b"name");
         }
+        None
     }
 }
 
-fn short(text: &[u8]) -> Box<[u8]> {
-    text[..text.len().min(MAX_TEXT)].into()
+/// The last of several counts, if it was kept.
+fn put(field: &mut Option<Box<[u8]>>, kept: Option<Box<[u8]>>) {
+    if kept.is_some() {
+        *field = kept;
+    }
 }
 
 /// The name in basic authentication. The password behind it is not looked at.
@@ -220,12 +287,11 @@ fn username(value: &[u8]) -> Option<Box<[u8]>> {
     }
     let decoded = BASE64_STANDARD.decode(rest.trim_ascii()).ok()?;
     let name = decoded.split(|byte| *byte == b':').next()?;
-    Some(short(name))
+    Some(name.into())
 }
 
 /// Resolves `%` escapes, as far as they are ones.
 fn unescaped(uri: &[u8]) -> Box<[u8]> {
-    let uri = &uri[..uri.len().min(MAX_TEXT)];
     let digit = |at: usize| uri.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let (mut text, mut at) = (Vec::with_capacity(uri.len()), 0);
     while let Some(&byte) = uri.get(at) {
