@@ -4,12 +4,14 @@
 mod slot;
 mod stop;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use enigma_engine::{Admission, DropReason, Stats};
 
 use crate::export::ExportStats;
+use crate::on_demand::Captures;
 use crate::receive::steer::Wrapping;
 use crate::top::Question;
 pub(crate) use slot::Slot;
@@ -76,6 +78,8 @@ pub(crate) struct Board {
     pub(crate) export: Slot<ExportStats>,
     /// The heaviest flows, when somebody asks.
     pub(crate) top: Question,
+    /// Packets, when somebody asks for them.
+    pub(crate) captures: Arc<Captures>,
     /// Whose packets are taken; swapped whole by a reload.
     pub(crate) admission: ArcSwap<Admission>,
     stop: Stop,
@@ -87,6 +91,7 @@ impl Board {
             workers: (0..workers).map(|_| Slot::default()).collect(),
             export: Slot::default(),
             top: Question::new(workers),
+            captures: Arc::default(),
             admission: ArcSwap::default(),
             stop: Stop::new(),
         }

@@ -1,8 +1,10 @@
-//! Health, metrics and status over HTTP: read-only views of the counters, for load balancers, Prometheus and people.
-//! Nothing here changes state. Health and metrics are for everybody who reaches the port; what `/api/v1/` tells is for
+//! Health, metrics, status and captures over HTTP, for load balancers, Prometheus and people. Nothing here changes what is
+//! recorded. Health and metrics are for everybody who reaches the port; what `/api/v1/` tells is for
 //! who has the token, where there is one.
 
+mod captures;
 pub(crate) mod identity;
+pub(crate) mod lease;
 pub(crate) mod serve;
 pub(crate) mod token;
 
@@ -12,10 +14,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 
 use crate::board::{Board, Totals};
@@ -27,6 +29,7 @@ use crate::metrics::{self, Gauges};
 use crate::receive::steer::Wrapping;
 use crate::top;
 use identity::Identity;
+use lease::Lease;
 use token::Token;
 
 /// What requests look at.
@@ -44,6 +47,8 @@ pub(crate) struct Console {
     pub(crate) token: Option<Token>,
     /// How many batches wait for the writer; empty once the workers have ended.
     pub(crate) queue: Mutex<Option<Outbox<Batch>>>,
+    /// The connection of the latest capture, which the end of the process waits for.
+    pub(crate) capture: Mutex<Option<Lease>>,
 }
 
 impl Console {
@@ -63,6 +68,27 @@ impl Console {
         Some((StatusCode::UNAUTHORIZED, challenge, text).into_response())
     }
 
+    /// Why a request may not have an answer that shows traffic: to whom, somebody has to decide first.
+    fn refuses_traffic(&self, headers: &HeaderMap) -> Option<Response> {
+        if self.token.is_none() {
+            let text = "traffic is shown to who has a token: set http.token_file, or ENIGMA_HTTP_TOKEN\n";
+            return Some((StatusCode::FORBIDDEN, text).into_response());
+        }
+        self.refuses(headers)
+    }
+
+    fn last_capture(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.capture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when no capture is on its way to a client any more.
+    pub(crate) async fn captures_ended(&self) {
+        let last = self.last_capture().take();
+        if let Some(lease) = last {
+            lease.ended().await;
+        }
+    }
+
     fn queued(&self) -> usize {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Outbox::len)
     }
@@ -77,6 +103,10 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
         .route("/metrics", get(prometheus))
         .route("/api/v1/status", get(status))
         .route("/api/v1/flows/top", get(top_flows))
+        .route(
+            "/api/v1/captures",
+            post(captures::capture).layer(DefaultBodyLimit::max(captures::LONGEST_REQUEST)),
+        )
         .with_state(console)
 }
 
@@ -101,6 +131,8 @@ async fn prometheus(State(console): State<Arc<Console>>) -> Response {
         ready: console.monitor().not_ready().is_empty(),
         queued: console.queued(),
         directory: console.shelf.state(),
+        captures: console.board.captures.totals(),
+        capturing: console.board.captures.running().is_some(),
         uptime: console.started.elapsed().as_secs(),
     };
     let page = metrics::page(&console.board.totals(), gauges);
@@ -123,6 +155,7 @@ async fn status(State(console): State<Arc<Console>>, headers: HeaderMap) -> Resp
     body["uptime_seconds"] = console.started.elapsed().as_secs().into();
     let (sessions, failures) = console.shelf.state();
     body["directory"] = json!({ "sessions": sessions, "failures": failures });
+    body["captures"] = console.board.captures.status();
     body["addresses"] = console.addresses.clone();
     ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
@@ -152,12 +185,7 @@ async fn top_flows(
     headers: HeaderMap,
     limit: Result<Query<Limit>, QueryRejection>,
 ) -> Response {
-    if console.token.is_none() {
-        let text =
-            "who talks with whom is told to who has a token: set http.token_file, or ENIGMA_HTTP_TOKEN\n";
-        return (StatusCode::FORBIDDEN, text).into_response();
-    }
-    if let Some(refusal) = console.refuses(&headers) {
+    if let Some(refusal) = console.refuses_traffic(&headers) {
         return refusal;
     }
     let Ok(Query(Limit { limit: limit @ 1..=top::MOST })) = limit else {

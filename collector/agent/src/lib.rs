@@ -11,6 +11,7 @@ mod health;
 mod http;
 mod logging;
 mod metrics;
+mod on_demand;
 mod program;
 mod receive;
 mod replay;

@@ -7,6 +7,7 @@ mod tests;
 use std::fmt::{Display, Write as _};
 
 use crate::board::Totals;
+use crate::on_demand;
 use crate::receive::steer::Wrapping;
 
 /// Content type of the format.
@@ -23,6 +24,9 @@ pub(crate) struct Gauges {
     pub(crate) queued: usize,
     /// Sessions in the directory, and readings of it that failed.
     pub(crate) directory: (usize, u64),
+    /// Captures on demand, and whether one runs.
+    pub(crate) captures: on_demand::Totals,
+    pub(crate) capturing: bool,
     /// Seconds since the process started.
     pub(crate) uptime: u64,
 }
@@ -172,6 +176,25 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
         "Readings of the directory of sessions that failed; the one before stays.",
         gauges.directory.1,
     );
+    page.single(
+        "captures_running",
+        "gauge",
+        "Captures on demand under way: 1 until its client has all of it.",
+        u64::from(gauges.capturing),
+    );
+    let on_demand::Totals { started, packets, bytes, dropped } = gauges.captures;
+    for (name, help, value) in [
+        ("captures_total", "Captures on demand begun.", started),
+        ("captured_packets_total", "Packets given to clients in captures on demand.", packets),
+        ("captured_bytes_total", "Bytes of capture files given to clients.", bytes),
+        (
+            "capture_dropped_packets_total",
+            "Packets that a capture's filter took and that found no room, because its client was too slow. Their flows have them.",
+            dropped,
+        ),
+    ] {
+        page.single(name, "counter", help, value);
+    }
     page.single(
         "unknown_session_records_total",
         "counter",

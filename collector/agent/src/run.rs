@@ -134,6 +134,7 @@ pub(crate) async fn run(
         identity: Arc::new(ArcSwapOption::new(identity.map(Arc::new))),
         token,
         queue: Mutex::new(Some(outbox.clone())),
+        capture: Mutex::default(),
     });
     // Ends with the process: it must answer "draining" to the very last.
     let server = tokio::spawn({
@@ -198,9 +199,13 @@ pub(crate) async fn run(
     }
     console.monitor().set_phase(Phase::Draining);
     let write_limit = in_force.config.shutdown.write_limit;
+    // Before the workers' last batches: a capture has them, and its end.
+    board.captures.close();
     board.stop(Instant::now() + write_limit);
     console.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
     let totals = threads.join(&board, write_limit + GRACE).await;
+    // A client that does not take its last bytes is left behind, like a writer.
+    drop(tokio::time::timeout(GRACE, console.captures_ended()).await);
     server.abort();
     Ok(Outcome { totals, fault })
 }

@@ -17,6 +17,7 @@ use enigma_engine::{Admission, Datagram, FrameMode, LinkType, Pipeline, RecordBa
 use crate::board::{Board, WorkerView};
 use crate::export::queue::Outbox;
 use crate::export::{self, Batch};
+use crate::on_demand::tap::Listener;
 use crate::receive::batch::{self, Arena, BATCH, Received};
 use crate::receive::handover::{Handed, Handover};
 use crate::receive::ring;
@@ -84,9 +85,12 @@ impl Worker {
         let batch_wait = doors.iter().filter_map(Door::longest_wait).fold(batch_wait, Duration::min);
         let mut searcher = Searcher::default();
         let mut admission = board.admission.load_full();
-        let mut turn = Turn { doors, arena: Arena::new(), handover, pipeline, shipping, drops_read: None };
+        let listener = Listener::default();
+        let mut turn =
+            Turn { doors, arena: Arena::new(), handover, pipeline, shipping, listener, drops_read: None };
         turn.pipeline.end_at_most(0);
         while !board.stopping() {
+            turn.listener.look(&board.captures, &admission);
             let taken = turn.take();
             turn.shipping.view.turns += 1;
             turn.publish(&board, index);
@@ -117,6 +121,8 @@ struct Turn {
     handover: Option<Handover>,
     pipeline: Pipeline,
     shipping: Shipping,
+    /// Captures on demand.
+    listener: Listener,
     /// When the kernel's drop counters were read.
     drops_read: Option<Timestamp>,
 }
@@ -127,7 +133,8 @@ impl Turn {
         let mut pace = Ok(Pace::Idle);
         // One reading for all: the last batch is never more than microseconds later.
         let now = clock();
-        let Self { doors, arena, handover, pipeline, shipping: Shipping { out, view, .. }, .. } = self;
+        let Self { doors, arena, handover, pipeline, shipping, listener, .. } = self;
+        let Shipping { out, view, .. } = shipping;
         for door in doors {
             let wrapping = door.wrapping();
             match &mut door.source {
@@ -140,6 +147,7 @@ impl Turn {
                             for handed in handed(wrapping, &received, now) {
                                 door.received += 1;
                                 let Some(handed) = pass_on(handover, view, handed) else { continue };
+                                listener.datagram(&handed);
                                 feed(pipeline, &handed, out);
                             }
                         }
@@ -158,6 +166,7 @@ impl Turn {
                             *fragments += 1;
                             return;
                         }
+                        listener.packet(frame.at, frame.data, frame.wire_len);
                         let at = Timestamp::from_nanos(frame.at);
                         let mode = FrameMode::Vxlan;
                         pipeline.frame(at, LinkType::RawIp, frame.data, frame.wire_len, mode, out);
@@ -170,8 +179,12 @@ impl Turn {
             }
         }
         if let Some(handover) = handover {
-            handover.take(|handed| feed(pipeline, handed, out));
+            handover.take(|handed| {
+                listener.datagram(handed);
+                feed(pipeline, handed, out);
+            });
         }
+        listener.flush();
         self.end_flows(now);
         self.read_drops(now);
         pace
@@ -272,14 +285,20 @@ impl Turn {
             loop {
                 // Asked before the rings are emptied: then the answer also holds for what was in them.
                 let over = handover.is_over() || !in_time();
-                let (pipeline, out) = (&mut self.pipeline, &mut self.shipping.out);
-                handover.take(|handed| feed(pipeline, handed, out));
+                let Self { pipeline, shipping, listener, .. } = &mut *self;
+                handover.take(|handed| {
+                    listener.datagram(handed);
+                    feed(pipeline, handed, &mut shipping.out);
+                });
+                listener.flush();
                 if over {
                     break;
                 }
                 thread::sleep(Duration::from_millis(1));
             }
         }
+        // Who captures need not wait until all flows are written.
+        self.listener.stop();
         for door in &mut self.doors {
             self.shipping.view.after_stop += door.settle();
         }

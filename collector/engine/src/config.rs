@@ -3,7 +3,12 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::{duplicates::Duplicates, local::LocalNets, table, vantage::VantageBudget};
+use crate::{
+    duplicates::Duplicates,
+    local::LocalNets,
+    table,
+    vantage::{Vantage, VantageBudget},
+};
 
 /// How long a flow may be silent before its record is written. Defaults are Zeek's
 /// (`scripts/base/init-bare.zeek`, `scripts/base/protocols/conn/inactivity.zeek`), so that flows are cut where
@@ -55,6 +60,15 @@ pub struct Admission {
     /// Outer source networks taken, as address and prefix length; others are counted as
     /// [`DropReason::SourceNotAdmitted`](crate::DropReason).
     pub sources: Vec<(IpAddr, u8)>,
+}
+
+impl Admission {
+    /// Whether packets of `vantage` are taken. Walks the lists: to be asked once for a vantage, not for every packet.
+    pub fn admits(&self, vantage: Vantage) -> bool {
+        let Self { vnis, sources } = self;
+        (vnis.is_empty() || vnis.contains(&vantage.vni.get()))
+            && (sources.is_empty() || LocalNets::new(sources.iter().copied()).contains_ip(vantage.source))
+    }
 }
 
 /// Configuration of one [`Pipeline`](crate::Pipeline).

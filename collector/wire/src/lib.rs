@@ -15,6 +15,7 @@ pub mod http;
 mod ip;
 mod link;
 pub mod ntp;
+pub mod outline;
 pub mod packet;
 pub mod quic;
 pub mod ssh;

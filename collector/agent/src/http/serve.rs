@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::identity::Identity;
+use super::lease::lease;
 
 /// Connections at a time: a few load balancer nodes, a Prometheus and people need ten. When all are taken, further
 /// clients wait in the kernel's queue until one ends.
@@ -29,7 +30,8 @@ const HEAD_LIMIT: Duration = Duration::from_secs(3);
 /// which an HTTPS health check gives up.
 const HANDSHAKE_LIMIT: Duration = HEAD_LIMIT;
 
-/// Longest life of a connection, for who reads slowly. Clients connect again.
+/// Longest life of a connection, for who reads slowly. Clients connect again. An answer that takes longer because somebody
+/// asked for that extends it.
 const LIFE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Pause after a connection could not be accepted, for example because no descriptor is left.
@@ -52,8 +54,12 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, identity: Arc<A
         };
         let (routes, identity) = (routes.clone(), identity.load_full());
         tokio::spawn(async move {
-            // Who is cut off here read or wrote slowly; that is its own affair.
-            drop(timeout(LIFE_LIMIT, converse(stream, routes, identity)).await);
+            let (lease, mut term) = lease(Instant::now() + LIFE_LIMIT);
+            tokio::select! {
+                () = converse(stream, routes.layer(Extension(lease)), identity) => {}
+                // Who is cut off here read or wrote slowly; that is its own affair.
+                () = term.over() => {}
+            }
             drop(slot);
         });
     }

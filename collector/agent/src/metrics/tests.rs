@@ -61,7 +61,9 @@ fn every_line_parses_and_carries_the_counters() {
         rotated: 2,
     };
     let totals = Totals::new(vec![view, view], export);
-    let samples = parse(&page(&totals, Gauges { ready: true, queued: 6, directory: (9, 10), uptime: 77 }));
+    let captures = on_demand::Totals { started: 11, packets: 12, bytes: 13, dropped: 14 };
+    let gauges = Gauges { ready: true, queued: 6, directory: (9, 10), captures, capturing: true, uptime: 77 };
+    let samples = parse(&page(&totals, gauges));
     let get = |name: &str| samples[&format!("enigma_collector_{name}")];
     assert_eq!(get("received_packets_total{worker=\"0\"}"), 100);
     assert_eq!(get("received_packets_total{worker=\"1\"}"), 100);
@@ -79,6 +81,9 @@ fn every_line_parses_and_carries_the_counters() {
     assert_eq!((get("ready"), get("export_queue_batches"), get("uptime_seconds")), (1, 6, 77));
     assert_eq!((get("directory_sessions"), get("directory_failures_total")), (9, 10));
     assert_eq!(get("unknown_session_records_total"), 8);
+    let captures = ["captures_running", "captures_total", "captured_packets_total", "captured_bytes_total"];
+    assert_eq!(captures.map(get), [1, 11, 12, 13]);
+    assert_eq!(get("capture_dropped_packets_total"), 14);
     let reasons = samples.keys().filter(|name| name.contains("_dropped_packets_total{reason=")).count();
     assert_eq!(reasons, enigma_engine::DropReason::ALL.len() + 2);
     assert_eq!(get("dropped_packets_total{reason=\"outer_fragment\"}"), 0);

@@ -43,6 +43,7 @@ fn turn(sources: Vec<Source>) -> (Turn, Inbox<Batch>) {
         handover: None,
         pipeline: Pipeline::new(EngineConfig::default()),
         shipping: Shipping::new(outbox),
+        listener: Listener::default(),
         drops_read: None,
     };
     (turn, inbox)

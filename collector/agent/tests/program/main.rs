@@ -6,6 +6,7 @@ mod captures;
 mod check_config;
 mod collector;
 mod live;
+mod on_demand;
 mod operation;
 mod overload;
 mod pinning;
