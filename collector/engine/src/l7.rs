@@ -90,6 +90,11 @@ pub(crate) struct Sink<'a> {
     memory: &'a mut Memory,
     /// Behind what a parser is shown something was cut off: waiting for more of it is in vain.
     is_cut: bool,
+    /// What a parser is shown came in several segments.
+    is_joined: bool,
+    /// How far the sender of the packet has read what the other side sent, from where that is known up to; negative
+    /// while it has read less. `None` while nothing is known of the other side, and for what is not TCP.
+    acknowledged: Option<i32>,
     /// Time of the packet that is looked at.
     pub(crate) at: Timestamp,
 }
@@ -212,7 +217,9 @@ impl Inspector {
             }
         };
         let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
-        let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
+        let (is_cut, is_joined, acknowledged) = (false, false, None);
+        let mut sink =
+            Sink { recorder, flow, stats, out, services, memory, is_cut, is_joined, acknowledged, at };
         let progress = match (&mut *content, &packet.transport) {
             (Content::Tcp(state), Transport::Tcp(tcp)) => {
                 state.segment(side, first, tcp, packet.payload, &mut sink)
@@ -252,6 +259,9 @@ impl Inspector {
         flow.marks.set(Mark::Decided);
         if flow.l7.is_some() {
             stats.l7_lost += 1;
+            if let Some(Inspection { content: Content::Tcp(state), .. }) = flow.l7.as_deref_mut() {
+                state.lost();
+            }
             self.finish(flow, (recorder, stats, out));
         }
     }
@@ -266,7 +276,9 @@ impl Inspector {
         self.used = self.used.saturating_sub(state.bytes);
         let at = flow.conn.last;
         let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
-        let mut sink = Sink { recorder, flow, stats, out, services, memory, is_cut: false, at };
+        let (is_cut, is_joined, acknowledged) = (false, false, None);
+        let mut sink =
+            Sink { recorder, flow, stats, out, services, memory, is_cut, is_joined, acknowledged, at };
         match &mut state.content {
             Content::Tcp(state) => state.finish(&mut sink),
             Content::Udp(state) => state.finish(&mut sink),

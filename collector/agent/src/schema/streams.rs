@@ -188,6 +188,16 @@ const QUIC: &[Field] = &[
 
 const SSH: &[Field] = &[
     maybe("version", Count, "Major version"),
+    maybe(
+        "auth_success",
+        Flag,
+        "Whether a login succeeded, guessed from lengths of encrypted packets; false when attempts were seen and none did",
+    ),
+    always(
+        "auth_attempts",
+        Count,
+        "Attempts to log in that were seen, guessed likewise, the one that succeeded included",
+    ),
     maybe("direction", Word(&["INBOUND", "OUTBOUND"]), "Into the local networks or out of them"),
     maybe("client", Text, "What the client calls itself"),
     maybe("server", Text, "What the server calls itself"),
@@ -277,7 +287,7 @@ pub(super) const ALL: &[Fields] = &[
     },
     Fields {
         stream: "ssh",
-        about: "The beginning of an SSH connection.",
+        about: "An SSH connection, up to its first login.",
         source: ZEEK,
         parts: &[HEAD, SSH, VANTAGE, COPY],
     },

@@ -47,6 +47,8 @@ pub(crate) struct Stream {
     skip: u64,
     /// Bytes behind those that are ready which the capture cut off.
     cut: u64,
+    /// What was taken last came in several segments.
+    is_joined: bool,
 }
 
 impl Stream {
@@ -67,6 +69,21 @@ impl Stream {
     /// Whether something was cut off behind what has just been taken.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut > 0
+    }
+
+    /// Whether what has just been taken came in several segments, whose borders are not known any more.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.is_joined
+    }
+
+    /// Whether segments wait for others before them.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// The next sequence number, once there was content.
+    pub(crate) fn next(&self) -> Option<u32> {
+        self.next
     }
 
     /// Takes a segment: `first` is the number of the direction's first byte, `sequence` that of the segment's,
@@ -92,6 +109,7 @@ impl Stream {
         }
         let new = self.advance(sequence, data, wire_len);
         let has_skipped = was_skipping && self.skip == 0;
+        self.is_joined = false;
         if self.ready.is_empty() && self.held.is_empty() {
             let is_news = !new.is_empty() || self.cut > 0 || has_skipped;
             return Ok(if is_news { Taken::Direct(new) } else { Taken::Nothing });
@@ -105,6 +123,7 @@ impl Stream {
             let held = self.held.swap_remove(index);
             self.held_bytes -= held.data.len();
             let new = self.advance(held.sequence, &held.data, held.wire_len);
+            self.is_joined |= !new.is_empty();
             self.ready.extend_from_slice(new);
         }
         if self.ready.len() > before || self.cut > 0 || has_skipped {

@@ -94,6 +94,9 @@ impl Conversation {
         let own = side as usize;
         let taken = self.streams[own].take(first, sequence, data, tcp.payload_len);
         sink.is_cut = self.streams[own].is_cut();
+        sink.is_joined = self.streams[own].is_joined();
+        let others = self.streams[side.other() as usize].next();
+        sink.acknowledged = others.map(|next| tcp.acknowledgement.wrapping_sub(next) as i32);
         let end = match taken {
             Ok(Taken::Nothing) => return Progress::More,
             Ok(Taken::Direct(new)) => {
@@ -118,6 +121,7 @@ impl Conversation {
                 if let Parser::Http(http) = &mut self.parser {
                     http.part(side, self.streams[own].ready(), sink);
                 }
+                self.lost();
             }
         }
         self.finish(sink);
@@ -212,7 +216,18 @@ impl Conversation {
         Guess::Yes
     }
 
+    /// What comes from here on will not be seen.
+    pub(super) fn lost(&mut self) {
+        if let Parser::Ssh(ssh) = &mut self.parser {
+            ssh.lost();
+        }
+    }
+
     pub(super) fn finish(&mut self, sink: &mut Sink<'_>) {
+        // What was waited for does not come.
+        if self.streams.iter().any(Stream::is_waiting) {
+            self.lost();
+        }
         match &mut self.parser {
             Parser::Undecided | Parser::MayTurnToTls(_) => {}
             Parser::Dns(exchange) => exchange.finish(sink),

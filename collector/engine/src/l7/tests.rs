@@ -7,6 +7,7 @@ use crate::{Datagram, EngineConfig, Pipeline, RecordBatch, Stats, Stream, Timest
 
 mod datagrams;
 mod exchanges;
+mod logins;
 mod old;
 
 /// One turn: whether the responder speaks, what it says, and how much of that the mirror session lets through.
@@ -350,7 +351,10 @@ fn protocols_may_turn_to_tls() {
 }
 
 fn offer(ciphers: &str) -> Vec<u8> {
-    let lists = ["kex-a,kex-b", "ssh-ed25519", ciphers, ciphers, "mac", "mac", "none", "none", "", ""];
+    offer_of(["kex-a,kex-b", "ssh-ed25519", ciphers, ciphers, "mac", "mac", "none", "none", "", ""])
+}
+
+fn offer_of(lists: [&str; 10]) -> Vec<u8> {
     let mut body = [&[20][..], &[7; 16]].concat();
     for list in lists {
         body.extend((list.len() as u32).to_be_bytes());

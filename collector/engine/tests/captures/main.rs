@@ -17,6 +17,7 @@ mod ports;
 mod reader;
 mod scorecard;
 mod services;
+mod ssh_logins;
 mod suricata;
 mod tshark_contents;
 mod tshark_tcp;
