@@ -72,3 +72,22 @@ pub fn steering(bytes: &[u8]) {
         }
     }
 }
+
+/// A request for a capture, and what its filter says of a frame: the text up to a zero byte, the frame behind it.
+pub fn capture_request(bytes: &[u8]) {
+    use crate::on_demand::filter::Filter;
+    use crate::on_demand::request::Request;
+    let (text, frame) =
+        bytes.iter().position(|byte| *byte == 0).map_or((bytes, &[][..]), |end| bytes.split_at(end));
+    let outline = enigma_wire::outline::read(frame, enigma_engine::LinkType::Ethernet);
+    let vni = enigma_engine::Vni::MAX;
+    if let Ok(request) = Request::parse(text) {
+        request.filter.takes(vni, &outline, frame.len() as u32);
+    }
+    if let Ok(text) = std::str::from_utf8(text) {
+        match Filter::parse(text) {
+            Ok(filter) => drop(filter.takes(vni, &outline, frame.len() as u32)),
+            Err(mistake) => drop(mistake.to_string()),
+        }
+    }
+}

@@ -15,6 +15,8 @@ pub struct Outline {
     pub vlans: Vlans,
     /// The protocol of the network layer.
     pub network: Network,
+    /// Bytes that the frame had by its IP header before somebody cut it; 0 where that does not say.
+    pub length: u32,
 }
 
 /// The network layer of a frame.
@@ -60,8 +62,9 @@ const TAGS: [u16; 5] = [0x8100, 0x88a8, 0x9100, 0x9200, 0x9300];
 pub fn read(frame: &[u8], link: LinkType) -> Outline {
     match link::find_ip(frame, link) {
         Ok((offset, vlans)) => {
-            let network = frame.get(offset..).and_then(read_ip).map_or(Network::Other, Network::Ip);
-            Outline { vlans, network }
+            let data = frame.get(offset..).unwrap_or_default();
+            let network = read_ip(data).map_or(Network::Other, Network::Ip);
+            Outline { vlans, network, length: length(data).map_or(0, |length| offset as u32 + length) }
         }
         Err(error) => {
             // Found behind all tags, so that the addresses have their fixed places behind it.
@@ -72,7 +75,7 @@ pub fn read(frame: &[u8], link: LinkType) -> Outline {
                 _ => Network::Other,
             };
             let vlans = if link == LinkType::Ethernet { tags(frame) } else { Vlans::default() };
-            Outline { vlans, network }
+            Outline { vlans, network, length: 0 }
         }
     }
 }
@@ -92,6 +95,19 @@ fn tags(frame: &[u8]) -> Vlans {
     };
     let outer = tag(12);
     Vlans { outer, inner: outer.and_then(|_| tag(16)) }
+}
+
+/// The length of a packet by its header. Zero stands for more than the field can hold (offloaded aggregates).
+fn length(data: &[u8]) -> Option<u32> {
+    let field = |at: usize| {
+        data.get(at..).and_then(|rest| rest.first_chunk::<2>()).map(|bytes| u16::from_be_bytes(*bytes))
+    };
+    let (length, header) = match data.first()? >> 4 {
+        4 => (field(2)?, 0),
+        6 => (field(4)?, 40),
+        _ => return None,
+    };
+    (length != 0).then_some(u32::from(length) + header)
 }
 
 fn read_ip(data: &[u8]) -> Option<Ip> {

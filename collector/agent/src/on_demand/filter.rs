@@ -15,9 +15,9 @@ mod words;
 
 use std::net::Ipv4Addr;
 
-use enigma_engine::{LinkType, Vni};
+use enigma_engine::Vni;
 use enigma_wire::IpVersion;
-use enigma_wire::outline::{self, Network, Outline};
+use enigma_wire::outline::{Network, Outline};
 
 pub(crate) use parse::Mistake;
 
@@ -96,22 +96,22 @@ impl Filter {
         &self.text
     }
 
-    /// Whether it takes an Ethernet frame of a session that had `wire_len` bytes.
-    pub(crate) fn takes(&self, vni: Vni, frame: &[u8], wire_len: u32) -> bool {
+    /// Whether it takes a frame of a session that had `wire_len` bytes.
+    pub(crate) fn takes(&self, vni: Vni, outline: &Outline, wire_len: u32) -> bool {
         let Some(root) = &self.root else { return true };
-        root.holds(&Seen { vni: vni.get(), wire_len, outline: outline::read(frame, LinkType::Ethernet) })
+        root.holds(&Seen { vni: vni.get(), wire_len, outline })
     }
 }
 
 /// A packet as tests look at it.
-struct Seen {
+struct Seen<'a> {
     vni: u32,
     wire_len: u32,
-    outline: Outline,
+    outline: &'a Outline,
 }
 
 impl Node {
-    fn holds(&self, seen: &Seen) -> bool {
+    fn holds(&self, seen: &Seen<'_>) -> bool {
         match self {
             Self::Is(test) => test.holds(seen),
             Self::Not(node) => !node.holds(seen),
@@ -122,8 +122,8 @@ impl Node {
 }
 
 impl Test {
-    fn holds(&self, seen: &Seen) -> bool {
-        let Outline { vlans, network } = seen.outline;
+    fn holds(&self, seen: &Seen<'_>) -> bool {
+        let Outline { vlans, network, .. } = *seen.outline;
         match (*self, network) {
             (Self::Session(vni), _) => vni == seen.vni,
             (Self::Greater(length), _) => seen.wire_len >= length,

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use enigma_engine::{Admission, LinkType, Vantage};
-use enigma_wire::{decap, vxlan};
+use enigma_wire::{decap, outline, vxlan};
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{Captures, Order};
@@ -242,7 +242,10 @@ impl Tap {
             return;
         }
         seat.counts.received += 1;
-        if !order.filter.takes(vantage.vni, frame, wire_len) {
+        let outline = outline::read(frame, LinkType::Ethernet);
+        // A session that cuts packets does not say how long they were; their headers do.
+        let wire_len = wire_len.max(outline.length);
+        if !order.filter.takes(vantage.vni, &outline, wire_len) {
             return;
         }
         seat.counts.accepted += 1;

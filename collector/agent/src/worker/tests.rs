@@ -5,6 +5,8 @@ use enigma_test_support::packets::{ethernet, udp, vxlan};
 
 use super::*;
 use crate::export::queue::{Inbox, queue};
+use crate::on_demand::Captures;
+use crate::on_demand::request::Request;
 use crate::receive::ring::{PacketRing, RingError, Tap};
 use crate::receive::socket::{ReceiveSocket, Wishes, bind};
 
@@ -64,6 +66,41 @@ fn a_ring_that_is_never_empty_tells_its_drops_all_the_same() {
         told = now_told;
         // The next turn comes when the reading has got old.
         turn.drops_read = turn.drops_read.map(|read| Timestamp::from_nanos(read.as_nanos() - 200_000_000));
+    }
+}
+
+#[test]
+fn packets_of_a_ring_and_of_a_socket_come_into_a_capture() {
+    let captures = Arc::new(Captures::default());
+    let admission = Arc::new(Admission::default());
+    let request = Request::parse(br#"{"filter": "vni 4711"}"#).unwrap();
+    let wishes = Wishes { buffer: 1 << 20, steer: false, gro: false };
+    let (mut sockets, address, _) = bind(Wrapping::Vxlan, "127.0.0.1:0".parse().unwrap(), 1, wishes).unwrap();
+    let frame = ethernet(&udp("10.1.0.1:1".parse().unwrap(), "10.1.0.2:2".parse().unwrap(), b"wanted"));
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let doors = [
+        Some((Source::Socket(sockets.pop().unwrap()), address)),
+        ring().map(|ring| (Source::Ring(ring), "127.0.0.1:4789".parse().unwrap())),
+    ];
+    for (source, address) in doors.into_iter().flatten() {
+        let (hold, mut chunks) = captures.begin(&request, SystemTime::now()).unwrap();
+        let (mut turn, _inbox) = turn(vec![source]);
+        turn.listener.look(&captures, &admission);
+        // Nobody need listen at the ring's port.
+        drop(sender.send_to(&vxlan(4711, &frame), address));
+        drop(sender.send_to(&vxlan(4712, &frame), address));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let chunk = loop {
+            turn.wait(Duration::from_millis(1));
+            turn.take().unwrap();
+            if let Ok(chunk) = chunks.try_recv() {
+                break chunk;
+            }
+            assert!(Instant::now() < deadline, "no packet from {address}");
+        };
+        let frames: Vec<&[u8]> = chunk.frames().map(|(_, frame)| frame).collect();
+        assert_eq!(frames, [&frame[..]], "{address}");
+        drop(hold);
     }
 }
 

@@ -130,13 +130,23 @@ fn traffic(file: &Path) -> u64 {
 
 #[test]
 fn a_replay_of_the_file_gives_the_records_that_were_made_live() {
+    same_records("auto");
+}
+
+#[test]
+fn a_replay_gives_them_also_where_workers_hand_packets_to_each_other() {
+    same_records("rings");
+}
+
+fn same_records(steering: &str) {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| -> PathBuf { dir.path().join(name) };
     let names = file("names.json");
     let known = json!({ "version": 1, "sessions": [{ "vni": 5, "eni": "eni-5", "name": "web-1" }] });
     std::fs::write(&names, known.to_string()).unwrap();
-    let watched =
-        Watched::start(&format!("shutdown.drain = \"0s\"\nreceive.workers = 2\nenrich.file = {names:?}\n"));
+    let watched = Watched::start(&format!(
+        "shutdown.drain = \"0s\"\nreceive.workers = 2\nreceive.steering = \"{steering}\"\nenrich.file = {names:?}\n"
+    ));
     let packets = traffic(&file("traffic.pcap"));
     let wanted = json!({ "filter": "udp and not port 53", "seconds": 3_600 });
     let Some(curl) = watched.capture(&wanted, &file("x.pcapng")) else { return };

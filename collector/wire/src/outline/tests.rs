@@ -31,6 +31,8 @@ fn a_broken_transport_header_hides_neither_addresses_nor_ports() {
     let ip = ip_of(&broken);
     assert_eq!((ip.source, ip.destination, ip.protocol), (0x0a00_0001, 0x0a00_0002, 6));
     assert_eq!(ip.ports, Some((80, 0x1092)));
+    // By its header it is shorter than it is.
+    assert_eq!(read(&broken, LinkType::Ethernet).length, 34);
     // Its tail has none, and neither has a protocol without.
     assert_eq!(ip_of(&frame(&[8, 0], &ipv4(6, 1, &tcp))).ports, None);
     assert_eq!(ip_of(&frame(&[8, 0], &ipv4(47, 0, &tcp))).ports, None);
@@ -62,6 +64,8 @@ fn ipv6_tells_what_stands_first_and_what_is_behind_it() {
         packet.extend([17, 0, 0, offset | 1, 0, 0, 0, 7]);
         packet.extend([0, 53, 0x10, 0x92, 0, 12, 0, 0, 1, 2, 3, 4]);
         let ip = ip_of(&frame(&[0x86, 0xdd], &packet));
+        let tagged = frame(&[0x81, 0, 0, 7, 0x86, 0xdd], &packet[..41]);
+        assert_eq!(read(&tagged, LinkType::Ethernet).length, 18 + 60, "cut behind its header");
         assert_eq!((ip.announced, ip.protocol, ip.ports), (44, 17, ports));
         assert_eq!(ip.destination, u128::from_be_bytes([0xfe; 16]));
     }
@@ -93,6 +97,8 @@ proptest! {
                 _ => None,
             };
             prop_assert_eq!(ip.ports, ports);
+            let at = outline.vlans.outer.map_or(14, |_| 18);
+            prop_assert!(outline.length == 0 || outline.length == at + packet.total_len);
         }
     }
 }

@@ -6,8 +6,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use enigma_engine::LinkType;
 use enigma_test_support::packets::{Segment, ethernet, ethernet_vlan, flags, ip, tcp, udp};
 use enigma_test_support::{shared, skip, tools};
+
+use enigma_wire::outline;
 
 use super::*;
 use crate::capture;
@@ -141,6 +144,12 @@ struct Frame {
     wire_len: u32,
 }
 
+impl Frame {
+    fn outline(&self) -> Outline {
+        outline::read(&self.data, LinkType::Ethernet)
+    }
+}
+
 fn collected() -> Vec<Frame> {
     let mut frames: Vec<Frame> =
         made().into_iter().map(|data| Frame { wire_len: data.len() as u32, data }).collect();
@@ -225,7 +234,7 @@ fn every_filter_takes_the_frames_that_tcpdump_takes() {
         let mut theirs = tcpdump(&tool, file.path(), text).into_iter().peekable();
         for (number, frame) in frames.iter().enumerate() {
             let expected = theirs.next_if_eq(&number).is_some();
-            let found = filter.takes(vni, &frame.data, frame.wire_len);
+            let found = filter.takes(vni, &frame.outline(), frame.wire_len);
             taken += usize::from(expected);
             if found == expected {
                 alike += 1;
@@ -254,7 +263,7 @@ fn every_filter_takes_the_frames_that_tcpdump_takes() {
         let filter = Filter::parse(text).unwrap();
         let theirs = tcpdump(&tool, file.path(), &format!("vlan and ({text})"));
         let ours: Vec<usize> = (0..tagged.len())
-            .filter(|number| filter.takes(vni, &tagged[*number].data, tagged[*number].wire_len))
+            .filter(|number| filter.takes(vni, &tagged[*number].outline(), tagged[*number].wire_len))
             .collect();
         let differing = |number: &usize| {
             let mut plain = tagged[*number].data.clone();

@@ -1,10 +1,12 @@
+use enigma_engine::LinkType;
 use enigma_test_support::packets::{Segment, ethernet, ethernet_vlan, flags, ip, tcp, udp};
 
 use super::*;
+use enigma_wire::outline;
 
 fn takes(filter: &str, frame: &[u8]) -> bool {
     let filter = Filter::parse(filter).unwrap_or_else(|mistake| panic!("{filter}: {mistake}"));
-    filter.takes(Vni::new(7).unwrap(), frame, frame.len() as u32)
+    filter.takes(Vni::new(7).unwrap(), &outline::read(frame, LinkType::Ethernet), frame.len() as u32)
 }
 
 fn mistake(filter: &str) -> String {

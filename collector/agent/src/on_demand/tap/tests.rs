@@ -49,20 +49,27 @@ fn what_the_filter_takes_is_copied_whatever_is_around_it() {
     let geneve = [&[0, 0, 0x08, 0, 0, 0, 0, 0][..], &outer].concat();
     listener.datagram(&handed(Wrapping::Geneve, [10, 1, 1, 1], &geneve));
     listener.datagram(&handed(Wrapping::Packet, [0; 4], &outer));
+    // A session that sends only the beginning: the length is that of the whole packet.
+    listener.datagram(&handed(Wrapping::Vxlan, [10, 9, 9, 9], &vxlan(7, &wanted[..60])));
     listener.packet(6, &outer, outer.len() as u32);
     listener.flush();
     let vantage = Vantage { vni: Vni::new(7).unwrap(), source: [10, 9, 9, 9].into() };
     let head = Head { at: 5, vantage, length: 60, wire_len: wanted.len() as u32 };
     let cut = wanted[..60].to_vec();
-    let expected =
-        [(head, cut.clone()), (head, cut.clone()), (head, cut.clone()), (Head { at: 6, ..head }, cut)];
+    let expected = [
+        (head, cut.clone()),
+        (head, cut.clone()),
+        (head, cut.clone()),
+        (head, cut.clone()),
+        (Head { at: 6, ..head }, cut),
+    ];
     assert_eq!(drain(&mut chunks), expected);
     hold.end();
     listener.look(&captures, &everybody);
     listener.datagram(&handed(Wrapping::Vxlan, [10, 9, 9, 9], &datagram));
     assert!(drain(&mut chunks).is_empty() && chunks.blocking_recv().is_none());
     let tally = hold.tally();
-    let counts = Counts { received: 5, accepted: 4, dropped: 0 };
+    let counts = Counts { received: 6, accepted: 5, dropped: 0 };
     assert_eq!((tally.vantages, tally.elsewhere), (HashMap::from([(vantage, counts)]), 0));
 }
 
