@@ -1,11 +1,12 @@
-# What a new instance does on its first boot: write the collector's configuration and unit, fetch the program, compare its
-# checksum, start. Nothing is installed from a package archive, so nothing but the artifact's address must be reachable.
+# What a new instance does on its first boot: write the collector's configuration and unit, prepare what the caller wants
+# there, fetch the program, compare its checksum, start. Nothing is installed from a package archive, so nothing but the artifact's address must be reachable.
 
 locals {
   # The first and last are where the program looks and writes by itself; the second is loaded by the unit in mode "ring".
   config_path       = "/etc/enigma/collector.toml"
   early_path        = "/etc/enigma/early.nft"
   install_path      = "/usr/local/sbin/enigma-collector-install"
+  prepare_path      = "/usr/local/sbin/enigma-collector-prepare"
   records_directory = "/var/log/enigma"
 
   # Two bounds on the records of an instance, whichever comes first: their age, and half of the disk that the system
@@ -18,23 +19,6 @@ locals {
   drain_seconds         = ceil(var.health.interval_seconds * var.health.threshold) + 5
   final_write_seconds   = 10
   systemd_stop_seconds  = local.drain_seconds + local.final_write_seconds + 20
-
-  collector_config = templatefile("${path.module}/templates/collector.toml.tftpl", {
-    vxlan_port        = local.vxlan_port
-    health_port       = var.health.port
-    receive_buffer    = local.receive_buffer
-    workers           = var.workers
-    receive_mode      = var.receive_mode
-    flow_memory       = "${var.flow_memory_mib}MiB"
-    records_directory = local.records_directory
-    record_file_size  = "${local.record_file_mib}MiB"
-    record_file_age   = "${local.record_file_age_hours}h"
-    record_files      = local.record_files
-    record_disk       = "${local.record_disk_mib}MiB"
-    max_drop_share    = var.health.max_drop_share
-    drain             = "${local.drain_seconds}s"
-    final_write       = "${local.final_write_seconds}s"
-  })
 
   service = templatefile("${path.module}/templates/enigma-collector.service.tftpl", {
     config_path  = local.config_path
@@ -81,9 +65,15 @@ locals {
       { path = local.install_path, owner = "root:root", permissions = "0755", content = file("${path.module}/templates/install.sh") },
       ], var.receive_mode == "ring" ? [
       { path = local.early_path, owner = "root:root", permissions = "0644", content = file("${path.module}/templates/early.nft") },
-    ] : [])
+      ] : [], var.prepare_script == null ? [] : [
+      { path = local.prepare_path, owner = "root:root", permissions = "0700", content = var.prepare_script },
+    ])
 
-    runcmd = [[local.install_path, var.artifact.url, var.artifact.sha256]]
+    # One command: the next would be run although the one before has failed.
+    runcmd = [concat(
+      [local.install_path, var.artifact.url, var.artifact.sha256],
+      var.prepare_script == null ? [] : [local.prepare_path],
+    )]
   }
 
   user_data = "#cloud-config\n${yamlencode(local.cloud_config)}"

@@ -61,7 +61,7 @@ resource "aws_launch_template" "collector" {
     precondition {
       # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html: 16 KB before it is encoded.
       condition     = length(base64encode(local.user_data)) <= 4 * ceil(16384 / 3)
-      error_message = "The collectors' cloud-init data is larger than the 16 KB that EC2 takes. Shorten artifact.url."
+      error_message = "The collectors' cloud-init data is larger than the 16 KB that EC2 takes. Shorten prepare_script, more_configuration or artifact.url."
     }
   }
 }

@@ -35,10 +35,11 @@ resource "aws_lb_target_group" "collector" {
     type    = "source_ip"
   }
 
-  # There is no health check over UDP: the collector's own HTTP server answers for it.
+  # There is no health check over UDP: the collector's own HTTP server answers for it. Its certificate is not validated:
+  # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-target-groups.html
   health_check {
     enabled             = true
-    protocol            = "HTTP"
+    protocol            = var.health.protocol
     port                = tostring(var.health.port)
     path                = var.health.path
     interval            = var.health.interval_seconds

@@ -48,3 +48,8 @@ output "ami_id" {
   description = "Image that new collectors start from."
   value       = local.ami_id
 }
+
+output "collector_configuration" {
+  description = "Text of the collectors' configuration file, for `enigma-collector check-config` before an apply."
+  value       = local.collector_config
+}

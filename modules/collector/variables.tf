@@ -240,10 +240,11 @@ variable "target_cpu_percent" {
 }
 
 variable "health" {
-  description = "How the load balancer asks a collector whether it takes packets: port and path of its HTTP server, seconds between two questions, and how many equal answers change the verdict. With replace_unhealthy the auto scaling group also replaces a collector that is found unhealthy, not before startup_seconds after its launch. With max_drop_share below 1 a collector that loses more than this share of its packets calls itself unhealthy."
+  description = "How the load balancer asks a collector whether it takes packets: port, path and protocol of its HTTP server (HTTPS where more_configuration gives it a certificate), seconds between two questions, and how many equal answers change the verdict. With replace_unhealthy the auto scaling group also replaces a collector that is found unhealthy, not before startup_seconds after its launch. With max_drop_share below 1 a collector that loses more than this share of its packets calls itself unhealthy."
   type = object({
     port              = optional(number, 8080)
     path              = optional(string, "/health/ready")
+    protocol          = optional(string, "HTTP")
     interval_seconds  = optional(number, 10)
     threshold         = optional(number, 3)
     replace_unhealthy = optional(bool, true)
@@ -260,6 +261,17 @@ variable "health" {
   validation {
     condition     = can(regex("^/[A-Za-z0-9._/-]*$", var.health.path))
     error_message = "health.path must be an absolute path such as \"/health/ready\"."
+  }
+
+  validation {
+    condition     = contains(["HTTP", "HTTPS"], var.health.protocol)
+    error_message = "health.protocol must be \"HTTP\" or \"HTTPS\"."
+  }
+
+  validation {
+    # A collector with a certificate answers nobody without TLS, and the other way round.
+    condition     = (var.health.protocol == "HTTPS") == try(length(var.more_configuration.http.tls_certificate) > 0, false)
+    error_message = "health.protocol must be \"HTTPS\" if and only if more_configuration has http.tls_certificate: otherwise no collector would ever be found healthy."
   }
 
   validation {
@@ -412,5 +424,59 @@ variable "records_retention_days" {
   validation {
     condition     = var.records_retention_days >= 1 && var.records_retention_days <= 365 && floor(var.records_retention_days) == var.records_retention_days
     error_message = "records_retention_days must be a whole number from 1 to 365."
+  }
+}
+
+variable "more_configuration" {
+  description = "Further keys of the collector's configuration file, by section: `{ flow = { duplicates = \"drop\" }, \"export.file\" = { compress = \"zstd\" } }`. Keys that the module writes itself are refused; null is as if absent. A plan checks names, the collector checks values at its first boot: an instance whose configuration it refuses installs nothing and stays unhealthy, which `enigma-collector check-config` with the output `collector_configuration` tells before. Files that are named here must be on the image, or put there by prepare_script."
+  type        = any
+  default     = {}
+
+  validation {
+    condition = can(keys(var.more_configuration)) && alltrue([
+      for section in try(values(var.more_configuration), []) : can(keys(section))
+    ])
+    error_message = "more_configuration must be an object of sections, each an object of keys, such as { flow = { duplicates = \"drop\" } }."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for section, keys in try({ for name, keys in var.more_configuration : name => keys(keys) }, {}) : [
+        for key in keys : contains(lookup(local.configuration_keys, section, []), key)
+      ]
+    ]))
+    error_message = "more_configuration has keys that the collector does not know: ${join(", ", flatten([
+      for section, keys in try({ for name, keys in var.more_configuration : name => keys(keys) }, {}) : [
+        for key in keys : "${section}.${key}" if !contains(lookup(local.configuration_keys, section, []), key)
+      ]
+    ]))}. Its sections are ${join(", ", keys(local.configuration_keys))}; their keys are in docs/reference/configuration.md."
+  }
+
+  validation {
+    condition = alltrue([for name in local.own_configuration_keys : try(
+      var.more_configuration[regex("^(.*)[.]", name)[0]][regex("[^.]*$", name)] == null, true
+    )])
+    error_message = "more_configuration must leave to the module what it writes itself: ${join(", ", local.own_configuration_keys)}. Variables of their own, such as workers and flow_memory_mib, set most of them."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for section in try(values(var.more_configuration), []) : [
+        for value in try(values(section), []) :
+        can(tostring(value)) || try(!can(keys(value)) && alltrue([for item in tolist(value) : tostring(item) != null]), false)
+      ]
+    ]))
+    error_message = "more_configuration takes texts, numbers, true, false and lists of them as values."
+  }
+}
+
+variable "prepare_script" {
+  description = "Script that each new instance runs as root at its first boot, before it installs the program; it begins with `#!`. It is for what the configuration names: it fetches a certificate and its key, a token or a directory of sessions from where the instance's role (`policy_arns`) may read, and gives them to the group `enigma-collector`. If it fails, nothing is installed and the instance stays unhealthy. Keep secrets themselves out of it: user data is read by every program on the instance, and by whoever may describe it. Unset, nothing is run."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.prepare_script == null ? true : startswith(var.prepare_script, "#!/")
+    error_message = "prepare_script must begin with the path of what runs it, such as \"#!/bin/bash\"."
   }
 }

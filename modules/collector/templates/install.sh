@@ -1,20 +1,26 @@
 #!/bin/bash
 # Installs the collector from URL if the file's SHA-256 is as told, and starts it. Anything else installs nothing: the
 # instance then never becomes healthy and gets no mirrored packet. Run again at any time; the last good program stays.
+# PREPARE is run first, if given: the program is started in what that leaves.
 set -euo pipefail
 
-if [ "$#" -ne 2 ]; then
-  echo "usage: enigma-collector-install URL SHA256" >&2
+if [ "$#" -lt 2 ] || [ "$#" -gt 3 ]; then
+  echo "usage: enigma-collector-install URL SHA256 [PREPARE]" >&2
   exit 64
 fi
 url=$1
 sha256=$2
+prepare=${3:-}
 config=/etc/enigma/collector.toml
 
 fail() {
   echo "enigma-collector-install: $1" >&2
   exit 1
 }
+
+if [ -n "$prepare" ]; then
+  "$prepare" || fail "prepare_script ended with $?: nothing was installed"
+fi
 
 # Not in /tmp, which hardened images mount without the right to run anything.
 work=$(mktemp --directory --tmpdir="${TMPDIR:-/usr/local/lib}" enigma-collector.XXXXXX)
@@ -42,7 +48,7 @@ chmod 0755 "$work/enigma-collector"
 
 # With the fetched program, before it replaces an installed one.
 "$work/enigma-collector" check-config "$config" ||
-  fail "the artifact does not accept $config: artifact and module are of different versions"
+  fail "the artifact does not accept $config, for the reasons above: correct more_configuration or prepare_script, or take an artifact and a module of one version"
 
 install -o root -g root -m 0755 "$work/enigma-collector" /usr/local/bin/enigma-collector
 sysctl --quiet --load /etc/sysctl.d/60-enigma-collector.conf

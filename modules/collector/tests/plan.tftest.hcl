@@ -377,3 +377,69 @@ run "sockets" {
     error_message = "Nobody needs the rule."
   }
 }
+
+run "nothing_more" {
+  command = plan
+
+  assert {
+    condition     = !strcontains(local.collector_config, "tls_") && !strcontains(local.collector_config, "[enrich]") && output.collector_configuration == local.collector_config
+    error_message = "Without more_configuration the file has the module's keys only, and the output shows it."
+  }
+
+  assert {
+    condition     = length(one(local.cloud_config.runcmd)) == 3 && length([for file in local.cloud_config.write_files : file if endswith(file.path, "-prepare")]) == 0
+    error_message = "Without a script nothing is prepared."
+  }
+}
+
+run "more_configuration" {
+  command = plan
+
+  variables {
+    more_configuration = {
+      receive         = { pin = [2, 3], gro = true }
+      "receive.allow" = { vnis = [1001, 1002], sources = ["10.0.0.0/8"] }
+      flow            = { duplicates = "drop", interim = null }
+      "export.file"   = { compress = "zstd" }
+      health          = { window = "30s" }
+      enrich          = { file = "/etc/enigma/directory \"1\".json" }
+      log             = {}
+    }
+    workers = 2
+  }
+
+  assert {
+    condition     = strcontains(local.collector_config, "buffer = \"64MiB\"\ngro = true\npin = [2,3]\n\n[flow]\n") && strcontains(local.collector_config, "memory = \"256MiB\"\nduplicates = \"drop\"\n\n[export]\n")
+    error_message = "Keys must come into the sections that the module writes itself, and null must not."
+  }
+
+  assert {
+    condition     = endswith(local.collector_config, "write_limit = \"10s\"\n\n[receive.allow]\nsources = [\"10.0.0.0/8\"]\nvnis = [1001,1002]\n\n[enrich]\nfile = \"/etc/enigma/directory \\\"1\\\".json\"\n")
+    error_message = "Other sections must follow, and empty ones must not."
+  }
+
+  assert {
+    condition     = aws_lb_target_group.collector.health_check[0].protocol == "HTTP"
+    error_message = "Without a certificate health is asked in the clear."
+  }
+}
+
+run "https" {
+  command = plan
+
+  variables {
+    health             = { protocol = "HTTPS" }
+    more_configuration = { http = { tls_certificate = "/etc/enigma/cert.pem", tls_key = "/etc/enigma/key.pem", token_file = "/etc/enigma/token" } }
+    prepare_script     = "#!/bin/bash\ninstall-certificate\n"
+  }
+
+  assert {
+    condition     = aws_lb_target_group.collector.health_check[0].protocol == "HTTPS" && aws_lb_target_group.collector.health_check[0].path == "/health/ready" && strcontains(local.collector_config, "tls_certificate = \"/etc/enigma/cert.pem\"\ntls_key = \"/etc/enigma/key.pem\"\n")
+    error_message = "Load balancer and collector must agree on TLS."
+  }
+
+  assert {
+    condition     = [for file in local.cloud_config.write_files : "${file.permissions} ${file.content}" if file.path == one(local.cloud_config.runcmd)[3]] == ["0700 #!/bin/bash\ninstall-certificate\n"]
+    error_message = "The script must be one of the files, root's alone, and named to the installer."
+  }
+}

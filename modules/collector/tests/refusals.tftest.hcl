@@ -534,3 +534,133 @@ run "cloud_init_too_large" {
 
   expect_failures = [aws_launch_template.collector]
 }
+
+run "more_configuration_is_text" {
+  command = plan
+
+  variables {
+    more_configuration = "[flow]"
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_without_sections" {
+  command = plan
+
+  variables {
+    more_configuration = { duplicates = "drop" }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_of_an_unknown_key" {
+  command = plan
+
+  variables {
+    more_configuration = { flow = { duplicate = "drop" } }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_of_an_unknown_section" {
+  command = plan
+
+  variables {
+    more_configuration = { flows = { duplicates = "drop" } }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_in_the_wrong_section" {
+  command = plan
+
+  variables {
+    more_configuration = { export = { compress = "zstd" } }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_of_what_the_module_writes" {
+  command = plan
+
+  variables {
+    more_configuration = { "export.file" = { directory = "/data" } }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_with_an_object_for_a_value" {
+  command = plan
+
+  variables {
+    more_configuration = { flow = { duplicates = { mode = "drop" } } }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "more_configuration_with_a_list_of_lists" {
+  command = plan
+
+  variables {
+    more_configuration = { "receive.allow" = { vnis = [[1], [2]] } }
+  }
+
+  expect_failures = [var.more_configuration]
+}
+
+run "health_over_a_protocol_that_is_none" {
+  command = plan
+
+  variables {
+    health = { protocol = "TCP" }
+  }
+
+  expect_failures = [var.health]
+}
+
+run "https_without_a_certificate" {
+  command = plan
+
+  variables {
+    health = { protocol = "HTTPS" }
+  }
+
+  expect_failures = [var.health]
+}
+
+run "certificate_without_https" {
+  command = plan
+
+  variables {
+    more_configuration = { http = { tls_certificate = "/etc/enigma/cert.pem", tls_key = "/etc/enigma/key.pem" } }
+  }
+
+  expect_failures = [var.health]
+}
+
+run "prepare_script_that_nothing_runs" {
+  command = plan
+
+  variables {
+    prepare_script = "install-certificate"
+  }
+
+  expect_failures = [var.prepare_script]
+}
+
+run "prepare_script_too_large" {
+  command = plan
+
+  variables {
+    prepare_script = "#!/bin/bash\n${join("\n", [for line in range(1000) : "# sixteen letters"])}"
+  }
+
+  expect_failures = [aws_launch_template.collector]
+}

@@ -1,5 +1,6 @@
 //! What an instance is given at boot, file by file, each read by the program it is for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -175,6 +176,70 @@ fn collector_accepts_its_configuration() {
          root_volume = { size_gib = 16384 }
          health = { port = 65535, interval_seconds = 300, threshold = 10, max_drop_share = 1 }",
     ));
+}
+
+/// Every key of the collector's configuration with its default, by section, as the program's own reference has them.
+fn reference(collector: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    let page = Command::new(collector).arg("config-reference").output().unwrap().stdout;
+    let page = String::from_utf8(page).unwrap();
+    let mut sections: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for entry in page.split("\n### `").skip(1) {
+        let (path, rest) = entry.split_once('`').unwrap();
+        let (section, key) = path.rsplit_once('.').unwrap();
+        let default = rest.split_once("- Default: `").unwrap().1.lines().next().unwrap();
+        let default = default.strip_suffix('`').unwrap().to_owned();
+        sections.entry(section.to_owned()).or_default().insert(key.to_owned(), default);
+    }
+    sections
+}
+
+/// Names between quotes in one local value of the module.
+fn names(local: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(COLLECTOR.dir().join("configuration.tf")).unwrap();
+    let (_, rest) = text.split_once(&format!("\n  {local} = ")).unwrap();
+    let value = rest.split("\n\n").next().unwrap();
+    value.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_of_the_collector_can_be_set_or_is_the_modules_own() {
+    let terraform = need!(renderer());
+    let collector = bin("enigma-collector").unwrap();
+    let reference = reference(&collector);
+    let own = names("own_configuration_keys");
+    assert!(own.len() > 10 && own.contains("http.listen"), "{own:?}");
+    let (mut all, mut more, mut count) = (BTreeSet::new(), String::new(), 0);
+    for (section, keys) in &reference {
+        more += &format!("    {section:?} = {{\n");
+        all.insert(section.clone());
+        for (key, default) in keys {
+            all.insert(key.clone());
+            if !own.contains(&format!("{section}.{key}")) {
+                more += &format!("      {key} = {default}\n");
+                count += 1;
+            }
+        }
+        more += "    }\n";
+    }
+    assert_eq!(names("configuration_keys"), all, "the module knows what the collector's reference has");
+    let with = |more: &str| {
+        let more = format!("  more_configuration = {{\n{more}  }}\n  artifact =");
+        SMALLEST_COLLECTOR.replace("  artifact =", &more)
+    };
+    let rendered = render(&terraform, &with(&more)).unwrap();
+    let config = rendered.file("/etc/enigma/collector.toml");
+    let check = || Command::new(&collector).arg("check-config").arg(&config).output().unwrap();
+    assert_accepts(&check());
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert_eq!(text.lines().filter(|line| line.contains(" = ")).count(), own.len() + count, "{text}");
+
+    // What a plan cannot know is what the installer asks the program: a value that is none.
+    let wrong = with("flow = { duplicates = \"dorp\" }\n");
+    let rendered = render(&terraform, &wrong).unwrap();
+    let config = rendered.file("/etc/enigma/collector.toml");
+    let refused = Command::new(&collector).arg("check-config").arg(&config).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("flow.duplicates: found \"dorp\""), "{said}");
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl Bench {
 
     /// Runs the script as cloud-init does, but with the effects written down.
     fn install(&self, url: &str, sha256: &str) -> Output {
+        self.install_after(url, sha256, None)
+    }
+
+    /// The same with a script that prepares the instance.
+    fn install_after(&self, url: &str, sha256: &str, prepare: Option<&Path>) -> Output {
         let script = COLLECTOR.dir().join("templates/install.sh");
         // The retries are for routes that come up late; a refused connection here is final.
         let text = std::fs::read_to_string(script).unwrap().replace("--retry 10", "--retry 0");
@@ -94,6 +99,7 @@ impl Bench {
         Command::new("bash")
             .arg(&copy)
             .args([url, sha256])
+            .args(prepare)
             .env("PATH", path)
             .env("EFFECTS_LOG", self.log())
             .env("CURL_CA_BUNDLE", self.dir.path().join("cert.pem"))
@@ -187,8 +193,34 @@ fn a_program_that_refuses_its_configuration_is_not_installed() {
     let sha256 = bench.offer("enigma-collector", b"#!/bin/sh\nexit 2\n");
     let output = bench.install(&bench.url("enigma-collector"), &sha256);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("different versions"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("does not accept /etc/enigma/collector.toml"), "{}", stderr(&output));
     assert_eq!(bench.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn what_prepares_the_instance_comes_first_and_nothing_comes_after_its_failure() {
+    let bench = bench!();
+    let sha256 = bench.offer("enigma-collector", PROGRAM.as_bytes());
+    let prepare = bench.dir.path().join("prepare");
+    let prepared = |script: &str| {
+        std::fs::write(&prepare, script).unwrap();
+        std::fs::set_permissions(&prepare, std::fs::Permissions::from_mode(0o700)).unwrap();
+        bench.install_after(&bench.url("enigma-collector"), &sha256, Some(&prepare))
+    };
+    let output = prepared("#!/bin/sh\necho failed >>\"$EFFECTS_LOG\"\nexit 7\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("prepare_script ended with 7: nothing was installed"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(bench.effects(), ["failed"]);
+    let output = prepared("#!/bin/sh\necho prepared >>\"$EFFECTS_LOG\"\n");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let effects = bench.effects();
+    assert_eq!(effects[1], "prepared");
+    assert!(effects[2].ends_with(" check-config /etc/enigma/collector.toml"), "{effects:#?}");
+    assert_eq!(effects.last().unwrap(), "systemctl restart enigma-collector.service");
 }
 
 #[test]
