@@ -12,7 +12,7 @@ static LISTEN: Key = Key {
     name: "listen",
     default: "\"127.0.0.1:8080\"",
     allowed: "an address and port such as \"127.0.0.1:8080\"; port 0 takes a free one",
-    meaning: "TCP address of `/health/live`, `/health/ready`, `/metrics`, `/api/v1/status`, `/api/v1/flows/top` and, for target groups of older collectors, `/api/2.0/status`, which is `/health/ready`. Plain HTTP, or HTTPS with `http.tls_certificate`. A load balancer's health check needs the address of the interface it reaches.",
+    meaning: "TCP address of `/health/live`, `/health/ready`, `/metrics`, `/api/v1/status`, `/api/v1/flows/top`, `/api/v1/captures` and, for target groups of older collectors, `/api/2.0/status`, which is `/health/ready`. Plain HTTP, or HTTPS with `http.tls_certificate`. A load balancer's health check needs the address of the interface it reaches.",
     reason: "Counters tell about traffic; they leave the host only where somebody decided so.",
 };
 
@@ -21,8 +21,8 @@ static TOKEN_FILE: Key = Key {
     name: "token_file",
     default: "\"\"",
     allowed: "an absolute path, or \"\" for none",
-    meaning: "File whose first line is the bearer token of `/api/v1/`: at least 16 visible ASCII characters. The environment variable `ENIGMA_HTTP_TOKEN` comes before it. Without a token `/api/v1/status` (counters only) answers everybody and `/api/v1/flows/top` (who talks with whom) nobody; with one, both ask for it. Health checks and metrics never do.",
-    reason: "A secret does not belong into a file that people mail around; and addresses of traffic are shown to nobody until somebody decided to whom.",
+    meaning: "File whose first line is the bearer token of `/api/v1/`: at least 16 visible ASCII characters. The environment variable `ENIGMA_HTTP_TOKEN` comes before it. Without a token `/api/v1/status` (counters only) answers everybody while `/api/v1/flows/top` (who talks with whom) and `/api/v1/captures` (packets) answer nobody; with one, all ask for it. Health checks and metrics never do.",
+    reason: "A secret does not belong into a file that people mail around; and traffic is shown to nobody until somebody decided to whom.",
 };
 
 static TLS_CERTIFICATE: Key = Key {
@@ -46,7 +46,7 @@ static TLS_KEY: Key = Key {
 /// `[http]`.
 pub(crate) static SECTION: Section = Section {
     name: "http",
-    about: "Health, metrics and status over HTTP. Read-only.",
+    about: "Health, metrics, status and captures on demand over HTTP. Nothing there changes what is received or recorded.",
     keys: &[&LISTEN, &TLS_CERTIFICATE, &TLS_KEY, &TOKEN_FILE],
 };
 
