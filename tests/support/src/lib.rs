@@ -9,6 +9,7 @@ pub mod scorecard;
 pub mod skip;
 pub mod terraform;
 pub mod tools;
+pub mod training;
 pub mod wait;
 
 pub use places::{bin, shared, target_dir, workspace_root};

@@ -79,13 +79,21 @@ pub fn udp(from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Vec<u8> {
 /// Returns the IP packet of a TCP segment without options. Both ends must be of one address family.
 #[must_use]
 pub fn tcp(from: SocketAddr, to: SocketAddr, segment: &Segment<'_>) -> Vec<u8> {
+    tcp_with_options(from, to, segment, &[])
+}
+
+/// Returns the same with options, which must fill words and be 40 bytes at most.
+#[must_use]
+pub fn tcp_with_options(from: SocketAddr, to: SocketAddr, segment: &Segment<'_>, options: &[u8]) -> Vec<u8> {
     let mut bytes = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
     bytes.extend(segment.seq.to_be_bytes());
     bytes.extend(segment.ack.to_be_bytes());
-    // Header of five words; a window of 64,240 is what Linux opens with.
-    bytes.extend([5 << 4, segment.flags]);
+    // Header of five words and the options; a window of 64,240 is what Linux opens with.
+    let words = u8::try_from(5 + options.len() / 4).expect("options are short");
+    bytes.extend([words << 4, segment.flags]);
     bytes.extend(64_240_u16.to_be_bytes());
     bytes.extend([0, 0, 0, 0]);
+    bytes.extend(options);
     bytes.extend(segment.payload);
     let sum = transport_checksum(from.ip(), to.ip(), TCP, &bytes);
     bytes[16..18].copy_from_slice(&sum.to_be_bytes());
@@ -103,6 +111,26 @@ pub fn ip(from: IpAddr, to: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
         (IpAddr::V6(from), IpAddr::V6(to)) => ipv6(from, to, protocol, payload),
         _ => panic!("{from} and {to} are of two address families"),
     }
+}
+
+/// Returns the fragments of an IPv4 packet without options (RFC 791 section 3.2), each with `size` bytes of its payload;
+/// `size` must be a multiple of eight.
+#[must_use]
+pub fn ipv4_fragments(packet: &[u8], identification: u16, size: usize) -> Vec<Vec<u8>> {
+    let (header, payload) = packet.split_at(20);
+    let count = payload.len().div_ceil(size);
+    let piece = |(index, part): (usize, &[u8])| {
+        let mut bytes = [header, part].concat();
+        let more = u16::from(index + 1 < count) << 13;
+        bytes[2..4].copy_from_slice(&length_field(20 + part.len()).to_be_bytes());
+        bytes[4..6].copy_from_slice(&identification.to_be_bytes());
+        bytes[6..8].copy_from_slice(&(more | length_field(index * size / 8)).to_be_bytes());
+        bytes[10..12].fill(0);
+        let sum = checksum(&[&bytes[..20]]);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    };
+    payload.chunks(size).enumerate().map(piece).collect()
 }
 
 /// Returns the payload of a VXLAN datagram: the header with `vni`, then the frame (RFC 7348 section 5).
@@ -165,10 +193,18 @@ fn transport_checksum(from: IpAddr, to: IpAddr, protocol: u8, message: &[u8]) ->
 }
 
 /// The Internet checksum (RFC 1071) over parts of which only the last may have an odd length.
-fn checksum(parts: &[&[u8]]) -> u16 {
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let mut sum: u64 = 0;
-    for pair in parts.iter().flat_map(|part| part.chunks(2)) {
-        sum += u64::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
+    for part in parts {
+        // Four bytes at once: the sum of words is the sum of halves of words (RFC 1071 section 2).
+        let words = part.chunks_exact(4);
+        let rest = words.remainder();
+        for word in words {
+            sum += u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
+        }
+        for pair in rest.chunks(2) {
+            sum += u64::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
+        }
     }
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

@@ -5,6 +5,7 @@
 mod demo;
 mod docs;
 mod fuzz;
+mod release;
 mod scorecard;
 mod setup;
 mod shell;
@@ -36,6 +37,8 @@ enum Command {
     Docs(docs::Options),
     /// Run the fuzz targets and print how often each was executed
     Fuzz(fuzz::Options),
+    /// Build the programs that people install, the collector guided by a profile, with checksums
+    Release(release::Options),
     /// Compare records with other tools' expectations, and write docs/reference/scorecard.md
     Scorecard(scorecard::Options),
     /// Find or install what the demo and the tests need, into target/tools
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Docs(options) => docs::run(options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Release(options) => release::run(&options),
         Command::Scorecard(options) => scorecard::run(&options),
         Command::Setup(options) => setup::run(&options),
         Command::Test(options) => match test::run(options) {
