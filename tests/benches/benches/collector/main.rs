@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "the tables are what this program is for")]
 
+mod inner;
 mod live;
 mod made;
 mod offline;
@@ -26,6 +27,10 @@ fn main() -> Result<()> {
         None => places::target_dir().join("release").join("enigma-collector"),
     };
     ensure!(collector.exists(), "build it first: cargo build --release -p enigma-collector");
+    let before = std::env::var_os("ENIGMA_COLLECTOR_BEFORE").map(PathBuf::from);
+    if let Some(before) = &before {
+        ensure!(before.exists(), "ENIGMA_COLLECTOR_BEFORE names no program: {}", before.display());
+    }
     let scratch = tempfile::tempdir()?;
     let captures = match captures.is_empty() {
         true => vec![made::capture(scratch.path())?],
@@ -33,7 +38,7 @@ fn main() -> Result<()> {
     };
     if wants("offline") {
         for capture in &captures {
-            offline::compare(&collector, capture, scratch.path())?;
+            offline::compare(&collector, before.as_deref(), capture, scratch.path())?;
         }
     }
     if wants("live") {

@@ -1,4 +1,7 @@
 //! Captures from a file: everything (flows, contents, JSON) beside ndpiReader, flows alone beside nfpcapd and softflowd.
+//!
+//! Those see the outer flows alone of what is in VXLAN. So mirrored packets are compared twice: as they are, and without
+//! their outer headers, which is the same work for all. Copies from a second vantage are packets like others then.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use enigma_test_support::tools;
 
+use crate::inner;
 use crate::round::{Took, median, ratio, timed};
 
 /// Timed rounds; one before them warms the page cache.
@@ -23,8 +27,8 @@ struct Program {
 const FULL: &str = "ours, everything";
 const FLOWS: &str = "ours, flows only";
 
-fn programs(collector: &Path, capture: &Path) -> Vec<Program> {
-    let ours = |words: &'static [&'static str]| {
+fn programs(collector: &Path, before: Option<&Path>, capture: &Path) -> Vec<Program> {
+    let ours = |collector: &Path, words: &'static [&'static str]| {
         let (collector, capture) = (collector.to_owned(), capture.to_owned());
         move |to: &Path| {
             let mut command = Command::new(&collector);
@@ -32,10 +36,18 @@ fn programs(collector: &Path, capture: &Path) -> Vec<Program> {
             command
         }
     };
-    let mut programs = vec![
-        Program { name: FULL, peer_of: None, command: Box::new(ours(&[])), took: Vec::new() },
-        Program { name: FLOWS, peer_of: None, command: Box::new(ours(&["--flows-only"])), took: Vec::new() },
-    ];
+    let ours = |name, peer_of, program: &Path, words| Program {
+        name,
+        peer_of,
+        command: Box::new(ours(program, words)),
+        took: Vec::new(),
+    };
+    let mut programs =
+        vec![ours(FULL, None, collector, &[]), ours(FLOWS, None, collector, &["--flows-only"])];
+    if let Some(before) = before {
+        programs.push(ours("the other build, everything", Some(FULL), before, &[]));
+        programs.push(ours("the other build, flows only", Some(FLOWS), before, &["--flows-only"]));
+    }
     for (name, package, peer_of) in
         [("ndpiReader", "libndpi-bin", FULL), ("nfpcapd", "nfdump", FLOWS), ("softflowd", "softflowd", FLOWS)]
     {
@@ -69,12 +81,24 @@ fn packets(collector: &Path, capture: &Path, to: &Path) -> Result<u64> {
     number.and_then(|number| number.parse().ok()).with_context(|| format!("no account in {said:?}"))
 }
 
-pub(crate) fn compare(collector: &Path, capture: &Path, scratch: &Path) -> Result<()> {
+/// Compares with peers, and with another build of the collector if there is one.
+pub(crate) fn compare(collector: &Path, before: Option<&Path>, capture: &Path, scratch: &Path) -> Result<()> {
+    let bytes = capture.metadata()?.len() / 1_000_000;
+    table(collector, before, capture, &format!("{}, {bytes} MB", capture.display()), scratch)?;
+    if let Some(inner) = inner::write(capture, scratch)? {
+        let title = format!("{} without its outer headers", capture.display());
+        table(collector, before, &inner, &title, scratch)?;
+        std::fs::remove_file(inner)?;
+    }
+    Ok(())
+}
+
+fn table(collector: &Path, before: Option<&Path>, capture: &Path, title: &str, scratch: &Path) -> Result<()> {
     let to = scratch.join("out");
     std::fs::create_dir_all(&to)?;
     let packets = packets(collector, capture, &to)? as f64;
     std::fs::remove_dir_all(&to)?;
-    let mut programs = programs(collector, capture);
+    let mut programs = programs(collector, before, capture);
     for round in 0..=ROUNDS {
         for program in &mut programs {
             std::fs::create_dir(&to)?;
@@ -85,8 +109,7 @@ pub(crate) fn compare(collector: &Path, capture: &Path, scratch: &Path) -> Resul
             }
         }
     }
-    let bytes = capture.metadata()?.len() / 1_000_000;
-    println!("\n{}: {packets} packets, {bytes} MB; {ROUNDS} rounds, medians", capture.display());
+    println!("\n{title}: {packets} packets; {ROUNDS} rounds, medians");
     println!("records as files; CPU: user and system of the whole process, all its threads\n");
     println!("| program | CPU s | of it user | wall s | Mpps per CPU second | times as fast as it |");
     println!("|---|---|---|---|---|---|");
