@@ -133,6 +133,7 @@ async fn prometheus(State(console): State<Arc<Console>>) -> Response {
         directory: console.shelf.state(),
         captures: console.board.captures.totals(),
         capturing: console.board.captures.running().is_some(),
+        certificate_until: console.identity.load().as_ref().and_then(|identity| identity.not_after()),
         uptime: console.started.elapsed().as_secs(),
     };
     let page = metrics::page(&console.board.totals(), gauges);

@@ -27,6 +27,8 @@ pub(crate) struct Gauges {
     /// Captures on demand, and whether one runs.
     pub(crate) captures: on_demand::Totals,
     pub(crate) capturing: bool,
+    /// Seconds since 1970 until which the HTTP server's certificate is valid; `None` without one.
+    pub(crate) certificate_until: Option<i64>,
     /// Seconds since the process started.
     pub(crate) uptime: u64,
 }
@@ -39,6 +41,15 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.sample("build_info", &[("version", &env!("CARGO_PKG_VERSION"))], 1);
     page.single("uptime_seconds", "gauge", "Seconds since the process started.", gauges.uptime);
     page.single("ready", "gauge", "1 while /health/ready answers 200.", u64::from(gauges.ready));
+    // Before 1970 is as over as any other time.
+    if let Some(until) = gauges.certificate_until {
+        page.single(
+            "http_certificate_expiration_timestamp_seconds",
+            "gauge",
+            "Unix time until which the HTTP server's certificate is valid. Absent without one.",
+            u64::try_from(until).unwrap_or(0),
+        );
+    }
 
     page.family("received_packets_total", "counter", "Packets received, by the worker that judged them.");
     for (index, worker) in totals.workers.iter().enumerate() {

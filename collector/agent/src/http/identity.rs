@@ -121,11 +121,20 @@ impl Identity {
         self.chain == other.chain
     }
 
+    /// Seconds since 1970 until which the server's own certificate is valid.
+    pub(crate) fn not_after(&self) -> Option<i64> {
+        self.own()?.not_after
+    }
+
+    fn own(&self) -> Option<x509::Certificate<'_>> {
+        x509::Certificate::decode(self.chain.first()?).ok()
+    }
+
     /// What a client that checks the certificate would hold against it at `now`. Load balancers do not check it.
     pub(crate) fn doubt(&self, now: SystemTime) -> Option<String> {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let certificate = x509::Certificate::decode(self.chain.first()?).ok()?;
+        let certificate = self.own()?;
         let said = match (certificate.not_before, certificate.not_after) {
             (_, Some(end)) if end < now => format!("expired at {}", date(end)),
             (Some(begin), _) if begin > now => format!("is not valid before {}", date(begin)),

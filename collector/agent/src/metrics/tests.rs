@@ -62,7 +62,17 @@ fn every_line_parses_and_carries_the_counters() {
     };
     let totals = Totals::new(vec![view, view], export);
     let captures = on_demand::Totals { started: 11, packets: 12, bytes: 13, dropped: 14 };
-    let gauges = Gauges { ready: true, queued: 6, directory: (9, 10), captures, capturing: true, uptime: 77 };
+    let gauges = Gauges {
+        ready: true,
+        queued: 6,
+        directory: (9, 10),
+        captures,
+        capturing: true,
+        certificate_until: Some(1_893_456_000),
+        uptime: 77,
+    };
+    let plain = parse(&page(&totals, Gauges { certificate_until: None, ..gauges }));
+    assert!(!plain.keys().any(|name| name.contains("certificate")));
     let samples = parse(&page(&totals, gauges));
     let get = |name: &str| samples[&format!("enigma_collector_{name}")];
     assert_eq!(get("received_packets_total{worker=\"0\"}"), 100);
@@ -79,6 +89,7 @@ fn every_line_parses_and_carries_the_counters() {
     assert_eq!(get("export_dropped_records_total{reason=\"write_failed\"}"), 4);
     assert_eq!(get("export_dropped_records_total{reason=\"write_limit\"}"), 1);
     assert_eq!((get("ready"), get("export_queue_batches"), get("uptime_seconds")), (1, 6, 77));
+    assert_eq!(get("http_certificate_expiration_timestamp_seconds"), 1_893_456_000);
     assert_eq!((get("directory_sessions"), get("directory_failures_total")), (9, 10));
     assert_eq!(get("unknown_session_records_total"), 8);
     let captures = ["captures_running", "captures_total", "captured_packets_total", "captured_bytes_total"];

@@ -1,17 +1,18 @@
 //! The HTTP server over TLS, as clients that others wrote see it: curl and openssl.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use enigma_test_support::packets::{ethernet, udp, vxlan};
 use enigma_test_support::process::{Signal, Stream};
 use enigma_test_support::skip::skip;
 use enigma_test_support::{tools, wait};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
-use super::collector::{Collector, LIMIT, output};
+use super::collector::{Collector, LIMIT, output, records};
 
 const AT_ONCE: &str = "shutdown.drain = \"0s\"\n";
 
@@ -50,6 +51,14 @@ impl Tls {
 
     fn certificate(&self) -> PathBuf {
         self.dir.path().join("cert.pem")
+    }
+
+    /// Until when the certificate is valid, as openssl reads it.
+    fn not_after(&self) -> String {
+        let mut command = Command::new(&self.openssl);
+        command.args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"]);
+        let said = String::from_utf8(command.arg(self.certificate()).output().unwrap().stdout).unwrap();
+        said.trim().strip_prefix("notAfter=").unwrap().to_owned()
     }
 
     fn key(&self) -> PathBuf {
@@ -99,7 +108,13 @@ fn curl_and_openssl_get_answers_over_tls_1_2_and_1_3_and_nothing_older() {
     for version in [&["--tlsv1.3"][..], &["--tls-max", "1.2"], &["--http2"]] {
         assert_eq!(tls.body(&collector, "/health/ready", version), "ready\n", "{version:?}");
     }
-    assert!(tls.body(&collector, "/metrics", &[]).contains("enigma_collector_ready 1\n"));
+    let metrics = tls.body(&collector, "/metrics", &[]);
+    assert!(metrics.contains("enigma_collector_ready 1\n"));
+    // When it ends is for an alarm, so it is held against what openssl reads of the file.
+    let until = "enigma_collector_http_certificate_expiration_timestamp_seconds ";
+    let until = metrics.lines().find_map(|line| line.strip_prefix(until)).unwrap();
+    let shown: jiff::Timestamp = tls.not_after().parse().unwrap();
+    assert_eq!(until, shown.as_second().to_string());
     // The alias, and several requests in one connection.
     let url = format!("https://{}/api/2.0/status", collector.http);
     let two = tls.curl(&url, &[&url, "--write-out", " %{num_connects} "]);
@@ -134,6 +149,37 @@ fn curl_and_openssl_get_answers_over_tls_1_2_and_1_3_and_nothing_older() {
     let answer = String::from_utf8_lossy(&plain.stdout).into_owned();
     assert!(plain.stdout.len() <= 7 && !answer.contains("HTTP"), "{plain:?}");
     assert_eq!(tls.body(&collector, "/health/live", &[]), "live\n");
+    assert_eq!(collector.stop().status.code(), Some(0));
+}
+
+#[test]
+fn packets_that_are_asked_for_come_over_tls_too() {
+    let Some(tls) = Tls::new() else { return };
+    let token = tls.dir.path().join("token");
+    std::fs::write(&token, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let collector = Collector::start(&format!("{}http.token_file = {token:?}\n", tls.config()));
+    let file = tls.dir.path().join("packets.pcapng");
+    let mut command = Command::new(&tls.curl);
+    command.args(["--silent", "--show-error", "--fail", "--max-time", "60", "--noproxy", "*", "--cacert"]);
+    command.arg(tls.certificate()).args(["-H", "Authorization: Bearer 0123456789abcdef0123456789abcdef"]);
+    // Full long before it is over.
+    command.args(["-d", "{\"seconds\": 60, \"max_bytes\": 16384}", "-o"]).arg(&file);
+    let mut curl = command.arg(format!("https://{}/api/v1/captures", collector.http)).spawn().unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let frame =
+        ethernet(&udp("10.1.0.1:1024".parse().unwrap(), "10.1.0.2:9000".parse().unwrap(), &[7; 1_000]));
+    wait::until(LIMIT, "curl", || {
+        sender.send_to(&vxlan(5, &frame), &collector.receive).unwrap();
+        curl.try_wait().unwrap().is_some_and(|status| {
+            assert!(status.success(), "{status}");
+            true
+        })
+    });
+    let out = tls.dir.path().join("out");
+    let words = ["replay", file.to_str().unwrap(), "--output", out.to_str().unwrap()];
+    assert_eq!(output(words).status.code(), Some(0));
+    let packets = records(&out)[0]["orig_pkts"].as_u64().unwrap();
+    assert!((10..=16).contains(&packets), "16 KiB of packets of 1 KiB: {packets}");
     assert_eq!(collector.stop().status.code(), Some(0));
 }
 

@@ -95,6 +95,7 @@ fn a_certificate_out_of_its_time_is_doubted_and_no_other() {
     let identity = load(&certificate, &key).unwrap();
     // 2020-01-01 and 2030-01-01; both ends are within (RFC 5280 section 4.1.2.5).
     let (begin, end) = (1_577_836_800, 1_893_456_000);
+    assert_eq!(identity.not_after(), i64::try_from(end).ok());
     assert_eq!(identity.doubt(at(begin)), None);
     assert_eq!(identity.doubt(at(end)), None);
     let early = identity.doubt(at(begin - 1)).unwrap();
