@@ -79,6 +79,7 @@ pub fn capture_request(bytes: &[u8]) {
     use crate::on_demand::request::Request;
     let (text, frame) =
         bytes.iter().position(|byte| *byte == 0).map_or((bytes, &[][..]), |end| bytes.split_at(end));
+    let frame = frame.get(1..).unwrap_or_default();
     let outline = enigma_wire::outline::read(frame, enigma_engine::LinkType::Ethernet);
     let vni = enigma_engine::Vni::MAX;
     if let Ok(request) = Request::parse(text) {

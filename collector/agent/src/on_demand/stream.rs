@@ -1,6 +1,9 @@
 //! The way to the client: chunks from workers become blocks of a file as they come, and one task sees to the end, be it
 //! the time, the size, a client that has gone, or the collector's own.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
