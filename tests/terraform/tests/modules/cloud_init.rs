@@ -15,6 +15,9 @@ use tempfile::TempDir;
 use crate::module::{COLLECTOR, SMALLEST_COLLECTOR, here, needs, root};
 use crate::need;
 
+/// Longest wait for what takes moments, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
 /// The files of one rendered cloud-config, below a directory that stands for the instance's root.
 #[derive(Debug)]
 pub(crate) struct Rendered {
@@ -242,13 +245,9 @@ fn every_key_of_the_collector_can_be_set_or_is_the_modules_own() {
     assert!(refused.status.code() == Some(2) && said.contains("flow.duplicates: found \"dorp\""), "{said}");
 }
 
-#[test]
-fn collector_runs_as_the_unit_starts_it() {
-    let terraform = need!(renderer());
-    let collector = bin("enigma-collector").unwrap();
-    let rendered = render(&terraform, SMALLEST_COLLECTOR).unwrap();
-
-    // The instance's configuration, but with ports and a directory that are free here.
+/// The instance's collector, started as its unit does but with ports and a directory that are free here; and the addresses
+/// that it listens on.
+fn start(rendered: &Rendered) -> (Running, Value) {
     let config = rendered.file("/etc/enigma/collector.toml");
     let records = rendered.file("records");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -266,13 +265,61 @@ fn collector_runs_as_the_unit_starts_it() {
     let mut words = command.split(' ');
     assert_eq!(words.next(), Some("/usr/local/bin/enigma-collector"));
     let ready = rendered.file("ready.json");
-    let mut started = Command::new(collector);
+    let mut started = Command::new(bin("enigma-collector").unwrap());
     started
         .args(words.map(|word| word.replace("/etc/enigma/collector.toml", config.to_str().unwrap())))
         .arg("--ready-file")
         .arg(&ready);
-    let mut running = Running::start(started).unwrap();
-    until(Duration::from_secs(30), "the collector receives", || ready.is_file());
-    let status = running.stop(Duration::from_secs(30)).unwrap();
+    let running = Running::start(started).unwrap();
+    until(LIMIT, "the collector receives", || ready.is_file());
+    let addresses = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+    (running, addresses)
+}
+
+#[test]
+fn collector_runs_as_the_unit_starts_it() {
+    let rendered = render(&need!(renderer()), SMALLEST_COLLECTOR).unwrap();
+    let (mut running, _) = start(&rendered);
+    let status = running.stop(LIMIT).unwrap();
+    assert_eq!(status.code(), Some(0), "{}", running.text(Stream::Stderr));
+}
+
+#[test]
+fn collector_with_a_certificate_answers_the_health_check_that_is_planned_for_it() {
+    let terraform = need!(renderer());
+    let (openssl, curl) = (need!(tools::tool("openssl")), need!(tools::tool("curl")));
+    let dir = tempfile::tempdir().unwrap();
+    // What a script on the instance could do by itself: nobody but the load balancer asks, which validates nothing.
+    let made = Command::new(openssl)
+        .args(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=collector"
+                .split(' '),
+        )
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_accepts(&made);
+    let at = |name: &str| dir.path().join(name);
+    let more = format!(
+        "  health = {{ protocol = \"HTTPS\" }}\n  more_configuration = {{ http = {{ tls_certificate = {:?}, tls_key = {:?} }} }}\n  artifact =",
+        at("cert.pem"),
+        at("key.pem")
+    );
+    let rendered = render(&terraform, &SMALLEST_COLLECTOR.replace("  artifact =", &more)).unwrap();
+    let (mut running, addresses) = start(&rendered);
+    let http = addresses["http"].as_str().unwrap();
+    let ask = |url: String| {
+        let mut command = Command::new(&curl);
+        command
+            .args(["--silent", "--insecure", "--max-time", "30", "--noproxy", "*"])
+            .arg(url)
+            .output()
+            .unwrap()
+    };
+    let answer = ask(format!("https://{http}/health/ready"));
+    assert_eq!(String::from_utf8_lossy(&answer.stdout), "ready\n");
+    assert!(!ask(format!("http://{http}/health/ready")).status.success(), "and only that one");
+    let status = running.stop(LIMIT).unwrap();
     assert_eq!(status.code(), Some(0), "{}", running.text(Stream::Stderr));
 }
