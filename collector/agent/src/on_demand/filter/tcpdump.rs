@@ -139,6 +139,22 @@ fn made() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Those filters joined, as nobody would write them: what binds to what is decided alike.
+fn joined() -> Vec<String> {
+    let at = |place: usize| FILTERS[1 + place % (FILTERS.len() - 1)];
+    (0..60)
+        .map(|turn| {
+            let (a, b, c) = (at(turn), at(turn * 7 + 3), at(turn * 13 + 5));
+            match turn % 4 {
+                0 => format!("{a} and {b} or {c}"),
+                1 => format!("{a} or not {b} and {c}"),
+                2 => format!("not {a} and ({b} or {c})"),
+                _ => format!("{a} or {b} and not ({c}) and not not {a}"),
+            }
+        })
+        .collect()
+}
+
 struct Frame {
     data: Vec<u8>,
     wire_len: u32,
@@ -207,8 +223,13 @@ fn tcpdump(tool: &Path, file: &Path, filter: &str) -> Vec<usize> {
     let mut command = Command::new(tool);
     command.args(["-n", "-w", "-", "-r"]).arg(file).arg(filter);
     let output = command.stderr(Stdio::piped()).output().unwrap();
-    assert!(output.status.success(), "{filter}: {}", String::from_utf8_lossy(&output.stderr));
     let mut numbers = Vec::new();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("expression rejects all packets") {
+        // It has seen that the filter contradicts itself.
+        return numbers;
+    }
+    assert!(output.status.success(), "{filter}: {said}");
     let mut summary = capture::Summary::default();
     capture::read_from(&output.stdout[..], file, &mut summary, |frame| {
         numbers.push(usize::try_from(frame.at / 1_000_000_000).unwrap());
@@ -229,7 +250,9 @@ fn every_filter_takes_the_frames_that_tcpdump_takes() {
     let vni = Vni::new(1).unwrap();
     let mut differ: BTreeMap<Cause, usize> = BTreeMap::new();
     let (mut alike, mut taken) = (0_usize, 0_usize);
-    for text in FILTERS {
+    let joined = joined();
+    let texts: Vec<&str> = FILTERS.iter().copied().chain(joined.iter().map(String::as_str)).collect();
+    for text in &texts {
         let filter = Filter::parse(text).unwrap_or_else(|mistake| panic!("{text}: {mistake}"));
         let mut theirs = tcpdump(&tool, file.path(), text).into_iter().peekable();
         for (number, frame) in frames.iter().enumerate() {
@@ -248,7 +271,7 @@ fn every_filter_takes_the_frames_that_tcpdump_takes() {
     }
     println!(
         "{} filters over {} frames: {alike} judged alike, {taken} of them taken; different: {differ:?}",
-        FILTERS.len(),
+        texts.len(),
         frames.len()
     );
     // What stands behind a tag is judged like tcpdump judges it when it is told of the tag.
@@ -259,7 +282,7 @@ fn every_filter_takes_the_frames_that_tcpdump_takes() {
     let tagged: Vec<Frame> = frames.into_iter().filter(is_tagged).collect();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&written(&tagged)).unwrap();
-    for text in FILTERS.iter().filter(|text| !text.is_empty()) {
+    for text in texts.iter().filter(|text| !text.is_empty()) {
         let filter = Filter::parse(text).unwrap();
         let theirs = tcpdump(&tool, file.path(), &format!("vlan and ({text})"));
         let ours: Vec<usize> = (0..tagged.len())
