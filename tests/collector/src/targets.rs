@@ -2,11 +2,13 @@
 //! hang, or take memory without bound. Fuzz targets call these and nothing else, so that whatever is found can be
 //! replayed by a plain test.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use enigma_collector::untrusted;
 use enigma_engine::{Datagram, EngineConfig, FrameMode, LinkType, Pipeline, RecordBatch, Timestamp};
-use enigma_test_support::packets::{Segment, ethernet, flags, tcp, udp};
+use enigma_test_support::packets::ethernet;
+use enigma_test_support::training;
 use enigma_wire::{
     decap, dhcp, dns, dtls, geneve, http, ntp, packet, quic, ssh, ssl2, tls, tunnel, vxlan, x509,
 };
@@ -263,56 +265,23 @@ pub fn datagrams(bytes: &[u8]) {
 /// What two ends say in one TCP connection: pieces, each with two bytes in front that say who says it, whether it is
 /// lost, repeated or out of order, and how long it is. The first byte chooses the server's port.
 pub fn content_tcp(bytes: &[u8]) {
-    let [port, rest @ ..] = bytes else { return };
-    let client = "10.1.0.1:40000".parse().expect("an address");
-    let server = std::net::SocketAddr::from(([10, 1, 0, 2], PORTS[usize::from(*port) % PORTS.len()]));
-    let mut run = Run::new();
-    let mut next = [1_000_u32, 9_000];
-    let syn = |seq, ack, flags| Segment { seq, ack, flags, payload: &[] };
-    run.packet(&tcp(client, server, &syn(999, 0, flags::SYN)));
-    run.packet(&tcp(server, client, &syn(8_999, 1_000, flags::SYN | flags::ACK)));
-    let mut rest = rest;
-    while let [how, length, after @ ..] = rest {
-        let (payload, behind) = after.split_at(usize::from(*length).min(after.len()));
-        let side = usize::from(how & 1);
-        let (from, to) = if side == 0 { (client, server) } else { (server, client) };
-        let seq = match how >> 1 & 0x0f {
-            // Again, or a little earlier than expected.
-            1 => next[side].wrapping_sub(payload.len() as u32),
-            // A piece is missing in front.
-            2 => next[side].wrapping_add(7),
-            _ => next[side],
-        };
-        // Lost on the way to the mirror: acknowledged later, never seen.
-        if how >> 1 & 0x0f != 3 {
-            let flags = flags::ACK | if how >> 1 & 0x0f == 4 { flags::FIN } else { 0 };
-            run.packet(&tcp(from, to, &Segment { seq, ack: next[1 - side], flags, payload }));
-        }
-        next[side] = next[side].max(seq.wrapping_add(payload.len() as u32));
-        rest = behind;
-    }
-    run.finish();
+    conversation(&training::tcp_content(CLIENT, bytes));
 }
 
 /// What two ends say over UDP, in the same form.
 pub fn content_udp(bytes: &[u8]) {
-    let [port, rest @ ..] = bytes else { return };
-    let client = "10.1.0.1:40000".parse().expect("an address");
-    let server = std::net::SocketAddr::from(([10, 1, 0, 2], PORTS[usize::from(*port) % PORTS.len()]));
+    conversation(&training::udp_content(CLIENT, bytes));
+}
+
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)), 40_000);
+
+fn conversation(packets: &[Vec<u8>]) {
     let mut run = Run::new();
-    let mut rest = rest;
-    while let [how, length, after @ ..] = rest {
-        let length = usize::from(how & 0x0e) << 7 | usize::from(*length);
-        let (payload, behind) = after.split_at(length.min(after.len()));
-        let (from, to) = if how & 1 == 0 { (client, server) } else { (server, client) };
-        run.packet(&udp(from, to, payload));
-        rest = behind;
+    for packet in packets {
+        run.packet(packet);
     }
     run.finish();
 }
-
-/// Server ports: those whose protocols are read, and one of nobody. Content decides; a port may only be a hint.
-const PORTS: [u16; 16] = [40_001, 53, 80, 443, 22, 123, 67, 25, 21, 143, 110, 3_389, 445, 88, 5_432, 5_353];
 
 /// A pipeline with small tables, and the clock of a mirrored interface.
 struct Run {

@@ -39,7 +39,7 @@ type Timed = (Duration, Vec<u8>);
 const BEGIN: Duration = Duration::from_secs(1_700_000_000);
 
 /// Conversations of a capture, and the time over which they begin: many at once, and long enough for flows to end by
-/// their silence. Some 44,000 packets, which an instrumented program reads in a second.
+/// their silence. Some 43,000 packets, which an instrumented program reads in a second.
 const CONVERSATIONS: usize = 2_500;
 const WINDOW: Duration = Duration::from_secs(300);
 

@@ -39,7 +39,7 @@ enum Kind {
 }
 
 /// Shares of a thousand conversations; what is left of them is one of the many.
-const SHARES: [(usize, Kind); 15] = [
+const SHARES: [(usize, Kind); 16] = [
     (280, Kind::Names),
     (10, Kind::NamesByStream),
     (170, Kind::Tls(tls::Shape::Three)),
@@ -55,6 +55,7 @@ const SHARES: [(usize, Kind); 15] = [
     (30, Kind::Ping),
     (40, Kind::Scan),
     (7, Kind::Fragments),
+    (8, Kind::Tunnel),
 ];
 
 /// The packets of conversation `number`.
@@ -154,12 +155,11 @@ pub(super) fn conversation(random: &mut Random, number: usize) -> Vec<Timed> {
 /// One of the shares by chance, but one of each kind to begin with.
 fn kind(random: &mut Random, number: usize) -> Kind {
     let streams = services::STREAMS.len();
-    let many = streams + services::DATAGRAMS.len() + 2;
+    let many = streams + services::DATAGRAMS.len() + 1;
     let one = |which: usize| match which {
         _ if which < streams => Kind::Stream(which),
-        _ if which < many - 2 => Kind::Datagrams(which - streams),
-        _ if which == many - 2 => Kind::Dtls,
-        _ => Kind::Tunnel,
+        _ if which < many - 1 => Kind::Datagrams(which - streams),
+        _ => Kind::Dtls,
     };
     if number < SHARES.len() {
         return SHARES[number].1;
