@@ -23,7 +23,8 @@ use filter::Filter;
 use request::Request;
 
 /// Chunks that wait for the client, of [`tap::CHUNK`] bytes at most: 16 MiB, which bridge an eighth of a second of a
-/// gigabit. When all are taken packets are dropped from the capture, and counted; not from the records.
+/// gigabit, and 5 MiB for what is noted of their frames. When all are taken packets are dropped from the capture, and
+/// counted; not from the records.
 const QUEUE: usize = 128;
 
 /// What workers copy and count.

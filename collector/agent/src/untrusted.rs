@@ -77,18 +77,31 @@ pub fn steering(bytes: &[u8]) {
 pub fn capture_request(bytes: &[u8]) {
     use crate::on_demand::filter::Filter;
     use crate::on_demand::request::Request;
+    use enigma_engine::{LinkType, Vni};
+    use enigma_wire::outline::{self, Network};
     let (text, frame) =
         bytes.iter().position(|byte| *byte == 0).map_or((bytes, &[][..]), |end| bytes.split_at(end));
     let frame = frame.get(1..).unwrap_or_default();
-    let outline = enigma_wire::outline::read(frame, enigma_engine::LinkType::Ethernet);
-    let vni = enigma_engine::Vni::MAX;
-    if let Ok(request) = Request::parse(text) {
-        request.filter.takes(vni, &outline, frame.len() as u32);
+    let length = frame.len() as u32;
+    let outline = outline::read(frame, LinkType::Ethernet);
+    if let Ok(packet) = enigma_wire::packet::decode(frame, LinkType::Ethernet, length) {
+        // Whatever the packet path reads, this reads alike.
+        let Network::Ip(ip) = outline.network else { panic!("{outline:?} of {packet:?}") };
+        let (addresses, theirs) = ((ip.source, ip.destination), (packet.source, packet.destination));
+        assert_eq!((addresses, ip.protocol), (theirs, packet.protocol));
     }
-    if let Ok(text) = std::str::from_utf8(text) {
-        match Filter::parse(text) {
-            Ok(filter) => drop(filter.takes(vni, &outline, frame.len() as u32)),
-            Err(mistake) => drop(mistake.to_string()),
+    let takes = |filter: &Filter| filter.takes(Vni::MAX, &outline, length);
+    if let Ok(request) = Request::parse(text) {
+        takes(&request.filter);
+    }
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    match Filter::parse(text) {
+        Ok(filter) => {
+            // One more parenthesis may be one too many.
+            if let Ok(opposite) = Filter::parse(&format!("not ({text})")) {
+                assert_ne!(takes(&filter), takes(&opposite), "{text}");
+            }
         }
+        Err(mistake) => assert!(!mistake.to_string().is_empty()),
     }
 }

@@ -53,6 +53,11 @@ impl Chunk {
     fn push(&mut self, head: Head, frame: &[u8]) -> bool {
         let fits = self.heads.len() < CHUNK_FRAMES && self.bytes.len() + frame.len() <= CHUNK;
         if fits {
+            if self.bytes.capacity() - self.bytes.len() < frame.len() {
+                // Doubling, but never beyond what a chunk may hold.
+                let more = self.bytes.len().max(frame.len()).min(CHUNK - self.bytes.len());
+                self.bytes.reserve_exact(more);
+            }
             self.heads.push(head);
             self.bytes.extend_from_slice(frame);
         }
