@@ -75,6 +75,11 @@ fn merge(profdata: &Path, raw: &Path, to: &Path) -> Result<PathBuf> {
     counts.sort();
     let merged = to.join("merged.profdata");
     shell::output(Command::new(profdata).arg("merge").arg("--output").arg(&merged).args(&counts))?;
+    for old in fs::read_dir(to)?.flatten().map(|entry| entry.path()) {
+        if old != merged && old.extension().is_some_and(|extension| extension == "profdata") {
+            fs::remove_file(&old).with_context(|| format!("{} cannot be removed", old.display()))?;
+        }
+    }
     let sum = files::hex(&Sha256::digest(fs::read(&merged)?));
     let profile = to.join(format!("{}.profdata", &sum[..16]));
     fs::rename(&merged, &profile)?;
