@@ -12,6 +12,7 @@ use enigma_test_support::packets::{
 pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "capture" => captures(),
+        "capture_request" => capture_requests(),
         "configuration" => configurations().iter().map(|text| text.as_bytes().to_vec()).collect(),
         "content_tcp" => contents(STREAM_MESSAGES),
         "content_udp" => datagram_contents(),
@@ -116,6 +117,21 @@ fn captures() -> Vec<Vec<u8>> {
         block(6, &[&[0; 12][..], &length, &length, frame].concat());
     }
     vec![classic, ng]
+}
+
+/// Requests, and filters alone, each with a frame behind it.
+fn capture_requests() -> Vec<Vec<u8>> {
+    let texts = [
+        r#"{"filter": "host 10.1.0.1 and tcp port 443 or 53", "seconds": 30, "max_bytes": 16384, "snaplen": 200}"#,
+        "{}",
+        "src net 10.0.0.0/8 or dst host fd00::2 and not (udp src or dst portrange 1-1023 || vlan 7)",
+        "ip6 net fd00::/8 && ! (ip proto 47 or arp host 10.1.0.1 or rarp or vni 7 or greater 60 or less 1500)",
+        "net 10.1.0.0 mask 255.255.0.0 and port (53 or 443) or src and dst port 40000 or proto \\sctp",
+        "icmp or icmp6 or igmp or esp or ah or pim or sctp",
+    ];
+    let frames = frames();
+    let pairs = texts.iter().cycle().zip(&frames);
+    pairs.map(|(text, frame)| [text.as_bytes(), &[0], frame].concat()).collect()
 }
 
 fn ring_block() -> Vec<u8> {

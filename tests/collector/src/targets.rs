@@ -19,6 +19,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name in `tests/fuzz`.
 pub const ALL: &[(&str, Target)] = &[
     ("capture", untrusted::capture),
+    ("capture_request", untrusted::capture_request),
     ("configuration", untrusted::configuration),
     ("content_tcp", content_tcp),
     ("content_udp", content_udp),
