@@ -21,8 +21,9 @@ use crate::on_demand::{Refusal, Running, stream as on_demand};
 /// Most bytes of a request: the longest filter there may be, and as much again for its quoting.
 pub(super) const LONGEST_REQUEST: usize = 32 << 10;
 
-/// How long a client may take for what is left when the time is over: a full queue at two megabits a second.
-const LAST_BYTES: Duration = Duration::from_secs(60);
+/// How long a client may take for what is left when the time is over: a full queue, and what the kernel holds for the
+/// connection, at a megabit a second.
+const LAST_BYTES: Duration = Duration::from_secs(180);
 
 pub(super) async fn capture(
     State(console): State<Arc<Console>>,

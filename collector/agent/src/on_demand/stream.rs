@@ -76,7 +76,9 @@ impl Stream {
         };
         match ended {
             Ok(summary) => info!("capture {number} {summary}"),
-            Err(Gone) => info!("capture {number} ended because its client has gone"),
+            Err(Gone) => {
+                info!("capture {number} ended because its client has gone, or did not take the rest in time");
+            }
         }
     }
 
