@@ -56,7 +56,8 @@ impl Files {
         copy(&shell::root().join("LICENSE"), &scratch.path().join("LICENSE"))?;
         let mut tar = Command::new("tar");
         tar.args(["--create", "--use-compress-program", "gzip --no-name --best", "--format", "ustar"]);
-        tar.args(["--owner", "0", "--group", "0", "--numeric-owner", "--mtime", "@0", "--file"]);
+        tar.args(["--owner", "0", "--group", "0", "--numeric-owner", "--mtime", "@0"]);
+        tar.args(["--mode", "u=rwX,go=rX", "--file"]);
         tar.arg(self.dir.join(&name)).arg("--directory").arg(scratch.path()).args([COLLECTOR, "LICENSE"]);
         shell::output(&mut tar)?;
         self.made.push(name);
