@@ -1,7 +1,9 @@
-//! Flows against nDPI's results for the same captures: protocol, names, JA3S, and packets of each end.
+//! Flows against nDPI's results for the same captures: protocol, names, JA3S, JA4, and packets of each end.
 //!
 //! nDPI prints one line a flow. It names applications where records name protocols (`TLS.YouTube` is `ssl` here), so the
 //! first of its names is what is compared; flows of protocols that have no name here are counted by that name.
+
+mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +23,8 @@ struct Flow {
     is_guess: bool,
     host: Option<String>,
     ja3s: Option<String>,
+    ja4: Option<String>,
+    tags: Vec<tags::Tag>,
     packets: [u64; 2],
 }
 
@@ -41,6 +45,7 @@ fn flow(line: &str) -> Flow {
 }
 
 fn read(line: &str) -> Option<Flow> {
+    let tags = tags::of(line);
     let (_, line) = line.strip_prefix('\t')?.split_once('\t')?;
     // Addresses of IPv6 stand in brackets, too.
     let (head, _) = line.split_once(" [VLAN: ").or_else(|| line.split_once(" [proto: "))?;
@@ -66,8 +71,17 @@ fn read(line: &str) -> Option<Flow> {
         host: tag(line, "Hostname/SNI: ").map(str::to_owned),
         // What nDPI thinks of the cipher stands behind it.
         ja3s: tag(line, "JA3S: ").and_then(|ja3s| ja3s.split(' ').next()).map(str::to_owned),
+        ja4: tag(line, "JA4: ").map(without_name),
+        tags,
         packets: [counts.next()?, counts.next()?],
     })
+}
+
+/// A JA4 with dots for what nDPI writes in another way: it has `d` also where no name is sent, and the first two letters of
+/// the protocol instead of the first and the last.
+fn without_name(ja4: &str) -> String {
+    let dotted = |(at, c)| if matches!(at, 3 | 8 | 9) { '.' } else { c };
+    ja4.chars().enumerate().map(dotted).collect()
 }
 
 /// The values of `service` of which a flow has one, for nDPI's name of a protocol.
@@ -131,11 +145,12 @@ struct Ours {
     uids: BTreeSet<String>,
 }
 
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn text(record: &Map<String, Value>, field: &str) -> String {
-    record
-        .get(field)
-        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        .unwrap_or_default()
+    record.get(field).map(plain).unwrap_or_default()
 }
 
 /// A name as nDPI prints it: what it does not expect in one is replaced.
@@ -195,7 +210,7 @@ fn joined(set: &BTreeSet<String>) -> String {
 fn flows_are_what_ndpi_says() {
     let Some(folder) = captures() else { return };
     let mut rows = Rows::new();
-    let mut left_out: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut left_out: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut files = 0;
     for fact in facts(&folder) {
         let name = fact["file"].as_str().expect("a file name");
@@ -228,7 +243,7 @@ fn flows_are_what_ndpi_says() {
         for flow in &theirs {
             if !matches!(flow.proto.as_str(), "tcp" | "udp") {
                 *left_out
-                    .entry(("flows", "without ports: of ICMP, IGMP and others".to_owned()))
+                    .entry(("flows".to_owned(), "without ports: of ICMP, IGMP and others".to_owned()))
                     .or_default() += 1;
                 continue;
             }
@@ -255,7 +270,7 @@ fn flows_are_what_ndpi_says() {
             match services {
                 _ if flow.is_guess => {
                     *left_out
-                        .entry(("protocols", "guessed from ports or addresses".to_owned()))
+                        .entry(("protocols".to_owned(), "guessed from ports or addresses".to_owned()))
                         .or_default() += 1;
                 }
                 Some(names) => {
@@ -273,13 +288,52 @@ fn flows_are_what_ndpi_says() {
                         "Unknown" => "unknown to nDPI, and to us".to_owned(),
                         name => format!("no name here, and none given: {name}"),
                     };
-                    *left_out.entry(("protocols", reason)).or_default() += 1;
+                    *left_out.entry(("protocols".to_owned(), reason)).or_default() += 1;
+                }
+            }
+            let values = |stream: &str, field: &str| -> BTreeSet<String> {
+                all.iter()
+                    .filter(|(found, record)| *found == stream && ours.uids.contains(&text(record, "uid")))
+                    .flat_map(|(_, record)| match record.get(field) {
+                        Some(Value::Array(list)) => list.iter().map(plain).collect(),
+                        value => value.map(plain).into_iter().collect::<Vec<_>>(),
+                    })
+                    .filter(|value| !value.is_empty())
+                    .collect()
+            };
+            if let Some(ja3s) = &flow.ja3s {
+                let told = values("ssl", "ja3s");
+                let row = row(&mut rows, "ssl", "JA3S", "ndpi_ja3s.txt");
+                row.add(&title, told.contains(ja3s), ja3s, &joined(&told));
+            }
+            let told = values("ssl", "ja4").iter().map(|ja4| without_name(ja4)).collect::<BTreeSet<_>>();
+            let ja4s = row(&mut rows, "ssl", "JA4", "ndpi_ja4.txt");
+            match &flow.ja4 {
+                Some(ja4) => ja4s.add(&title, told.contains(ja4), ja4, &joined(&told)),
+                None if told.is_empty() => {}
+                // Known to us alone: a difference, and nothing that nDPI expects of us.
+                None => _ = ja4s.found.insert(format!("{title}: nDPI - ours {}", joined(&told))),
+            }
+            for (name, value, becomes) in &flow.tags {
+                match becomes {
+                    tags::Use::Elsewhere => {}
+                    tags::Use::Not(reason) => {
+                        let key = (format!("field of flows: {name}"), (*reason).to_owned());
+                        *left_out.entry(key).or_default() += 1;
+                    }
+                    tags::Use::Field(stream, field, list) => {
+                        let told = values(stream, field);
+                        let is_told = tags::is_told(name, value, &told);
+                        // A line each, whatever is in them.
+                        let told = told.iter().map(|value| value.escape_debug().to_string()).collect();
+                        row(&mut rows, stream, field, list).add(&title, is_told, value, &joined(&told));
+                    }
                 }
             }
             if let Some(host) = &flow.host {
                 let Some((stream, field)) = host_of(&flow.protocol) else {
                     let reason = format!("host names in {}, of which there are no records", flow.protocol);
-                    *left_out.entry(("names", reason)).or_default() += 1;
+                    *left_out.entry(("names".to_owned(), reason)).or_default() += 1;
                     continue;
                 };
                 let is_of_flow = |record: &Map<String, Value>| {
@@ -304,20 +358,6 @@ fn flows_are_what_ndpi_says() {
                     _ => ("server names", "ndpi_sni.txt"),
                 };
                 row(&mut rows, stream, what, list).add(&title, is_equal, host, &joined(&told));
-            }
-            if let Some(ja3s) = &flow.ja3s {
-                let told: BTreeSet<String> = all
-                    .iter()
-                    .filter(|(stream, record)| *stream == "ssl" && ours.uids.contains(&text(record, "uid")))
-                    .map(|(_, record)| text(record, "ja3s"))
-                    .filter(|print| !print.is_empty())
-                    .collect();
-                row(&mut rows, "ssl", "JA3S", "ndpi_ja3s.txt").add(
-                    &title,
-                    told.contains(ja3s),
-                    ja3s,
-                    &joined(&told),
-                );
             }
         }
     }

@@ -1,5 +1,4 @@
-//! What flows say, against fields that the index of the collection does not list and tshark reads here and now: JA3S of
-//! servers, HASSH of both ends of SSH, server names in QUIC, and DHCP.
+//! What leases say, against tshark. The messages of one come in several flows, so this is not compared flow by flow.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,48 +22,22 @@ struct Compared {
     fields: &'static [(&'static str, &'static str)],
 }
 
-const ALL: [Compared; 4] = [
-    Compared {
-        stream: "ssl",
-        what: "JA3S",
-        list: "tshark_ja3s.txt",
-        protocols: &["tls", "dtls", "quic"],
-        filter: "tls.handshake.ja3s",
-        fields: &[("tls.handshake.ja3s", "ja3s")],
-    },
-    Compared {
-        stream: "ssh",
-        what: "HASSH",
-        list: "tshark_hassh.txt",
-        protocols: &["ssh"],
-        filter: "ssh.kex.hassh || ssh.kex.hasshserver",
-        fields: &[("ssh.kex.hassh", "hassh"), ("ssh.kex.hasshserver", "hasshServer")],
-    },
-    Compared {
-        stream: "quic",
-        what: "server names",
-        list: "tshark_quic.txt",
-        protocols: &["quic", "gquic"],
-        filter: "quic && tls.handshake.extensions_server_name",
-        fields: &[("tls.handshake.extensions_server_name", "server_name")],
-    },
-    Compared {
-        stream: "dhcp",
-        what: "clients, addresses, names",
-        list: "tshark_dhcp.txt",
-        protocols: &["dhcp"],
-        filter: "dhcp && !icmp",
-        fields: &[
-            ("dhcp.hw.mac_addr", "mac"),
-            ("dhcp.ip.your", "assigned_addr"),
-            ("dhcp.option.hostname", "host_name"),
-            ("dhcp.option.domain_name", "domain"),
-            ("dhcp.option.requested_ip_address", "requested_addr"),
-            ("dhcp.option.ip_address_lease_time", "lease_time"),
-            ("dhcp.option.dhcp", "msg_types"),
-        ],
-    },
-];
+const ALL: [Compared; 1] = [Compared {
+    stream: "dhcp",
+    what: "clients, addresses, names",
+    list: "tshark_dhcp.txt",
+    protocols: &["dhcp"],
+    filter: "dhcp && !icmp",
+    fields: &[
+        ("dhcp.hw.mac_addr", "mac"),
+        ("dhcp.ip.your", "assigned_addr"),
+        ("dhcp.option.hostname", "host_name"),
+        ("dhcp.option.domain_name", "domain"),
+        ("dhcp.option.requested_ip_address", "requested_addr"),
+        ("dhcp.option.ip_address_lease_time", "lease_time"),
+        ("dhcp.option.dhcp", "msg_types"),
+    ],
+}];
 
 /// Message types by number (RFC 2132 section 9.6 and later ones), as records name them.
 const DHCP_TYPES: [&str; 9] =
