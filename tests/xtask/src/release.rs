@@ -22,7 +22,7 @@ use crate::shell;
 
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// Build the collector plainly: one build instead of two, for a program that takes a sixth more CPU where flows are many
+    /// Build the collector plainly: one build instead of two, for a program that takes more CPU
     #[arg(long, conflicts_with = "train")]
     no_profile: bool,
     /// Train with the captures in DIR as well, such as some of your own network (pcap or pcapng, also compressed)
