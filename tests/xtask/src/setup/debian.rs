@@ -24,10 +24,12 @@ pub(crate) struct Package {
 
 pub(crate) const PACKAGES: &[Package] = &[
     Package { program: "cloud-init", name: "cloud-init", purpose: "checks the module's user data" },
+    Package { program: "curl", name: "curl", purpose: "asks the collector as people do" },
     Package { program: "ethtool", name: "ethtool", purpose: "switches offload in test networks" },
     Package { program: "ip", name: "iproute2", purpose: "makes test networks" },
     Package { program: "nfpcapd", name: "nfdump", purpose: "is measured beside the collector" },
     Package { program: "nft", name: "nftables", purpose: "spreads packets as a load balancer does" },
+    Package { program: "openssl", name: "openssl", purpose: "makes certificates and judges TLS" },
     Package { program: "tcpdump", name: "tcpdump", purpose: "records what reaches the collector" },
     Package { program: "tshark", name: "tshark", purpose: "judges how packets are decoded" },
 ];
