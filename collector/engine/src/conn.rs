@@ -60,6 +60,12 @@ impl Conn {
         self.originator() == side
     }
 
+    /// Whether a SYN of either side was seen.
+    pub(crate) const fn has_syn(&self) -> bool {
+        let syn = Event::Syn as u16;
+        self.seen & (syn | syn << KINDS) != 0
+    }
+
     pub(crate) fn touch(&mut self, at: Timestamp) {
         // Packets of one flow can arrive out of order over a load balancer; a duration is never negative.
         self.last = self.last.max(at);

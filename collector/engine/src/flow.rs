@@ -67,6 +67,8 @@ pub(crate) enum Mark {
     /// The low side has sent a UDP datagram, and the high one.
     SentLow = 0x10,
     SentHigh = 0x20,
+    /// A TCP connection of which nothing is known, because its beginning was not seen.
+    Middle = 0x40,
 }
 
 impl Marks {

@@ -39,6 +39,11 @@ use crate::{
 /// interest fits; what does not is given up and counted.
 pub(crate) const BUDGET: usize = 8 << 10;
 
+/// Packets of a connection whose beginning was not seen, and of which nothing is known, up to which segments are looked at
+/// for one that begins a message. What was under way when it was first seen is over by then: with acknowledgements they
+/// are some 370 KB. What is encrypted, or unknown, costs a few comparisons for each of them and nothing after.
+const MAX_MIDDLE: u64 = 384;
+
 /// What looking into a flow has brought so far. A flow has none before its first content and once it is decided.
 #[derive(Debug)]
 pub(crate) struct Inspection {
@@ -78,6 +83,8 @@ pub(crate) enum Progress {
     More,
     /// Everything of interest has been seen, or it is not what it looked like.
     Done,
+    /// What a connection is was not found, and its beginning was not seen.
+    NotYet,
 }
 
 /// Where parsers leave what they found, and what they may know of the flow.
@@ -95,6 +102,10 @@ pub(crate) struct Sink<'a> {
     /// How far the sender of the packet has read what the other side sent, from where that is known up to; negative
     /// while it has read less. `None` while nothing is known of the other side, and for what is not TCP.
     acknowledged: Option<i32>,
+    /// Number of the first byte that a parser is shown, in its direction of a TCP connection.
+    position: u32,
+    /// Number of the other direction's first byte that the sender of it had not read, if it said so.
+    read_up_to: Option<u32>,
     /// Time of the packet that is looked at.
     pub(crate) at: Timestamp,
 }
@@ -117,6 +128,16 @@ impl Sink<'_> {
     /// The other end is the originator after all.
     fn flip(&mut self) {
         self.flow.conn.flip();
+    }
+
+    /// Whether it is a TCP connection without a SYN.
+    fn is_from_the_middle(&self) -> bool {
+        self.flow.kind == Kind::Tcp && !self.flow.conn.has_syn()
+    }
+
+    /// Whether it is known what the flow is.
+    fn is_recognised(&self) -> bool {
+        [self.services, self.flow.services].iter().any(|services| services.names().next().is_some())
     }
 
     fn is_originator(&self, side: Side) -> bool {
@@ -207,6 +228,17 @@ impl Inspector {
                 flow.marks.set(Mark::Decided);
                 return;
             }
+            None if flow.marks.has(Mark::Middle) => {
+                let Some((resumed, service)) = tcp::Conversation::resumed(packet.payload) else {
+                    let packets = flow.counts.iter().map(|count| u64::from(count.packets)).sum::<u64>();
+                    if packets > MAX_MIDDLE {
+                        flow.marks.set(Mark::Decided);
+                    }
+                    return;
+                };
+                flow.services.insert(service);
+                begun.insert(Content::Tcp(resumed))
+            }
             None => {
                 begun = Content::of(flow.kind);
                 let Some(content) = &mut begun else {
@@ -217,13 +249,22 @@ impl Inspector {
             }
         };
         let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
-        let (is_cut, is_joined, acknowledged) = (false, false, None);
-        let mut sink =
-            Sink { recorder, flow, stats, out, services, memory, is_cut, is_joined, acknowledged, at };
+        let mut sink = Sink {
+            recorder,
+            flow,
+            stats,
+            out,
+            services,
+            memory,
+            is_cut: false,
+            is_joined: false,
+            acknowledged: None,
+            position: 0,
+            read_up_to: None,
+            at,
+        };
         let progress = match (&mut *content, &packet.transport) {
-            (Content::Tcp(state), Transport::Tcp(tcp)) => {
-                state.segment(side, first, tcp, packet.payload, &mut sink)
-            }
+            (Content::Tcp(state), Transport::Tcp(tcp)) => state.segment(side, first, tcp, packet, &mut sink),
             (Content::Udp(state), Transport::Udp(udp)) => {
                 let is_whole = packet.payload.len() as u32 >= udp.payload_len;
                 state.datagram(side, packet.payload, is_whole, &mut sink)
@@ -232,9 +273,14 @@ impl Inspector {
         };
         let services = sink.services;
         flow.services.add(services);
-        if progress == Progress::Done {
-            flow.marks.set(Mark::Decided);
-            return;
+        match progress {
+            Progress::More => {}
+            Progress::Done => return flow.marks.set(Mark::Decided),
+            // What comes later may be known: connections are kept for hours, and a collector begins at any time.
+            Progress::NotYet => {
+                flow.marks.set(Mark::Middle);
+                return self.look(flow, packet, (side, first), at, (recorder, stats, out));
+            }
         }
         let bytes = size_of::<Inspection>() + content.bytes();
         self.used += bytes;
@@ -276,9 +322,20 @@ impl Inspector {
         self.used = self.used.saturating_sub(state.bytes);
         let at = flow.conn.last;
         let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
-        let (is_cut, is_joined, acknowledged) = (false, false, None);
-        let mut sink =
-            Sink { recorder, flow, stats, out, services, memory, is_cut, is_joined, acknowledged, at };
+        let mut sink = Sink {
+            recorder,
+            flow,
+            stats,
+            out,
+            services,
+            memory,
+            is_cut: false,
+            is_joined: false,
+            acknowledged: None,
+            position: 0,
+            read_up_to: None,
+            at,
+        };
         match &mut state.content {
             Content::Tcp(state) => state.finish(&mut sink),
             Content::Udp(state) => state.finish(&mut sink),

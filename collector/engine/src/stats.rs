@@ -130,7 +130,7 @@ pub struct Stats {
     pub duplicates_forgotten: u64,
     /// Flows that were not looked into because [`l7_memory`](crate::EngineConfig::l7_memory) is 0.
     pub l7_refused: u64,
-    /// Flows whose content was given up before all of interest was seen: bytes missing for good, more than is kept of a
+    /// Flows of whose content something of interest was given up: bytes missing for good, more than is kept of a
     /// direction, or silent while others needed the [`l7_memory`](crate::EngineConfig::l7_memory).
     pub l7_lost: u64,
     /// Records made, of all streams; evicted flows' among them.

@@ -6,6 +6,7 @@
 
 mod exchange;
 mod head;
+mod loss;
 
 use enigma_wire::http;
 
@@ -16,8 +17,8 @@ use super::{
 };
 use crate::{HttpBody, key::Side};
 
-/// Requests that may wait for their responses; browsers that did this at all sent six. The oldest goes without its
-/// response when there are more.
+/// Requests that may wait for their responses; browsers that did this at all sent six. When there are more the oldest goes
+/// without its response, and which of those to come belongs to which request is not certain.
 const MAX_WAITING: usize = 16;
 
 /// A trailer's line is no longer.
@@ -69,6 +70,10 @@ pub(super) struct Http {
     /// Requests without a complete response, and the one that is being answered, in their order.
     waiting: Vec<Exchange>,
     depth: u32,
+    /// Messages may be missing: which response belongs to which request is not known by their order.
+    is_unsure: bool,
+    /// A request was sent before its predecessor was answered.
+    has_pipelined: bool,
 }
 
 impl Http {
@@ -82,9 +87,10 @@ impl Http {
             self.client = Some(if data.starts_with(b"HTTP/") { side.other() } else { side });
         }
         let is_request = self.client == Some(side);
-        let mut at = 0;
+        let (mut at, begin) = (0_usize, sink.position);
         loop {
             let rest = data.get(at..).unwrap_or_default();
+            sink.position = begin.wrapping_add(at as u32);
             let step = match self.halves[side as usize].place {
                 Place::Start => self.start(side, is_request, rest, sink),
                 Place::Headers => self.header(side, is_request, rest, sink),
@@ -129,7 +135,7 @@ impl Http {
 
     /// A response without a head: HTTP/0.9, if that is what was asked.
     fn headless(&mut self, side: Side, sink: &Sink<'_>) -> Step {
-        let Some(exchange) = self.waiting.first_mut() else { return Step::Stop };
+        let Some(exchange) = answering(&mut self.waiting) else { return Step::Stop };
         if !exchange.answer_headless(sink.at) {
             return Step::Stop;
         }
@@ -190,16 +196,16 @@ impl Http {
     /// The content that `side` is sending.
     fn body(&mut self, is_request: bool) -> Option<&mut HttpBody> {
         if is_request {
-            self.waiting.last_mut().map(Exchange::request_body)
+            asking(&mut self.waiting).map(Exchange::request_body)
         } else {
-            self.waiting.first_mut().map(Exchange::response_body)
+            answering(&mut self.waiting).map(Exchange::response_body)
         }
     }
 
     /// A message has ended.
     fn end(&mut self, side: Side, is_request: bool, sink: &mut Sink<'_>) {
         self.halves[side as usize].place = Place::Start;
-        let exchange = if is_request { self.waiting.last_mut() } else { self.waiting.first_mut() };
+        let exchange = if is_request { asking(&mut self.waiting) } else { answering(&mut self.waiting) };
         let Some(exchange) = exchange else { return };
         if exchange.end(is_request) {
             let done =
@@ -252,6 +258,16 @@ enum Framing {
     Length(u64),
     Chunks,
     UntilClose,
+}
+
+/// The exchange whose request is being sent, or was last.
+fn asking(waiting: &mut [Exchange]) -> Option<&mut Exchange> {
+    waiting.iter_mut().rfind(|exchange| exchange.has_request())
+}
+
+/// The exchange whose response is being sent, or is next.
+fn answering(waiting: &mut [Exchange]) -> Option<&mut Exchange> {
+    waiting.iter_mut().find(|exchange| !exchange.is_answered())
 }
 
 /// Behind the first line, if it has an end.

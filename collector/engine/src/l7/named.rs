@@ -5,9 +5,11 @@
 
 mod binary;
 mod datagram;
+mod middle;
 mod text;
 
 pub(super) use datagram::udp;
+pub(super) use middle::{begins, begins_dns, begins_request, begins_response};
 
 use super::{Service, dns, ssl};
 

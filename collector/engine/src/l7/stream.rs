@@ -28,11 +28,32 @@ pub(crate) enum Taken<'a> {
     Ready,
 }
 
+/// What one packet brought.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'a> {
+    /// Number of its first byte.
+    pub(crate) sequence: u32,
+    /// Number of the first byte of the other direction that its sender had not read, if it said so.
+    pub(crate) read_up_to: Option<u32>,
+    pub(crate) data: &'a [u8],
+    /// Bytes it had before something was cut off.
+    pub(crate) wire_len: u32,
+}
+
+/// A segment that arrived before its turn.
 #[derive(Clone, Debug)]
-struct Held {
+pub(crate) struct Held {
     sequence: u32,
+    read_up_to: Option<u32>,
     data: Box<[u8]>,
     wire_len: u32,
+}
+
+impl Held {
+    pub(crate) fn segment(&self) -> Segment<'_> {
+        let Self { sequence, read_up_to, wire_len, .. } = *self;
+        Segment { sequence, read_up_to, data: &self.data, wire_len }
+    }
 }
 
 /// One direction.
@@ -86,21 +107,55 @@ impl Stream {
         self.next
     }
 
-    /// Takes a segment: `first` is the number of the direction's first byte, `sequence` that of the segment's,
-    /// which had `wire_len` bytes.
-    pub(crate) fn take<'a>(
-        &mut self,
-        first: u32,
-        sequence: u32,
-        data: &'a [u8],
-        wire_len: u32,
-    ) -> Result<Taken<'a>, Lost> {
+    /// Number of the first of the last `shown` bytes that were taken.
+    pub(crate) fn position(&self, shown: usize) -> u32 {
+        let missing = (self.cut as u32).wrapping_add(shown as u32);
+        self.next.unwrap_or_default().wrapping_sub(missing)
+    }
+
+    /// Bytes that the capture cut off behind what is ready, beyond those that are skipped.
+    pub(crate) fn missing(&self) -> u64 {
+        self.cut.saturating_sub(self.skip)
+    }
+
+    /// Bytes that are missing before `sequence`, beyond those that are skipped.
+    pub(crate) fn missing_before(&self, sequence: u32) -> u64 {
+        let ahead = sequence.wrapping_sub(self.next.unwrap_or(sequence)) as i32;
+        u64::from(ahead.max(0) as u32).saturating_sub(self.skip)
+    }
+
+    /// Number of the first byte that is held because others before it have not come.
+    pub(crate) fn first_held(&self) -> Option<u32> {
+        let next = self.next?;
+        self.held.iter().map(|held| held.sequence).min_by_key(|sequence| sequence.wrapping_sub(next) as i32)
+    }
+
+    /// Gives back what is held, in its order.
+    pub(crate) fn take_held(&mut self) -> Vec<Held> {
+        let next = self.next.unwrap_or_default();
+        self.held.sort_by_key(|held| held.sequence.wrapping_sub(next) as i32);
+        self.held_bytes = 0;
+        core::mem::take(&mut self.held)
+    }
+
+    /// Forgets what was going on, and goes on at `sequence` or behind what has come.
+    pub(crate) fn go_on(&mut self, sequence: Option<u32>) {
+        self.ready = Vec::new();
+        (self.skip, self.cut) = (0, 0);
+        if sequence.is_some() {
+            self.next = sequence;
+        }
+    }
+
+    /// Takes a segment: `first` is the number of the direction's first byte.
+    pub(crate) fn take<'a>(&mut self, first: u32, segment: Segment<'a>) -> Result<Taken<'a>, Lost> {
+        let Segment { sequence, data, wire_len, .. } = segment;
         let next = *self.next.get_or_insert(first);
         let ahead = sequence.wrapping_sub(next) as i32;
         let mut was_skipping = self.skip > 0;
         if ahead > 0 {
             if ahead as u64 > self.skip {
-                return self.hold(sequence, data, wire_len);
+                return self.hold(segment);
             }
             // What is missing would have been ignored.
             was_skipping = true;
@@ -133,13 +188,14 @@ impl Stream {
         }
     }
 
-    fn hold<'a>(&mut self, sequence: u32, data: &[u8], wire_len: u32) -> Result<Taken<'a>, Lost> {
+    fn hold<'a>(&mut self, segment: Segment<'a>) -> Result<Taken<'a>, Lost> {
+        let Segment { sequence, read_up_to, data, wire_len } = segment;
         let bytes = self.held_bytes + data.len();
         if self.held.len() == MAX_HELD || bytes > BUDGET {
             return Err(Lost);
         }
         self.held_bytes = bytes;
-        self.held.push(Held { sequence, data: data.into(), wire_len });
+        self.held.push(Held { sequence, read_up_to, data: data.into(), wire_len });
         Ok(Taken::Nothing)
     }
 

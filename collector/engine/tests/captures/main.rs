@@ -12,6 +12,7 @@ mod differences;
 mod duplicates;
 mod expectations;
 mod hostile;
+mod late;
 mod ndpi;
 mod ports;
 mod reader;

@@ -45,7 +45,7 @@ pub(super) fn goes_by(begun: &[u8]) -> bool {
     let colon = begun.iter().position(|byte| *byte == b':');
     colon.is_some_and(|colon| {
         let is_name = |known: &&str| begun[..colon].trim_ascii().eq_ignore_ascii_case(known.as_bytes());
-        !HEADERS.iter().chain(&PROXY_HEADERS).any(|known| is_name(known))
+        !HEADERS.iter().chain(&PROXY_HEADERS).any(is_name)
     })
 }
 
@@ -54,11 +54,14 @@ pub(super) struct Exchange {
     record: Box<HttpRecord>,
     /// Bytes of text that were kept.
     kept: usize,
+    /// Number of the responder's first byte that the client had not read when it asked.
+    answer_at: Option<u32>,
     is_head: bool,
     is_connect: bool,
     has_version: bool,
     has_request: bool,
     has_response: bool,
+    is_interim: bool,
     is_request_over: bool,
     is_response_over: bool,
 }
@@ -103,11 +106,13 @@ impl Exchange {
         Self {
             record: Box::new(record),
             kept: 0,
+            answer_at: None,
             is_head: false,
             is_connect: false,
             has_version: false,
             has_request: false,
             has_response: false,
+            is_interim: false,
             is_request_over: false,
             is_response_over: false,
         }
@@ -125,8 +130,34 @@ impl Exchange {
         &mut self.record.response
     }
 
-    /// Notes a request's first line, which may be less than all of it.
-    pub(super) fn request(&mut self, line: &RequestLine<'_>, is_whole: bool) {
+    /// Where the answer begins, if nothing else is sent before it: the responder's first byte that the client had not
+    /// read when it asked.
+    pub(super) fn answer_at(&self) -> Option<u32> {
+        self.answer_at
+    }
+
+    pub(super) fn has_request(&self) -> bool {
+        self.has_request
+    }
+
+    /// Whether its response is over; its request may go on for all that.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_response_over
+    }
+
+    /// Whether a response has begun and is not over.
+    pub(super) fn is_being_answered(&self) -> bool {
+        self.has_response && !self.is_response_over
+    }
+
+    /// Whether the response so far was not the final one.
+    pub(super) fn awaits_final(&self) -> bool {
+        self.is_interim
+    }
+
+    /// Notes a request's first line, which may be less than all of it, and how far its sender has read.
+    pub(super) fn request(&mut self, line: &RequestLine<'_>, is_whole: bool, answer_at: Option<u32>) {
+        self.answer_at = answer_at;
         self.has_request = true;
         self.is_head = line.method == b"HEAD";
         self.is_connect = line.method == b"CONNECT";
@@ -179,6 +210,7 @@ impl Exchange {
         }
         self.record.status = Some((code, reason));
         self.has_response = true;
+        self.is_interim = false;
     }
 
     /// Notes a header of the response.
@@ -192,10 +224,11 @@ impl Exchange {
     }
 
     /// What follows the response's head.
-    pub(super) fn reply(&self, told: Told) -> Reply {
+    pub(super) fn reply(&mut self, told: Told) -> Reply {
         let code = self.record.status.as_ref().map_or(0, |(code, _)| *code);
         let becomes_other = code == 101 || (self.is_connect && (200..300).contains(&code));
         let is_interim = (100..200).contains(&code) && !becomes_other;
+        self.is_interim = is_interim;
         let has_none = self.is_head || matches!(code, 204 | 304);
         let framing = match told.len {
             _ if has_none => Framing::Length(0),

@@ -2,7 +2,7 @@
 
 use enigma_wire::http;
 
-use super::{Exchange, Framing, Http, MAX_WAITING, Place, Step, Told, exchange, is_status, line_end};
+use super::{Exchange, Framing, Http, Place, Step, Told, answering, asking, exchange, is_status, line_end};
 use crate::{
     key::Side,
     l7::{Service, Sink},
@@ -58,9 +58,9 @@ impl Http {
         if line.text.is_empty() && line.is_over {
             return self.end_of_head(side, is_request, line.taken, sink);
         }
-        let exchange = if is_request { self.waiting.last_mut() } else { self.waiting.first_mut() };
-        let Some(exchange) = exchange else { return Step::Stop };
         let told = &mut self.halves[side as usize].told;
+        let exchange = if is_request { asking(&mut self.waiting) } else { answering(&mut self.waiting) };
+        let Some(exchange) = exchange else { return Step::Stop };
         if let Some((name, value)) = http::headers(line.text).next() {
             if is_request {
                 exchange.request_header(name, value, told);
@@ -113,13 +113,12 @@ impl Http {
         if request.method.is_empty() {
             return Step::Stop;
         }
-        if self.waiting.len() == MAX_WAITING {
-            let oldest = self.waiting.remove(0);
-            oldest.write(sink);
-        }
+        self.make_room(sink);
         self.depth += 1;
         let mut exchange = Exchange::new(sink.head(sink.at), self.depth);
-        exchange.request(&request, line.is_over);
+        exchange.request(&request, line.is_over, sink.read_up_to);
+        self.has_pipelined |=
+            self.waiting.last().is_some_and(|before| before.answer_at() == exchange.answer_at());
         self.waiting.push(exchange);
         self.begin_head(side);
         // HTTP/0.9 has one line.
@@ -130,11 +129,8 @@ impl Http {
     }
 
     fn response(&mut self, side: Side, line: &Line<'_>, sink: &mut Sink<'_>) -> Step {
-        if self.waiting.is_empty() {
-            self.depth += 1;
-            self.waiting.push(Exchange::new(sink.head(sink.at), self.depth));
-        }
-        let Some(exchange) = self.waiting.first_mut() else { return Step::Stop };
+        self.find_asked(sink);
+        let Some(exchange) = answering(&mut self.waiting) else { return Step::Stop };
         exchange.response(line.text);
         self.begin_head(side);
         self.pass(side, line, sink)
@@ -151,7 +147,7 @@ impl Http {
         if is_request {
             return self.frame(side, told.request_framing(), len);
         }
-        let Some(exchange) = self.waiting.first() else { return Step::Stop };
+        let Some(exchange) = answering(&mut self.waiting) else { return Step::Stop };
         let reply = exchange.reply(told);
         if reply.becomes_other {
             if reply.is_websocket {
@@ -167,7 +163,7 @@ impl Http {
     }
 
     /// Reads the first line of a head that will not become whole.
-    pub(in crate::l7) fn part(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) {
+    pub(super) fn part(&mut self, side: Side, data: &[u8], sink: &mut Sink<'_>) {
         let is_request = self.client == Some(side);
         if self.halves[side as usize].place != Place::Start
             || data.is_empty()
