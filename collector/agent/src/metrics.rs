@@ -150,7 +150,7 @@ pub(crate) fn page(totals: &Totals, gauges: Gauges) -> String {
     page.single(
         "flow_contents_lost_total",
         "counter",
-        "Flows whose content was given up: bytes missing for good, more than is kept of a direction, or silent while others needed the memory.",
+        "Flows of whose content something was given up: bytes missing for good, more than is kept of a direction, or silent while others needed the memory.",
         engine.l7_lost,
     );
 
