@@ -110,6 +110,32 @@ pub(crate) struct Sink<'a> {
     pub(crate) at: Timestamp,
 }
 
+impl<'a> Sink<'a> {
+    /// Nothing found yet, and nothing known of where the packet is in its direction.
+    fn new(
+        flow: &'a mut Flow,
+        at: Timestamp,
+        (recorder, stats, out): (&'a Recorder, &'a mut Stats, &'a mut RecordBatch),
+        memory: &'a mut Memory,
+    ) -> Self {
+        let services = Services::of(flow.kind == Kind::Udp);
+        Self {
+            recorder,
+            flow,
+            stats,
+            out,
+            services,
+            memory,
+            is_cut: false,
+            is_joined: false,
+            acknowledged: None,
+            position: 0,
+            read_up_to: None,
+            at,
+        }
+    }
+}
+
 impl Sink<'_> {
     /// The flow as a record that began at `ts` names it.
     pub(crate) fn head(&self, ts: Timestamp) -> Head {
@@ -248,21 +274,7 @@ impl Inspector {
                 content
             }
         };
-        let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
-        let mut sink = Sink {
-            recorder,
-            flow,
-            stats,
-            out,
-            services,
-            memory,
-            is_cut: false,
-            is_joined: false,
-            acknowledged: None,
-            position: 0,
-            read_up_to: None,
-            at,
-        };
+        let mut sink = Sink::new(flow, at, (recorder, &mut *stats, &mut *out), &mut self.memory);
         let progress = match (&mut *content, &packet.transport) {
             (Content::Tcp(state), Transport::Tcp(tcp)) => state.segment(side, first, tcp, packet, &mut sink),
             (Content::Udp(state), Transport::Udp(udp)) => {
@@ -321,21 +333,7 @@ impl Inspector {
         let Some(mut state) = flow.l7.take() else { return };
         self.used = self.used.saturating_sub(state.bytes);
         let at = flow.conn.last;
-        let (services, memory) = (Services::of(flow.kind == Kind::Udp), &mut self.memory);
-        let mut sink = Sink {
-            recorder,
-            flow,
-            stats,
-            out,
-            services,
-            memory,
-            is_cut: false,
-            is_joined: false,
-            acknowledged: None,
-            position: 0,
-            read_up_to: None,
-            at,
-        };
+        let mut sink = Sink::new(flow, at, (recorder, stats, out), &mut self.memory);
         match &mut state.content {
             Content::Tcp(state) => state.finish(&mut sink),
             Content::Udp(state) => state.finish(&mut sink),
