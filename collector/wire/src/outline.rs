@@ -6,7 +6,7 @@
 
 use core::net::Ipv4Addr;
 
-use crate::{IpVersion, Layer, LinkType, Vlans, ip, link};
+use crate::{IpVersion, Layer, LinkType, Vlans, ip, link, tunnel::be16};
 
 /// What a frame says of itself.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -87,11 +87,11 @@ fn address(body: &[u8; 28], at: usize) -> Ipv4Addr {
 
 /// The tags of an Ethernet frame that is not IP.
 fn tags(frame: &[u8]) -> Vlans {
-    let field = |at: usize| {
-        frame.get(at..).and_then(|rest| rest.first_chunk::<2>()).map(|bytes| u16::from_be_bytes(*bytes))
-    };
     let tag = |at: usize| {
-        field(at).filter(|kind| TAGS.contains(kind)).and_then(|_| field(at + 2)).map(|id| id & 0x0fff)
+        be16(frame, at)
+            .filter(|kind| TAGS.contains(kind))
+            .and_then(|_| be16(frame, at + 2))
+            .map(|id| id & 0x0fff)
     };
     let outer = tag(12);
     Vlans { outer, inner: outer.and_then(|_| tag(16)) }
@@ -99,12 +99,9 @@ fn tags(frame: &[u8]) -> Vlans {
 
 /// The length of a packet by its header. Zero stands for more than the field can hold (offloaded aggregates).
 fn length(data: &[u8]) -> Option<u32> {
-    let field = |at: usize| {
-        data.get(at..).and_then(|rest| rest.first_chunk::<2>()).map(|bytes| u16::from_be_bytes(*bytes))
-    };
     let (length, header) = match data.first()? >> 4 {
-        4 => (field(2)?, 0),
-        6 => (field(4)?, 40),
+        4 => (be16(data, 2)?, 0),
+        6 => (be16(data, 4)?, 40),
         _ => return None,
     };
     (length != 0).then_some(u32::from(length) + header)

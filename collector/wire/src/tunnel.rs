@@ -119,7 +119,8 @@ fn ip(kind: TunnelKind, data: &[u8]) -> Option<Inside<'_>> {
     is_ip.then_some(Inside { kind, link: LinkType::RawIp, data })
 }
 
-fn be16(data: &[u8], offset: usize) -> Option<u16> {
+/// Two bytes at a place, where they are there.
+pub(crate) fn be16(data: &[u8], offset: usize) -> Option<u16> {
     data.get(offset..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
 }
 

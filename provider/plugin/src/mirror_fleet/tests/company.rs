@@ -6,7 +6,7 @@ use enigma_fleet::given::Given;
 use enigma_fleet::ids::{InterfaceId, MemberKey, Place};
 use enigma_fleet::inventory::Tags;
 use enigma_reconcile::memory::MemoryAws;
-use enigma_tfplugin::{CancellationToken, Diagnostics, Severity};
+use enigma_tfplugin::{Diagnostics, Severity};
 use serde_json::{Value as Json, json};
 
 use super::lab::{ARN, Lab, fleet_with, home};
@@ -47,15 +47,7 @@ pub(super) fn company() -> Lab {
             sources.extend((0..2).map(|_| aws.launch(&at, "m5.large", &Tags::new()).1));
         }
     }
-    Lab {
-        aws,
-        stop: CancellationToken::new(),
-        stored: None,
-        sources,
-        members: None,
-        terms: accounts(&COMPANY),
-        directory_tags: Vec::new(),
-    }
+    Lab { terms: accounts(&COMPANY), ..Lab::of(aws, sources) }
 }
 
 /// Its fleet: a target in each Region.

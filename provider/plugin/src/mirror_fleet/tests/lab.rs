@@ -123,13 +123,9 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    /// Four sources, two load balancers, and somebody else's target, filter and session.
-    pub(super) async fn new() -> Self {
-        let aws = MemoryAws::new(home());
-        aws.add_load_balancer(&home(), ARN);
-        aws.add_load_balancer(&home(), OTHER_ARN);
-        let sources = (0..4).map(|_| aws.launch(&home(), "m5.large", &Tags::new()).1).collect();
-        let lab = Self {
+    /// That world before anybody looked at it, by the rules of one account.
+    pub(super) fn of(aws: MemoryAws, sources: Vec<InterfaceId>) -> Self {
+        Self {
             aws,
             stop: CancellationToken::new(),
             stored: None,
@@ -137,7 +133,16 @@ impl Lab {
             members: None,
             terms: Terms::default(),
             directory_tags: Vec::new(),
-        };
+        }
+    }
+
+    /// Four sources, two load balancers, and somebody else's target, filter and session.
+    pub(super) async fn new() -> Self {
+        let aws = MemoryAws::new(home());
+        aws.add_load_balancer(&home(), ARN);
+        aws.add_load_balancer(&home(), OTHER_ARN);
+        let sources = (0..4).map(|_| aws.launch(&home(), "m5.large", &Tags::new()).1).collect();
+        let lab = Self::of(aws, sources);
         lab.add_stranger(0, 100).await;
         lab.aws.forget_calls();
         lab

@@ -5,26 +5,17 @@ use enigma_fleet::inventory::{Destination, Tags};
 use enigma_fleet::ownership::FLEET_TAG;
 use enigma_reconcile::memory::MemoryAws;
 use enigma_reconcile::ports::{Balancer, ClientToken, NewSession, Receiver};
-use enigma_tfplugin::{CancellationToken, Dynamic};
+use enigma_tfplugin::Dynamic;
 use serde_json::{Value as Json, json};
 
 use crate::mirror_fleet::tests::lab::{ARN, Lab, fleet_with, home, key, set};
-use crate::reach::Terms;
 
 /// Two sources, a load balancer that receives, and nobody else.
 pub(super) fn quiet() -> Lab {
     let aws = MemoryAws::new(home());
     let sources = (0..2).map(|_| aws.launch(&home(), "m5.large", &Tags::new()).1).collect();
     aws.add_load_balancer(&home(), ARN);
-    Lab {
-        aws,
-        stop: CancellationToken::new(),
-        stored: None,
-        sources,
-        members: None,
-        terms: Terms::default(),
-        directory_tags: Vec::new(),
-    }
+    Lab::of(aws, sources)
 }
 
 pub(super) async fn settled(arguments: &Json) -> Lab {
